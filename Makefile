@@ -1,0 +1,56 @@
+# dlsfaces: every target prepares what it needs (.venv, packages, the course itself), and does so once.
+#   make course             run all notebooks, `cpu` size, embedded faces
+#   make course SIZE=gpu DATA=celeba500 NOTEBOOKS="03 04"
+#   make test               run the tests
+# PYTHON=/path/to/python3 chooses the Python (3.10 to 3.13); otherwise the first that fits in PATH is used.
+
+SIZE ?= cpu
+DATA ?=
+NOTEBOOKS ?=
+BENCH ?=
+NAME ?=
+TESTS ?=
+JOBS ?= 2
+
+export PYTHON
+python := .venv/bin/python
+# One torch thread for each of the parallel tests: more only get in each other's way.
+one_thread := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 DLSFACES_THREADS=1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup check-torch course test lint format bench repo clean distclean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+setup: ## prepare .venv (the other targets do it by themselves)
+	@sh tools/setup.sh $(MAKECMDGOALS)
+
+check-torch: setup
+	@$(python) tools/check_torch.py
+
+course: check-torch ## run the notebooks: SIZE=smoke|cpu|gpu DATA=name|folder NOTEBOOKS="03 04"
+	@$(python) -m tools.run_course --size '$(SIZE)' --data '$(DATA)' --only '$(NOTEBOOKS)'
+
+test: check-torch ## run the tests, JOBS=2 at a time: TESTS="tests/test_course.py -k start" for some
+	@$(one_thread) $(python) -m pytest -n $(JOBS) $(TESTS)
+
+lint: setup ## ruff: rules and format, package and notebooks
+	@$(python) -m ruff check . && $(python) -m ruff format --check .
+
+format: setup ## ruff: put the format right, and what else it can mend by itself
+	@$(python) -m ruff check --fix . ; $(python) -m ruff format .
+
+bench: check-torch ## run the benchmarks and rewrite benchmarks/README.md: BENCH=name for one
+	@sh tools/bench.sh $(BENCH)
+
+repo: ## stamp the address into badges and set-up cells: NAME=owner/name for a fork
+	@$(or $(PYTHON),python3) -m tools.repo $(if $(NAME),--name '$(NAME)')
+
+clean: ## remove what was built
+	rm -rf build .pytest_cache .ruff_cache *.egg-info
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+	find . -name .ipynb_checkpoints -not -path './.venv/*' -prune -exec rm -rf {} +
+
+distclean: clean ## remove .venv too
+	rm -rf .venv

@@ -1,0 +1,146 @@
+"""The embedded set: synthetic people, rendered when asked for and cached on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.nn import functional as F
+from tqdm.auto import tqdm
+
+from dlsfaces import geometry, synthetic
+from dlsfaces.data.records import UNKNOWN, FaceSet
+
+log = logging.getLogger(__name__)
+
+#: People of one seed by what they are for, far apart: (first person, people, pictures each) for the default sizes.
+QUERY_FROM, DISTRACTORS_FROM = 1_000_000, 2_000_000
+KNOWN_SPLITS = {"train": 0, "validation": 1, "test": 2}
+SPLITS = (*KNOWN_SPLITS, "query", "distractors")
+CHUNK = 64
+
+
+def load(
+    split: str,
+    framing: str = "tight",
+    people: int = 100,
+    pictures: int = 20,
+    seed: int = 0,
+    cache: Path | None = None,
+) -> FaceSet:
+    """One split of the synthetic people; see :func:`dlsfaces.data.load`.
+
+    Of each known person's ``pictures``, of seven five are for training, one for validation and one for the test. The
+    query has a fifth as many other people with a third as many pictures each (at least 4), the distractors as many
+    pictures as ``people`` x 5, each of a person of its own.
+
+    Args:
+        cache: a folder to keep rendered pictures in; nothing is kept where None.
+    Raises:
+        ValueError: too few people or pictures to make the splits of.
+    """
+    if people < 5 or pictures < 7:
+        raise ValueError(f"people={people}, pictures={pictures}: at least 5 people and 7 pictures each are needed")
+    person, number = _members(split, people, pictures)
+    frame = geometry.FRAMINGS[framing]
+    rendered = _cached(person, number, seed, frame, cache)
+    identities = person % QUERY_FROM if split != "distractors" else torch.full_like(person, UNKNOWN)
+    images = rendered["images"]
+
+    def read(indices: Sequence[int], size: tuple[int, int] | None) -> Tensor:
+        chosen = images[torch.as_tensor(list(indices))]
+        return chosen if size is None or size == (frame.height, frame.width) else _resize(chosen, size)
+
+    return FaceSet(
+        "synthetic",
+        split,
+        framing,
+        [f"person{p:07d}_{n:03d}" for p, n in zip(person.tolist(), number.tolist(), strict=True)],
+        identities,
+        [] if split == "distractors" else [str(i) for i in range(int(identities.max()) + 1)],
+        read,
+        (frame.height, frame.width),
+        rendered["landmarks"],
+        geometry.crop_matrix((0.0, 0.0, float(frame.width), float(frame.height)), (frame.height, frame.width)),
+    )
+
+
+def _members(split: str, people: int, pictures: int) -> tuple[Tensor, Tensor]:
+    """Person and picture number of each photo of a split."""
+    if split == "distractors":
+        return DISTRACTORS_FROM + torch.arange(people * 5), torch.zeros(people * 5, dtype=torch.int64)
+    if split == "query":
+        first, count = QUERY_FROM, max(2, people // 5)
+        numbers = torch.arange(max(4, pictures // 3))
+    else:
+        first, count = 0, people
+        held_out = max(1, round(pictures / 7))
+        start = {"train": 2 * held_out, "validation": held_out, "test": 0}[split]
+        numbers = torch.arange(start, pictures if split == "train" else start + held_out)
+    person = (first + torch.arange(count)).repeat_interleave(len(numbers))
+    return person, numbers.repeat(count)
+
+
+def _cached(
+    person: Tensor, number: Tensor, seed: int, framing: geometry.Framing, cache: Path | None
+) -> dict[str, Tensor]:
+    """Render, or take from the cache what the same generator rendered from the same arguments."""
+    if cache is None:
+        return _render(person, number, seed, framing)
+    key = {
+        "version": synthetic.VERSION,
+        "seed": seed,
+        "framing": framing.name,
+        "members": hashlib.sha256(torch.stack((person, number)).numpy().tobytes()).hexdigest(),
+    }
+    path = cache / f"synthetic-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]}.safetensors"
+    try:
+        with safe_open(path, "pt") as file:
+            return {name: file.get_tensor(name) for name in ("images", "landmarks")}
+    except FileNotFoundError:
+        pass
+    except (SafetensorError, OSError) as error:
+        log.warning("the cache %s is broken (%s); it is rendered anew", path, error)
+    rendered = _render(person, number, seed, framing)
+    _keep(rendered, path)
+    return rendered
+
+
+def _keep(rendered: dict[str, Tensor], path: Path) -> None:
+    """Write beside and rename; a full or read-only disk costs the cache, not the lesson."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(rendered, part)
+        part.replace(path)
+    except (OSError, SafetensorError) as error:
+        log.warning("the rendered faces could not be kept in %s (%s)", path, error)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _render(person: Tensor, number: Tensor, seed: int, framing: geometry.Framing) -> dict[str, Tensor]:
+    images = torch.empty(len(person), 3, framing.height, framing.width, dtype=torch.uint8)
+    landmarks = torch.empty(len(person), 5, 2)
+    with tqdm(total=len(person), desc="rendering synthetic faces", unit=" faces", leave=False, delay=2) as bar:
+        for start in range(0, len(person), CHUNK):
+            rows = slice(start, start + CHUNK)
+            people = synthetic.people(person[rows], seed)
+            pictures = synthetic.pictures(person[rows], number[rows], seed)
+            rendering = synthetic.render(people, pictures, framing)
+            images[rows], landmarks[rows] = rendering.images, rendering.landmarks
+            bar.update(len(rendering.images))
+    return {"images": images, "landmarks": landmarks}
+
+
+def _resize(images: Tensor, size: tuple[int, int]) -> Tensor:
+    scaled = F.interpolate(images.float(), size, mode="bilinear", antialias=True, align_corners=False)
+    return scaled.round().clamp(0, 255).to(torch.uint8)

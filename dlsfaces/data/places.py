@@ -1,0 +1,56 @@
+"""Where data sets lie on this machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+KAGGLE_INPUT = Path("/kaggle/input")
+
+
+class DataUnavailable(FileNotFoundError):
+    """A data set is neither here nor to be had; the message says what to do."""
+
+
+def download_folder() -> Path:
+    """Where downloads go: ``$DLSFACES_ROOT``, else ``~/.cache/dlsfaces``."""
+    return Path(os.environ.get("DLSFACES_ROOT") or Path.home() / ".cache" / "dlsfaces").expanduser()
+
+
+def search_path(root: str | Path | None) -> list[Path]:
+    """The folders that are searched: ``root`` alone where given, else the usual places that exist."""
+    if root is not None:
+        folder = Path(root).expanduser()
+        if not folder.is_dir():
+            raise FileNotFoundError(f"root={str(root)!r} is not a folder")
+        return [folder]
+    return [p for p in (download_folder(), Path("data"), KAGGLE_INPUT) if p.is_dir()]
+
+
+def find(names: tuple[str, ...], root: str | Path | None = None, depth: int = 3) -> Path | None:
+    """The first folder called one of ``names`` at, or up to ``depth`` levels below, the search path."""
+    for top in search_path(root):
+        for folder in _folders(top, depth):
+            if folder.name in names:
+                return folder
+    return None
+
+
+def _folders(top: Path, depth: int) -> Iterator[Path]:
+    """``top`` and the folders below it, the nearer first; folders of thousands of pictures are not entered."""
+    level = [top]
+    for _ in range(depth + 1):
+        yield from level
+        level = [child for folder in level for child in _children(folder)]
+
+
+def _children(folder: Path, limit: int = 1000) -> list[Path]:
+    with os.scandir(folder) as entries:
+        children = []
+        for number, entry in enumerate(entries):
+            if number >= limit:
+                return []
+            if entry.is_dir() and not entry.name.startswith("."):
+                children.append(Path(entry.path))
+    return sorted(children)

@@ -1,0 +1,140 @@
+"""What a photo, a face in it, and a set of faces are: one form for every data set of the course."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from dlsfaces import geometry
+
+UNKNOWN = -1  #: the identity of a face whose person is not given, such as a distractor's
+
+#: Reads photos of a set by index: ``(indices, (height, width) or None for the crop's own size) -> uint8 (n, 3, H, W)``.
+Reader = Callable[[Sequence[int], "tuple[int, int] | None"], Tensor]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a photo comes from."""
+
+    file: str
+    set: str
+    split: str
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face in a photo; what is not known is None or empty. Coordinates are pixels of the photo as it is given.
+
+    ``landmarks`` is ``(5, 2)``: left eye, right eye, nose, left and right mouth corner, left being the viewer's.
+    ``photo_to_crop`` is the ``(2, 3)`` map from the original file's pixels to those of the given image.
+    """
+
+    identity: int = UNKNOWN
+    box: Tensor | None = None
+    landmarks: Tensor | None = None
+    visibility: Tensor | None = None
+    parts: Tensor | None = None
+    defects: tuple[str, ...] = ()
+    attributes: Mapping[str, float] = field(default_factory=dict)
+    photo_to_crop: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Photo:
+    """An image, uint8 ``(3, H, W)`` RGB, with the faces in it."""
+
+    image: Tensor
+    source: Source
+    faces: tuple[Face, ...]
+
+
+@dataclass(frozen=True)
+class FaceSet(Sequence[Photo]):
+    """A split of a data set of cropped faces: a sequence of photos with one face each, read when asked for.
+
+    Attributes:
+        name, split: such as ``"celeba500"``, ``"query"``.
+        framing: the crop that every photo shows; part of the set's contract, see :mod:`dlsfaces.geometry`.
+        files: one name a photo.
+        identities: int64 ``(N,)``; ``UNKNOWN`` where the person is not given.
+        people: the person's name by identity.
+        read: gets images by index.
+        landmarks: float32 ``(N, 5, 2)`` in pixels of a crop of ``crop_size``, NaN where unknown; or None.
+        crop_size: ``(height, width)`` of the crop before any resizing.
+        photo_to_crop: the ``(2, 3)`` map from the file's pixels to the crop's.
+    """
+
+    name: str
+    split: str
+    framing: str
+    files: Sequence[str]
+    identities: Tensor
+    people: Sequence[str]
+    read: Reader
+    crop_size: tuple[int, int]
+    landmarks: Tensor | None = None
+    photo_to_crop: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        for what, values in (("identities", self.identities), ("landmarks", self.landmarks)):
+            if values is not None and len(values) != len(self.files):
+                raise ValueError(f"{self.name}/{self.split}: {len(self.files)} files but {len(values)} {what}")
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> Photo:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"photo {index} of a set of {len(self)}")
+        index %= len(self)
+        landmarks = None if self.landmarks is None else self.landmarks[index]
+        if landmarks is not None and landmarks.isnan().any():
+            landmarks = None
+        face = Face(
+            identity=int(self.identities[index]),
+            box=None if landmarks is None else geometry.face_box(landmarks),
+            landmarks=landmarks,
+            photo_to_crop=self.photo_to_crop,
+        )
+        source = Source(self.files[index], self.name, self.split)
+        return Photo(self.read([index], None)[0], source, (face,))
+
+    def __iter__(self) -> Iterator[Photo]:
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        known = self.identities[self.identities != UNKNOWN].unique().numel()
+        who = f"{known} people" if known else "people not given"
+        return f"FaceSet({self.name}/{self.split}: {len(self)} photos, {who}, {self.framing} framing)"
+
+    def images(self, size: tuple[int, int] | None = None, chunk: int = 256) -> Tensor:
+        """All images in memory: uint8 ``(N, 3, height, width)``, scaled to ``size`` (height, width) where given."""
+        height, width = size or self.crop_size
+        out = torch.empty(len(self), 3, height, width, dtype=torch.uint8)
+        starts = range(0, len(self), chunk)
+        for start in tqdm(starts, desc=f"{self.name}/{self.split}", unit=" chunks", leave=False, delay=2):
+            indices = range(start, min(start + chunk, len(self)))
+            out[start : start + len(indices)] = self.read(indices, (height, width))
+        return out
+
+    def subset(self, indices: Sequence[int] | Tensor) -> FaceSet:
+        """The photos at ``indices``, in that order; identities keep their numbers."""
+        index = torch.as_tensor(indices, dtype=torch.int64)
+        chosen = index.tolist()
+        return FaceSet(
+            self.name,
+            self.split,
+            self.framing,
+            [self.files[i] for i in chosen],
+            self.identities[index],
+            self.people,
+            lambda wanted, size: self.read([chosen[i] for i in wanted], size),
+            self.crop_size,
+            None if self.landmarks is None else self.landmarks[index],
+            self.photo_to_crop,
+        )

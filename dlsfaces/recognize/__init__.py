@@ -1,0 +1,7 @@
+"""Who is it? Backbones, losses and what they make of a face."""
+
+from dlsfaces.recognize.backbones import Backbone, FaceResNet, ImageNetResNet
+from dlsfaces.recognize.embedding import embed, features_of
+from dlsfaces.recognize.losses import CrossEntropy
+
+__all__ = ["Backbone", "CrossEntropy", "FaceResNet", "ImageNetResNet", "embed", "features_of"]

@@ -1,0 +1,155 @@
+"""Networks that turn a face into a vector.
+
+Every backbone takes float images in [0, 1] ``(N, 3, H, W)``, normalises them itself, and offers ``features()``, the raw
+vector whose norm means something, and ``embed()``, the same vector at length 1.
+"""
+
+from __future__ import annotations
+
+from urllib.error import URLError
+
+import torch
+import torchvision
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Backbone(nn.Module):
+    """What all backbones share; a subclass sets ``body``, which ends in ``(N, embedding_dim)``.
+
+    Args:
+        mean, std: a colour channel's, subtracted from and divided out of images in [0, 1].
+    """
+
+    body: nn.Module
+
+    def __init__(self, embedding_dim: int, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+        super().__init__()
+        self.embedding_dim = embedding_dim
+        self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Raw vectors ``(N, embedding_dim)`` of float images in [0, 1].
+
+        Raises:
+            ValueError: images that are not float, such as uint8 ones.
+        """
+        if not images.is_floating_point():
+            raise ValueError(f"a model takes float images in [0, 1], not {images.dtype}: use data.to_float")
+        images = ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+        return self.body(images)
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Vectors of length 1 ``(N, embedding_dim)``."""
+        return F.normalize(self.features(images).float(), dim=1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.features(images)
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions around a shortcut (He et al. 2016, "Identity mappings", figure 4e: activation first)."""
+
+    def __init__(self, channels_in: int, channels: int, stride: int) -> None:
+        super().__init__()
+        self.bn1 = nn.BatchNorm2d(channels_in)
+        self.conv1 = nn.Conv2d(channels_in, channels, 3, stride, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+        same = channels_in == channels and stride == 1
+        self.shortcut = None if same else nn.Conv2d(channels_in, channels, 1, stride, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        active = F.relu(self.bn1(x))
+        shortcut = x if self.shortcut is None else self.shortcut(active)
+        return shortcut + self.conv2(F.relu(self.bn2(self.conv1(active))))
+
+
+class GlobalDepthwise(nn.Module):
+    """A weighted sum over places, with each channel's own weights (MobileFaceNets, Chen et al. 2018, section 3.1).
+
+    Average pooling treats the middle of a face like its border; here the network learns where to look.
+    """
+
+    def __init__(self, channels: int, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.size = size
+        self.weight = nn.Parameter(torch.full((channels, *size), 1 / (size[0] * size[1])))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[2:] != self.size:  # another input size than the network was built for
+            x = F.adaptive_avg_pool2d(x, self.size)
+        return (x * self.weight).sum((2, 3))
+
+
+#: (first width, blocks a stage) of each size of the small residual network.
+SIZES = {"small": (24, (1, 1, 1, 1)), "medium": (40, (1, 2, 2, 1)), "large": (64, (2, 2, 2, 2))}
+
+
+class FaceResNet(Backbone):
+    """A small residual network for faces, trained from scratch.
+
+    Args:
+        size: ``"small"``, ``"medium"`` or ``"large"``: about 0.7, 3 and 11 million weights.
+        embedding_dim: length of the vector.
+        image_size: ``(height, width)`` of the images it is for; others are taken, but less well.
+        dropout: share of the last feature map that is dropped in training.
+    """
+
+    def __init__(
+        self,
+        size: str = "medium",
+        embedding_dim: int = 256,
+        image_size: tuple[int, int] = (80, 64),
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__(embedding_dim, (0.5, 0.45, 0.4), (0.27, 0.25, 0.25))
+        if size not in SIZES:
+            raise ValueError(f"size={size!r} is none of {', '.join(SIZES)}")
+        if min(image_size) < 32:
+            raise ValueError(f"image_size={image_size}: the network needs at least 32 pixels on each side")
+        width, blocks = SIZES[size]
+        layers: list[nn.Module] = [nn.Conv2d(3, width, 3, 2, 1, bias=False)]
+        channels = width
+        for stage, count in enumerate(blocks):
+            for block in range(count):
+                stride = 2 if block == 0 and stage > 0 else 1
+                layers.append(ResidualBlock(channels, width << stage, stride))
+                channels = width << stage
+        last = tuple(-(-side // 16) for side in image_size)  # halved four times, rounded up
+        layers += [nn.BatchNorm2d(channels), nn.ReLU(), nn.Dropout(dropout), GlobalDepthwise(channels, last)]
+        layers += [nn.Linear(channels, embedding_dim, bias=False), nn.BatchNorm1d(embedding_dim)]
+        self.body = nn.Sequential(*layers)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        self.to(memory_format=torch.channels_last)
+
+
+class ImageNetResNet(Backbone):
+    """torchvision's ResNet with its ImageNet weights, and a new last layer.
+
+    Args:
+        depth: 18, 34 or 50.
+        embedding_dim: length of the vector.
+        weights: ``"imagenet"``, or None to start from random ones.
+    Raises:
+        ValueError: another depth, or unknown weights.
+        OSError: the weights could not be downloaded.
+    """
+
+    def __init__(self, depth: int = 18, embedding_dim: int = 512, weights: str | None = "imagenet") -> None:
+        super().__init__(embedding_dim, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+        builders = {18: "resnet18", 34: "resnet34", 50: "resnet50"}
+        if depth not in builders or weights not in ("imagenet", None):
+            raise ValueError(f"depth={depth} is none of 18, 34, 50, or weights={weights!r} not 'imagenet' or None")
+        try:
+            self.body = getattr(torchvision.models, builders[depth])(weights="DEFAULT" if weights else None)
+        except URLError as error:
+            raise OSError(
+                f"the ImageNet weights of ResNet-{depth} cannot be downloaded ({error.reason}). Connect to the "
+                "internet (on Kaggle: Settings, Internet), or pass weights=None to start from random ones"
+            ) from error
+        self.body.fc = nn.Linear(self.body.fc.in_features, embedding_dim)
+        self.to(memory_format=torch.channels_last)

@@ -1,0 +1,323 @@
+"""The head as a mesh: a fixed average, moved along named directions.
+
+As in a morphable model (Blanz and Vetter 1999, "A morphable model for the synthesis of 3D faces", equation 1) a head is
+the average plus a sum of directions times parameters; here each direction is written down, not learned, and has a name.
+Centimetres; the origin lies between the eyes, x to the viewer's right, y up, z towards the viewer. Every vertex keeps
+its place on the average head (its *rest* point): colour is painted there, so it moves with the surface.
+
+Sizes follow adult averages: eyes 6.2 cm apart, head 15 cm wide (Farkas 1994, "Anthropometry of the head and face").
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+HEAD, EAR, NECK, HAIR = range(4)  # the parts of the mesh
+
+#: Rest points of the landmarks, whose z is the surface's: the pupils, the tip of the nose, the corners of the mouth.
+LANDMARKS = ((-3.1, 0.0), (3.1, 0.0), (0.0, -3.95), (-2.72, -6.5), (2.72, -6.5))
+
+#: Horizontal slices of the average head without features: height, half width, foremost and hindmost z.
+_SLICES = torch.tensor(
+    [
+        (12.0, 0.0, -1.5, -1.5),
+        (11.75, 2.2, 1.0, -4.0),
+        (11.2, 3.9, 3.0, -6.2),
+        (10.0, 5.7, 5.3, -8.3),
+        (8.0, 7.0, 7.2, -9.7),
+        (5.5, 7.55, 8.2, -10.3),
+        (3.0, 7.55, 8.5, -10.2),
+        (1.0, 7.4, 8.1, -9.7),
+        (-1.0, 7.2, 7.8, -8.8),
+        (-3.0, 6.95, 8.0, -7.5),
+        (-5.0, 6.55, 8.3, -5.6),
+        (-7.0, 5.95, 8.3, -3.6),
+        (-8.5, 5.3, 8.1, -2.0),
+        (-10.0, 4.3, 7.8, -0.2),
+        (-11.0, 3.2, 7.3, 1.2),
+        (-11.7, 1.9, 6.5, 2.4),
+        (-12.0, 0.0, 4.6, 4.6),
+    ]
+)
+_NECK_SLICES = torch.tensor(
+    [
+        (-5.0, 4.6, 1.5, -6.8),
+        (-8.0, 4.9, 2.2, -7.0),
+        (-11.0, 5.1, 3.0, -7.3),
+        (-13.5, 5.6, 3.6, -7.8),
+        (-15.2, 8.0, 4.6, -8.5),
+        (-16.8, 12.5, 5.6, -9.0),
+        (-18.6, 16.6, 6.4, -9.5),
+        (-21.0, 18.4, 7.2, -9.8),
+        (-26.0, 18.6, 8.6, -10.0),
+        (-38.0, 18.0, 9.0, -10.0),
+    ]
+)
+
+
+def _catmull_rom(table: Tensor, t: Tensor) -> Tensor:
+    """A smooth curve through the rows of ``table`` ``(K, C)`` at row numbers ``t`` (any shape): ``(..., C)``."""
+    k = t.floor().clamp(0, len(table) - 2).long()
+    u = (t - k)[..., None]
+    a, b, c, d = (table[(k + j).clamp(0, len(table) - 1)] for j in (-1, 0, 1, 2))
+    return 0.5 * (2 * b + (c - a) * u + (2 * a - 5 * b + 4 * c - d) * u**2 + (3 * b - a - 3 * c + d) * u**3)
+
+
+@functools.cache
+def _slice_lookup() -> Tensor:
+    """The head's slices at 1,201 heights from -12 to 12, a fiftieth of a centimetre apart: ``(1201, 3)``."""
+    dense = _catmull_rom(_SLICES, torch.linspace(0, len(_SLICES) - 1, 4001)).flip(0)
+    heights = torch.linspace(-12, 12, 1201)
+    k = torch.searchsorted(dense[:, 0].contiguous(), heights).clamp(1, len(dense) - 1)
+    below, above = dense[k - 1], dense[k]
+    u = ((heights - below[:, 0]) / (above[:, 0] - below[:, 0]).clamp(min=1e-6)).clamp(0, 1)[:, None]
+    return (below + (above - below) * u)[:, 1:]
+
+
+def slice_at(y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Half width, middle z and half depth of the average head at heights ``y`` (any shape)."""
+    width, front, back = _slice_lookup().to(y.device)[((y + 12) * 50).round().clamp(0, 1200).long()].unbind(-1)
+    return width, (front + back) / 2, (front - back) / 2
+
+
+def _around(width: Tensor, middle: Tensor, depth: Tensor, angle: Tensor, power: float = 2.3) -> tuple[Tensor, Tensor]:
+    """x and z on a superellipse; angle 0 is the front, positive to the viewer's right."""
+    sine = torch.sin(angle)
+    side = (1 - sine.abs() ** power).clamp(min=0) ** (1 / power)
+    return width * sine, middle + depth * side * torch.where(angle.cos() < 0, -1.0, 1.0)
+
+
+class Grid(NamedTuple):
+    """One part of the mesh: ``rows * columns`` vertices from number ``start``; rows run down, columns to the right."""
+
+    part: int
+    start: int
+    rows: int
+    columns: int
+
+    def triangles(self) -> Tensor:
+        """Two triangles a cell, clockwise as seen from outside: int64 ``(T, 3)``."""
+        index = self.start + torch.arange(self.rows * self.columns).view(self.rows, self.columns)
+        a, b, c, d = (k.reshape(-1) for k in (index[:-1, :-1], index[:-1, 1:], index[1:, :-1], index[1:, 1:]))
+        return torch.cat((torch.stack((a, b, c), 1), torch.stack((b, d, c), 1)))
+
+
+class Mesh(NamedTuple):
+    """What all heads share. The landmarks follow the ``V`` vertices of head, ears and neck as five points more."""
+
+    rest: Tensor  # (V + 5, 3)
+    grids: tuple[Grid, ...]  # hair last, whose vertices each person has of their own
+    triangles: Tensor  # (T, 3), hair's vertices numbered from V on
+    parts: Tensor  # (T,) HEAD, EAR, NECK or HAIR
+    fields: dict[str, list[tuple[int, Tensor]]]  # directions: name to (axis, displacement (V + 5,))
+    occlusion: Tensor  # (V,) how much of the ambient light arrives, 0 to 1
+    follows: Tensor  # (V,) 1 moves with the head, 0 with the shoulders
+
+
+_LINES = 49  # hair: columns around the head
+_STEPS = 26  # and rows from the crown to the ends
+
+
+def _head_rest() -> Tensor:
+    lips = torch.tensor([-6.36, -6.64])  # rows at the two sides of the slit between the lips
+    y = torch.cat((torch.linspace(2.6, -6.1, 30), lips, torch.linspace(-6.9, -10.0, 11)))
+    top = 12 - 9.1 * torch.linspace(0, 1, 12) ** 2
+    bottom = -12 + 1.8 * torch.linspace(1, 0, 8) ** 2
+    y = torch.cat((top, y, bottom))
+    k = torch.linspace(-1, 1, 69)
+    angle = torch.pi * (0.36 * k + 0.64 * k**3)
+    y, angle = torch.meshgrid(y, angle, indexing="ij")
+    x, z = _around(*slice_at(y), angle)
+    return torch.stack((x, y, z), dim=-1)
+
+
+def _ear_rest(side: int) -> Tensor:
+    """A flat, tilted ellipsoid whose outer face sinks in towards the ear canal; ``side`` is 1 or -1."""
+    lat, lon = torch.meshgrid(
+        torch.linspace(torch.pi / 2, -torch.pi / 2, 13), torch.linspace(-torch.pi, torch.pi, 17), indexing="ij"
+    )
+    up, along, out = torch.sin(lat), torch.cos(lat) * torch.sin(lon), torch.cos(lat) * torch.cos(lon)
+    height = torch.where(up > 0, 3.1 * up, 3.3 * up)
+    length = 1.75 * along * (1 + 0.25 * up)
+    hollow = torch.exp(-((up / 0.6) ** 2) - ((along + 0.1) / 0.55) ** 2)
+    out = 0.55 * out - torch.where(out > 0, 0.6 * hollow, torch.zeros_like(out))
+    # turned away from the skull by 28 degrees, its front edge stuck in it; leaning back
+    x = 7.35 + 0.88 * out + 0.47 * (1.2 - length) * 0.9
+    z = -1.6 + 0.88 * length + 0.47 * out - 0.12 * height
+    return torch.stack((side * x, height - 1.5, z), dim=-1)[:, :: 1 if side > 0 else -1]
+
+
+def _neck_rest() -> Tensor:
+    y, width, front, back = _catmull_rom(_NECK_SLICES, torch.linspace(0, len(_NECK_SLICES) - 1, 28)).unbind(-1)
+    angle = torch.linspace(-torch.pi, torch.pi, 41)
+    x, z = _around(width[:, None], ((front + back) / 2)[:, None], ((front - back) / 2)[:, None], angle[None, :], 2.0)
+    return torch.stack((x, y[:, None].expand_as(x), z), dim=-1)
+
+
+def _smooth(edge0: float, edge1: float, x: Tensor) -> Tensor:
+    u = ((x - edge0) / (edge1 - edge0)).clamp(0, 1)
+    return u * u * (3 - 2 * u)
+
+
+def skull_fields(points: tuple[Tensor, Tensor, Tensor]) -> dict[str, list[tuple[int, Tensor]]]:
+    """The directions that move whatever sits on the skull, hair and ears included."""
+    x, y, z = points
+    return {
+        "skull_width": [(0, 0.085 * x * _smooth(-3, 4, y))],
+        "skull_height": [(1, 0.13 * (y - 2).clamp(min=0))],
+        "skull_depth": [(2, 0.10 * z.clamp(max=0))],
+        "forehead_slope": [(2, -1.0 * torch.exp(-(((y - 8) / 3.2) ** 2)) * _smooth(0, 6, z))],
+        "face_width": [(0, 0.075 * x * _smooth(5, -1, y))],
+    }
+
+
+def _face_fields(points: tuple[Tensor, Tensor, Tensor]) -> dict[str, list[tuple[int, Tensor]]]:
+    """The directions that change the face: person and expression. Bumps are symmetric, unless they say ``side``."""
+    x, y, z = points
+    front = _smooth(-2, 3, z)
+    side = torch.tanh(x / 0.6)
+
+    def bump(at_x: float, at_y: float, wide: float, high: float) -> Tensor:
+        return torch.exp(-(((x.abs() - at_x) / wide) ** 2) - ((y - at_y) / high) ** 2) * front
+
+    def eye(wide: float) -> Tensor:
+        return bump(3.1, 0.1, wide, wide * 0.75)
+
+    lower = _smooth(-6.36, -6.64, y)  # everything below the slit of the mouth
+    return {
+        "cheekbones": [(2, 0.4 * bump(5.0, -1.8, 1.8, 1.4)), (0, 0.45 * side * bump(6.2, -1.6, 2.4, 1.6))],
+        "cheek_fullness": [(2, 0.5 * bump(4.4, -5.2, 2.0, 2.2)), (0, 0.75 * side * bump(5.8, -5.6, 2.6, 2.6))],
+        "jaw_width": [(0, 0.15 * x * torch.exp(-(((y + 8.0) / 3.4) ** 2)))],
+        "jaw_angle": [(1, -0.9 * bump(4.6, -9.0, 1.6, 2.0)), (0, 0.5 * side * bump(5.0, -8.6, 1.9, 2.2))],
+        "chin_length": [(1, -1.0 * _smooth(-7.2, -11, y) * front)],
+        "chin_width": [(0, 0.7 * side * bump(1.6, -10.4, 1.8, 1.7))],
+        "chin_forward": [(2, 0.9 * bump(0, -10, 2.6, 1.9))],
+        "midface_length": [(1, -0.42 * _smooth(-0.5, -3.5, y) * front)],
+        "asymmetry": [(1, 0.16 * torch.tanh(x / 3) * _smooth(-0.5, -6, y)), (0, 0.22 * bump(0, -4, 3, 2.4))],
+        "eye_size": [(0, 0.16 * (x.abs() - 3.1) * side * eye(2.2)), (1, 0.22 * y * eye(2.2))],
+        "eye_spacing": [(0, 0.36 * side * eye(2.4))],
+        "eye_height": [(1, 0.3 * eye(2.6))],
+        "eye_tilt": [(1, 0.17 * (x.abs() - 3.1) * eye(2.2))],
+        "eye_depth": [(2, 0.4 * eye(1.9))],
+        "brow_ridge": [(2, 0.5 * bump(2.6, 1.9, 2.3, 0.9))],
+        "nose_length": [(1, -0.5 * bump(0, -4.2, 2.0, 1.7))],
+        "nose_width": [(0, 0.36 * side * bump(1.1, -4.1, 0.95, 1.0))],
+        "nose_bridge": [(2, 0.5 * bump(0, -1.0, 0.75, 1.8))],
+        "nose_bridge_width": [(0, 0.22 * side * bump(0.7, -1.6, 0.7, 1.7))],
+        "nose_tip": [(2, 0.7 * bump(0, -3.8, 1.0, 1.0))],
+        "nose_tip_width": [(0, 0.25 * side * bump(0.6, -3.8, 0.6, 0.7))],
+        "nose_up": [(1, 0.4 * bump(0, -3.8, 0.9, 0.7))],
+        "nose_hump": [(2, 0.33 * bump(0, -1.7, 0.6, 0.8))],
+        "mouth_width": [(0, 0.45 * side * bump(2.5, -6.5, 1.7, 1.3))],
+        "mouth_height": [(1, 0.36 * bump(0, -6.5, 3.4, 1.4))],
+        "mouth_curve": [(1, 0.22 * bump(2.7, -6.5, 1.0, 0.7))],
+        "lip_upper": [(2, 0.28 * bump(0, -6.05, 1.9, 0.4))],
+        "lip_lower": [(2, 0.32 * bump(0, -7.0, 1.7, 0.45))],
+        "beard_thickness": [(2, 0.7 * bump(0, -9.8, 3.6, 2.6)), (1, -0.9 * bump(0, -11.2, 3.0, 1.6))],
+        "mouth_open": [
+            (1, -1.5 * lower * torch.exp(-((x / 2.15) ** 4)) * _smooth(-11, -7, y) * front - 1.1 * _smooth(-6, -10, y)),
+            (2, -0.5 * _smooth(-6, -10, y)),
+        ],
+        "smile": [
+            (0, 0.42 * side * bump(2.9, -6.4, 1.4, 1.1)),
+            (1, 0.5 * bump(3.0, -6.3, 1.15, 1.0)),
+            (2, 0.4 * bump(4.0, -3.4, 1.5, 1.2) - 0.35 * bump(2.9, -6.5, 1.2, 0.9)),
+        ],
+        "brow_raise": [(1, 0.5 * bump(2.8, 2.1, 2.6, 1.2))],
+    }
+
+
+def _ear_fields(points: tuple[Tensor, Tensor, Tensor]) -> dict[str, list[tuple[int, Tensor]]]:
+    x, y, z = points
+    return {
+        "ear_size": [(1, 0.17 * (y + 1.2)), (2, 0.17 * (z + 0.2))],
+        "ear_out": [(0, torch.sign(x) * 0.33 * (-0.2 - z).clamp(min=0))],
+    }
+
+
+def _average_features(x: Tensor, y: Tensor, z: Tensor) -> Tensor:
+    """How far the average face stands out of its smooth slices: nose, sockets, lips, chin (cm along z)."""
+    front = _smooth(0, 4, z)
+
+    def bump(at_x: float, at_y: float, wide: float, high: float) -> Tensor:
+        return torch.exp(-(((x.abs() - at_x) / wide) ** 2) - ((y - at_y) / high) ** 2)
+
+    ridge = (0.5 + 2.0 * ((0.6 - y) / 4.4).clamp(0, 1) ** 1.2) * _smooth(-4.95, -4.0, y) * _smooth(2.4, 0.2, y)
+    half = 0.62 + 0.36 * _smooth(-2.0, -3.8, y)
+    nose = ridge * torch.exp(-((x / half) ** 2)) + 0.85 * bump(1.2, -4.15, 0.5, 0.5)
+    eyes = 0.5 * bump(3.1, 0.0, 1.25, 0.85) - 0.75 * bump(2.9, 0.15, 1.9, 1.15) - 0.35 * bump(1.6, 0.2, 0.5, 0.8)
+    brows = 0.3 * bump(2.8, 1.9, 2.2, 0.8) + 0.35 * bump(4.8, -2.2, 1.8, 1.4)
+    lips = 0.36 * bump(0, -6.02, 1.8, 0.36) + 0.45 * bump(0, -7.02, 1.5, 0.42) - 0.25 * bump(0, -6.5, 2.6, 0.2)
+    mouth = lips + 0.35 * bump(0, -6.4, 2.4, 1.6) - 0.12 * bump(0, -5.35, 0.3, 0.45) - 0.15 * bump(2.9, -6.5, 0.5, 0.5)
+    chin = 0.45 * bump(0, -9.8, 1.8, 1.1) - 0.3 * bump(0, -8.1, 1.7, 0.45)
+    return (nose + eyes + brows + mouth + chin) * front
+
+
+def _occlusion(rest: Tensor, parts: Tensor) -> Tensor:
+    """Ambient light that reaches each vertex, 0 to 1: less in sockets, beside the nose, under chin and lips."""
+    x, y, z = rest.unbind(-1)
+
+    def bump(at_x: float, at_y: float, wide: float, high: float) -> Tensor:
+        return torch.exp(-(((x.abs() - at_x) / wide) ** 2) - ((y - at_y) / high) ** 2)
+
+    head = 0.3 * bump(1.7, 0.3, 0.8, 0.9) + 0.2 * bump(3.1, 0.9, 1.8, 0.5) + 0.25 * bump(1.9, -4.2, 0.5, 0.9)
+    head = head + 0.4 * bump(0, -4.95, 1.2, 0.3) + 0.3 * bump(0, -8.0, 1.6, 0.4) + 0.2 * bump(2.95, -6.5, 0.4, 0.4)
+    head = head * _smooth(0, 4, z) + 0.6 * _smooth(6.0, -1.5, z) * _smooth(-7, -10.5, y)
+    ear = 0.55 * torch.exp(-((y + 1.5) ** 2) / 3 - ((z + 1.6) ** 2) / 0.9)
+    neck = 0.65 * _smooth(-14.5, -10.5, y)
+    return 1 - torch.where(parts == HEAD, head, torch.where(parts == EAR, ear, neck)).clamp(0, 0.85)
+
+
+def _pad(fields: dict[str, list[tuple[int, Tensor]]], before: int, after: int) -> dict[str, list[tuple[int, Tensor]]]:
+    pad = torch.nn.functional.pad
+    return {name: [(axis, pad(f, (before, after))) for axis, f in terms] for name, terms in fields.items()}
+
+
+@functools.cache
+def mesh(device: torch.device) -> Mesh:
+    """The shared part of all heads."""
+    blocks = ((HEAD, _head_rest()), (EAR, _ear_rest(-1)), (EAR, _ear_rest(1)), (NECK, _neck_rest()))
+    grids, start = [], 0
+    for part, block in blocks:
+        grids.append(Grid(part, start, *block.shape[:2]))
+        start += block.shape[0] * block.shape[1]
+    grids.append(Grid(HAIR, start, _STEPS, _LINES))
+    marks = torch.tensor(LANDMARKS)
+    width, middle, depth = slice_at(marks[:, 1])
+    z = _around(width, middle, depth, torch.asin(marks[:, 0] / width))[1]
+    rest = torch.cat([b.reshape(-1, 3) for _, b in blocks] + [torch.cat((marks, z[:, None]), dim=1)])
+    vertex_parts = torch.cat([torch.full((g.rows * g.columns,), g.part) for g in grids[:-1]])
+    fields = _fields(rest, start, grids)
+    triangles = [g.triangles() for g in grids]
+    return Mesh(
+        rest=rest.to(device),
+        grids=tuple(grids),
+        triangles=torch.cat(triangles).to(device),
+        parts=torch.cat([torch.full((len(t),), g.part) for g, t in zip(grids, triangles)]).to(device),
+        fields={name: [(axis, f.to(device)) for axis, f in terms] for name, terms in fields.items()},
+        occlusion=_occlusion(rest[:start], vertex_parts).to(device),
+        follows=torch.where(vertex_parts == NECK, _smooth(-15, -9, rest[:start, 1]), torch.tensor(1.0)).to(device),
+    )
+
+
+def _fields(rest: Tensor, vertices: int, grids: list[Grid]) -> dict[str, list[tuple[int, Tensor]]]:
+    """All directions over all vertices and landmarks; ``average`` is added to every head."""
+    on_head = torch.zeros(len(rest), dtype=torch.bool)
+    on_head[: grids[0].rows * grids[0].columns] = True
+    on_head[vertices:] = True
+    neck = torch.zeros(len(rest), dtype=torch.bool)
+    neck[grids[3].start : vertices] = True
+    ear = ~on_head & ~neck
+    x, y, z = rest.unbind(-1)
+    neck_width = 0.14 * x * _smooth(-17, -12, y)
+    fields = {
+        "average": [(2, _average_features(x, y, z) * on_head)],
+        "neck_width": [(0, neck_width * neck)],
+    }
+    for names, where in ((skull_fields, ~neck), (_face_fields, on_head), (_ear_fields, ear)):
+        fields |= {k: [(axis, f * where) for axis, f in terms] for k, terms in names((x, y, z)).items()}
+    return fields
