@@ -1,12 +1,14 @@
 # dlsfaces: every target prepares what it needs (.venv, packages, the course itself), and does so once.
 #   make course             run all notebooks, `cpu` size, embedded faces
 #   make course SIZE=gpu DATA=celeba500 NOTEBOOKS="03 04"
+#   make course INPLACE=1   the same, and store the outputs in notebooks/ (before a commit)
 #   make test               run the tests
 # PYTHON=/path/to/python3 chooses the Python (3.10 to 3.13); otherwise the first that fits in PATH is used.
 
 SIZE ?= cpu
 DATA ?=
 NOTEBOOKS ?=
+INPLACE ?=
 BENCH ?=
 NAME ?=
 TESTS ?=
@@ -30,7 +32,7 @@ check-torch: setup
 	@$(python) tools/check_torch.py
 
 course: check-torch ## run the notebooks: SIZE=smoke|cpu|gpu DATA=name|folder NOTEBOOKS="03 04"
-	@$(python) -m tools.run_course --size '$(SIZE)' --data '$(DATA)' --only '$(NOTEBOOKS)'
+	@$(python) -m tools.run_course --size '$(SIZE)' --data '$(DATA)' --only '$(NOTEBOOKS)' $(if $(INPLACE),--inplace)
 
 test: check-torch ## run the tests, JOBS=2 at a time: TESTS="tests/test_course.py -k start" for some
 	@$(one_thread) $(python) -m pytest -n $(JOBS) $(TESTS)

@@ -111,17 +111,19 @@ def size() -> str:
     return asked or ("gpu" if device().type == "cuda" else "cpu")
 
 
-def data_name(size: str) -> str:
-    """The data of this run: ``DLSFACES_DATA``, or ``"celeba500"`` in the ``gpu`` size and ``"synthetic"`` else.
+def data_name(size: str, asked: str | None = None) -> str:
+    """The data of this run: ``asked``, or ``DLSFACES_DATA``, or ``celeba500`` in the ``gpu`` size, else ``synthetic``.
 
     Raises:
-        ValueError: ``DLSFACES_DATA`` is neither a known name nor a folder, or ``size`` is unknown.
+        ValueError: the data asked for is neither a known name nor a folder, or ``size`` is unknown.
     """
     if size not in SIZES:
         raise ValueError(f"size is {size!r}; it must be one of {', '.join(SIZES)}")
-    asked = os.environ.get("DLSFACES_DATA", "").strip()
+    asked = (asked or os.environ.get("DLSFACES_DATA", "")).strip()
     if asked and asked not in DATA_NAMES and not Path(asked).is_dir():
-        raise ValueError(f"DLSFACES_DATA is {asked!r}; use a folder that exists, or one of {', '.join(DATA_NAMES)}")
+        raise ValueError(
+            f"the data asked for is {asked!r}; use a folder that exists, or one of {', '.join(DATA_NAMES)}"
+        )
     return asked or ("celeba500" if size == "gpu" else "synthetic")
 
 
@@ -262,7 +264,7 @@ def _settings_table(rows: Mapping[str, Sequence[Any]], column: int) -> str:
     return "\n".join("  ".join([name.ljust(widths[0]), *map(str.rjust, cells, widths[1:])]) for name, *cells in lines)
 
 
-def save_results(chapter: str, results: Mapping[str, float | int | str]) -> Path | None:
+def save_results(chapter: str, results: Mapping[str, float | int | str]) -> None:
     """Keep the results of a chapter for the table of the whole course.
 
     Writes ``chapter.json`` into the folder that ``DLSFACES_RESULTS`` names, whole or not at all, in place of an earlier
@@ -271,9 +273,6 @@ def save_results(chapter: str, results: Mapping[str, float | int | str]) -> Path
     Args:
         chapter: the notebook's name, such as ``"03_cross_entropy"``.
         results: names to finite numbers or strings; numbers of numpy and torch with one element are fine.
-
-    Returns:
-        The file written, or ``None``.
 
     Raises:
         ValueError: ``chapter`` is no file name, or a value is neither a finite number nor a string.
@@ -284,8 +283,8 @@ def save_results(chapter: str, results: Mapping[str, float | int | str]) -> Path
     folder = os.environ.get("DLSFACES_RESULTS", "").strip()
     if not folder:
         logger.debug("DLSFACES_RESULTS is unset: the results of %s stay in the notebook", chapter)
-        return None
-    return _write_json(Path(folder) / f"{chapter}.json", plain)
+        return
+    _write_json(Path(folder) / f"{chapter}.json", plain)
 
 
 def _plain_value(name: str, value: Any) -> float | int | str:
@@ -304,7 +303,7 @@ def _plain_value(name: str, value: Any) -> float | int | str:
     return int(value) if isinstance(value, numbers.Integral) else float(value)
 
 
-def _write_json(path: Path, content: Mapping[str, Any]) -> Path:
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write beside, then rename: a reader sees the old file or the new one, never half of one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
@@ -313,7 +312,6 @@ def _write_json(path: Path, content: Mapping[str, Any]) -> Path:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
-    return path
 
 
 def results_table(results: Mapping[str, float | int | str], title: str = "result") -> str:

@@ -85,6 +85,7 @@ def fit(
     )
     with bar:
         for epoch in range(len(history), epochs):
+            loader.set_epoch(epoch)
             row = _epoch(accelerator, wrapped, opt, schedule, loader, augment, rng.key(seed, epoch), epoch, bar)
             if validate is not None:
                 row |= validate(accelerator.unwrap_model(wrapped, keep_fp32_wrapper=False).model)
@@ -109,7 +110,6 @@ class _Objective(nn.Module):
 
 def _epoch(accelerator, objective, optimizer, schedule, loader, augment, key, epoch, bar) -> dict[str, float]:
     """One pass over the batches; gives its row of the history."""
-    loader.sampler.sampler.set_epoch(epoch)
     objective.train()
     total, seen, start = torch.zeros((), device=accelerator.device), 0, time.perf_counter()
     for step, (images, targets, indices) in enumerate(loader):

@@ -99,7 +99,7 @@ def _whole_problems(notebook: Notebook) -> list[str]:
     if len(checked) < MIN_CHECKED_CELLS:
         found.append(f"{len(checked)} cells are marked {CHECK_MARK}; a chapter has at least {MIN_CHECKED_CELLS}")
     if not any(cell.get("outputs") for _, cell in code_cells(notebook)):
-        found.append("no outputs are stored: run `make course` and its option --inplace")
+        found.append("no outputs are stored: run `make course INPLACE=1`")
     return found
 
 

@@ -98,9 +98,9 @@ def stamped_notebook(notebook: Notebook, path: str, name: str) -> Notebook:
     if len(setup) > 1:
         raise ValueError(f"{path}: {len(setup)} set-up cells; remove all but one")
     if not setup:
-        setup = [{"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": [], "source": []}]
-        if (notebook["nbformat"], notebook["nbformat_minor"]) >= (4, 5):
-            setup[0]["id"] = "setup"
+        has_ids = (notebook["nbformat"], notebook["nbformat_minor"]) >= (4, 5)
+        rest = {"execution_count": None, "metadata": {}, "outputs": [], "source": []}
+        setup = [{"cell_type": "code", **({"id": "setup"} if has_ids else {}), **rest}]
         cells.insert(1, setup[0])
     if "setup" not in notebooks.tags(setup[0]):
         setup[0]["metadata"]["tags"] = [*notebooks.tags(setup[0]), "setup"]

@@ -22,10 +22,14 @@ class _Faces(Dataset):
     def __len__(self) -> int:
         return len(self.faces)
 
-    def __getitem__(self, indices: list[int]) -> tuple[Tensor, Tensor, Tensor]:
+    def __getitems__(self, indices: list[int]) -> tuple[Tensor, Tensor, Tensor]:
         index = torch.tensor(indices, dtype=torch.int64)
         images = self.faces.read(indices, self.size) if self.images is None else self.images[index]
         return images, self.faces.identities[index], index
+
+
+def _as_it_is(batch: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    return batch
 
 
 class EpochSampler(Sampler[int]):
@@ -61,7 +65,7 @@ def batches(
 
     Args:
         size: ``(height, width)`` of the images.
-        shuffle: a new order each epoch (``set_epoch`` of the loader's sampler says which), and the last, smaller
+        shuffle: a new order each epoch (``batch_sampler.sampler.set_epoch`` says which), and the last, smaller
             batch left out; that is for training.
     Raises:
         ValueError: the set is empty, or smaller than a training batch.
@@ -74,8 +78,8 @@ def batches(
     sampler = BatchSampler(EpochSampler(len(faces), shuffle, seed), batch_size, drop_last=shuffle)
     return DataLoader(
         _Faces(faces, size, faces.images(size) if in_memory else None),
-        sampler=sampler,
-        batch_size=None,
+        batch_sampler=sampler,
+        collate_fn=_as_it_is,
         num_workers=0 if in_memory else workers,
         persistent_workers=not in_memory and workers > 0,
     )

@@ -55,17 +55,23 @@ def yandex_disk(link: str, into: Path, api: str = YANDEX_API) -> None:
         OSError, ValueError: as :func:`fetch`, or the answer is not a listing.
     """
     listing = _ask(f"{api}?{urllib.parse.urlencode({'public_key': link, 'limit': 1000})}")
-    items = listing["_embedded"]["items"] if listing.get("type") == "dir" else [listing]
-    for item in items:
-        name = Path(str(item["name"])).name
-        if item["type"] == "dir":
-            query = urllib.parse.urlencode({"public_key": link, "path": item["path"]})
-            archive = fetch(_ask(f"{api}/download?{query}")["href"], into / f"{name}.zip")
-        else:
-            archive = fetch(item["file"], into / name, item.get("sha256"), item.get("size"))
-        if zipfile.is_zipfile(archive):
-            unpack(archive, into)
-            archive.unlink()
+    try:
+        for item in listing["_embedded"]["items"] if listing.get("type") == "dir" else [listing]:
+            _yandex_item(item, link, into, api)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"the answer of {api} for {link} is not a listing of files: {error!r}") from error
+
+
+def _yandex_item(item: dict, link: str, into: Path, api: str) -> None:
+    name = Path(item["name"]).name
+    if item["type"] == "dir":
+        query = urllib.parse.urlencode({"public_key": link, "path": item["path"]})
+        archive = fetch(_ask(f"{api}/download?{query}")["href"], into / f"{name}.zip")
+    else:
+        archive = fetch(item["file"], into / name, item.get("sha256"), item.get("size"))
+    if zipfile.is_zipfile(archive):
+        unpack(archive, into)
+        archive.unlink()
 
 
 def _ask(url: str) -> dict:

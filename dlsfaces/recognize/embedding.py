@@ -10,7 +10,7 @@ from dlsfaces.data import to_float
 from dlsfaces.recognize.backbones import Backbone
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def features_of(model: Backbone, images: Tensor, *, mirror: bool = False, batch_size: int = 256) -> Tensor:
     """Raw features of many images, with the network in evaluation mode.
 

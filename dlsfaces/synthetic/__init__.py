@@ -1,0 +1,29 @@
+"""Embedded people: a parametric 3-D head, rendered in batches. Nothing is downloaded, and no real person's face is used.
+
+``people`` and ``pictures`` give named parameters for numbers; ``render`` turns parameters into pictures with exact
+landmarks. Person ``i`` of a seed is the same person wherever it is asked for, and a picture has the same bits in any
+batch of one device.
+"""
+
+from __future__ import annotations
+
+from dlsfaces.synthetic.people import PERSON, PICTURE, average_people, neutral_pictures, people, pictures
+from dlsfaces.synthetic.scene import Rendering, render
+
+#: Raised whenever the pictures change: caches are keyed by it.
+VERSION = 1
+
+PERSON_RANGES: dict[str, tuple[float, float]] = {name: (dial.low, dial.high) for name, dial in PERSON.items()}
+PICTURE_RANGES: dict[str, tuple[float, float]] = {name: (dial.low, dial.high) for name, dial in PICTURE.items()}
+
+__all__ = [
+    "PERSON_RANGES",
+    "PICTURE_RANGES",
+    "VERSION",
+    "Rendering",
+    "average_people",
+    "neutral_pictures",
+    "people",
+    "pictures",
+    "render",
+]

@@ -84,7 +84,7 @@ def slice_at(y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return width, (front + back) / 2, (front - back) / 2
 
 
-def _around(width: Tensor, middle: Tensor, depth: Tensor, angle: Tensor, power: float = 2.3) -> tuple[Tensor, Tensor]:
+def around(width: Tensor, middle: Tensor, depth: Tensor, angle: Tensor, power: float = 2.3) -> tuple[Tensor, Tensor]:
     """x and z on a superellipse; angle 0 is the front, positive to the viewer's right."""
     sine = torch.sin(angle)
     side = (1 - sine.abs() ** power).clamp(min=0) ** (1 / power)
@@ -116,10 +116,17 @@ class Mesh(NamedTuple):
     fields: dict[str, list[tuple[int, Tensor]]]  # directions: name to (axis, displacement (V + 5,))
     occlusion: Tensor  # (V,) how much of the ambient light arrives, 0 to 1
     follows: Tensor  # (V,) 1 moves with the head, 0 with the shoulders
+    angles: Tensor  # (69,) of the head's columns
 
 
-_LINES = 49  # hair: columns around the head
-_STEPS = 26  # and rows from the crown to the ends
+HAIR_COLUMNS = 49  # around the head
+HAIR_ROWS = 26  # from the crown to the ends
+
+
+def _head_angles() -> Tensor:
+    """The head's columns, denser in the face: radians from the front, positive to the viewer's right."""
+    k = torch.linspace(-1, 1, 69)
+    return torch.pi * (0.36 * k + 0.64 * k**3)
 
 
 def _head_rest() -> Tensor:
@@ -128,10 +135,8 @@ def _head_rest() -> Tensor:
     top = 12 - 9.1 * torch.linspace(0, 1, 12) ** 2
     bottom = -12 + 1.8 * torch.linspace(1, 0, 8) ** 2
     y = torch.cat((top, y, bottom))
-    k = torch.linspace(-1, 1, 69)
-    angle = torch.pi * (0.36 * k + 0.64 * k**3)
-    y, angle = torch.meshgrid(y, angle, indexing="ij")
-    x, z = _around(*slice_at(y), angle)
+    y, angle = torch.meshgrid(y, _head_angles(), indexing="ij")
+    x, z = around(*slice_at(y), angle)
     return torch.stack((x, y, z), dim=-1)
 
 
@@ -148,17 +153,18 @@ def _ear_rest(side: int) -> Tensor:
     # turned away from the skull by 28 degrees, its front edge stuck in it; leaning back
     x = 7.35 + 0.88 * out + 0.47 * (1.2 - length) * 0.9
     z = -1.6 + 0.88 * length + 0.47 * out - 0.12 * height
-    return torch.stack((side * x, height - 1.5, z), dim=-1)[:, :: 1 if side > 0 else -1]
+    ear = torch.stack((side * x, height - 1.5, z), dim=-1)
+    return ear.flip(1) if side > 0 else ear  # columns run to the right as seen from outside
 
 
 def _neck_rest() -> Tensor:
     y, width, front, back = _catmull_rom(_NECK_SLICES, torch.linspace(0, len(_NECK_SLICES) - 1, 28)).unbind(-1)
     angle = torch.linspace(-torch.pi, torch.pi, 41)
-    x, z = _around(width[:, None], ((front + back) / 2)[:, None], ((front - back) / 2)[:, None], angle[None, :], 2.0)
+    x, z = around(width[:, None], ((front + back) / 2)[:, None], ((front - back) / 2)[:, None], angle[None, :], 2.0)
     return torch.stack((x, y[:, None].expand_as(x), z), dim=-1)
 
 
-def _smooth(edge0: float, edge1: float, x: Tensor) -> Tensor:
+def smooth(edge0: float, edge1: float, x: Tensor) -> Tensor:
     u = ((x - edge0) / (edge1 - edge0)).clamp(0, 1)
     return u * u * (3 - 2 * u)
 
@@ -167,18 +173,18 @@ def skull_fields(points: tuple[Tensor, Tensor, Tensor]) -> dict[str, list[tuple[
     """The directions that move whatever sits on the skull, hair and ears included."""
     x, y, z = points
     return {
-        "skull_width": [(0, 0.085 * x * _smooth(-3, 4, y))],
+        "skull_width": [(0, 0.085 * x * smooth(-3, 4, y))],
         "skull_height": [(1, 0.13 * (y - 2).clamp(min=0))],
         "skull_depth": [(2, 0.10 * z.clamp(max=0))],
-        "forehead_slope": [(2, -1.0 * torch.exp(-(((y - 8) / 3.2) ** 2)) * _smooth(0, 6, z))],
-        "face_width": [(0, 0.075 * x * _smooth(5, -1, y))],
+        "forehead_slope": [(2, -1.0 * torch.exp(-(((y - 8) / 3.2) ** 2)) * smooth(0, 6, z))],
+        "face_width": [(0, 0.075 * x * smooth(5, -1, y))],
     }
 
 
 def _face_fields(points: tuple[Tensor, Tensor, Tensor]) -> dict[str, list[tuple[int, Tensor]]]:
     """The directions that change the face: person and expression. Bumps are symmetric, unless they say ``side``."""
     x, y, z = points
-    front = _smooth(-2, 3, z)
+    front = smooth(-2, 3, z)
     side = torch.tanh(x / 0.6)
 
     def bump(at_x: float, at_y: float, wide: float, high: float) -> Tensor:
@@ -187,17 +193,17 @@ def _face_fields(points: tuple[Tensor, Tensor, Tensor]) -> dict[str, list[tuple[
     def eye(wide: float) -> Tensor:
         return bump(3.1, 0.1, wide, wide * 0.75)
 
-    lower = _smooth(-6.36, -6.64, y)  # everything below the slit of the mouth
+    lower = smooth(-6.36, -6.64, y)  # everything below the slit of the mouth
     return {
         "cheekbones": [(2, 0.4 * bump(5.0, -1.8, 1.8, 1.4)), (0, 0.45 * side * bump(6.2, -1.6, 2.4, 1.6))],
         "cheek_fullness": [(2, 0.5 * bump(4.4, -5.2, 2.0, 2.2)), (0, 0.75 * side * bump(5.8, -5.6, 2.6, 2.6))],
         "jaw_width": [(0, 0.15 * x * torch.exp(-(((y + 8.0) / 3.4) ** 2)))],
         "jaw_angle": [(1, -0.9 * bump(4.6, -9.0, 1.6, 2.0)), (0, 0.5 * side * bump(5.0, -8.6, 1.9, 2.2))],
-        "chin_length": [(1, -1.0 * _smooth(-7.2, -11, y) * front)],
+        "chin_length": [(1, -1.0 * smooth(-7.2, -11, y) * front)],
         "chin_width": [(0, 0.7 * side * bump(1.6, -10.4, 1.8, 1.7))],
         "chin_forward": [(2, 0.9 * bump(0, -10, 2.6, 1.9))],
-        "midface_length": [(1, -0.42 * _smooth(-0.5, -3.5, y) * front)],
-        "asymmetry": [(1, 0.16 * torch.tanh(x / 3) * _smooth(-0.5, -6, y)), (0, 0.22 * bump(0, -4, 3, 2.4))],
+        "midface_length": [(1, -0.42 * smooth(-0.5, -3.5, y) * front)],
+        "asymmetry": [(1, 0.16 * torch.tanh(x / 3) * smooth(-0.5, -6, y)), (0, 0.22 * bump(0, -4, 3, 2.4))],
         "eye_size": [(0, 0.16 * (x.abs() - 3.1) * side * eye(2.2)), (1, 0.22 * y * eye(2.2))],
         "eye_spacing": [(0, 0.36 * side * eye(2.4))],
         "eye_height": [(1, 0.3 * eye(2.6))],
@@ -219,8 +225,8 @@ def _face_fields(points: tuple[Tensor, Tensor, Tensor]) -> dict[str, list[tuple[
         "lip_lower": [(2, 0.32 * bump(0, -7.0, 1.7, 0.45))],
         "beard_thickness": [(2, 0.7 * bump(0, -9.8, 3.6, 2.6)), (1, -0.9 * bump(0, -11.2, 3.0, 1.6))],
         "mouth_open": [
-            (1, -1.5 * lower * torch.exp(-((x / 2.15) ** 4)) * _smooth(-11, -7, y) * front - 1.1 * _smooth(-6, -10, y)),
-            (2, -0.5 * _smooth(-6, -10, y)),
+            (1, -1.5 * lower * torch.exp(-((x / 2.15) ** 4)) * smooth(-11, -7, y) * front - 1.1 * smooth(-6, -10, y)),
+            (2, -0.5 * smooth(-6, -10, y)),
         ],
         "smile": [
             (0, 0.42 * side * bump(2.9, -6.4, 1.4, 1.1)),
@@ -241,13 +247,13 @@ def _ear_fields(points: tuple[Tensor, Tensor, Tensor]) -> dict[str, list[tuple[i
 
 def _average_features(x: Tensor, y: Tensor, z: Tensor) -> Tensor:
     """How far the average face stands out of its smooth slices: nose, sockets, lips, chin (cm along z)."""
-    front = _smooth(0, 4, z)
+    front = smooth(0, 4, z)
 
     def bump(at_x: float, at_y: float, wide: float, high: float) -> Tensor:
         return torch.exp(-(((x.abs() - at_x) / wide) ** 2) - ((y - at_y) / high) ** 2)
 
-    ridge = (0.5 + 2.0 * ((0.6 - y) / 4.4).clamp(0, 1) ** 1.2) * _smooth(-4.95, -4.0, y) * _smooth(2.4, 0.2, y)
-    half = 0.62 + 0.36 * _smooth(-2.0, -3.8, y)
+    ridge = (0.5 + 2.0 * ((0.6 - y) / 4.4).clamp(0, 1) ** 1.2) * smooth(-4.95, -4.0, y) * smooth(2.4, 0.2, y)
+    half = 0.62 + 0.36 * smooth(-2.0, -3.8, y)
     nose = ridge * torch.exp(-((x / half) ** 2)) + 0.85 * bump(1.2, -4.15, 0.5, 0.5)
     eyes = 0.5 * bump(3.1, 0.0, 1.25, 0.85) - 0.75 * bump(2.9, 0.15, 1.9, 1.15) - 0.35 * bump(1.6, 0.2, 0.5, 0.8)
     brows = 0.3 * bump(2.8, 1.9, 2.2, 0.8) + 0.35 * bump(4.8, -2.2, 1.8, 1.4)
@@ -266,15 +272,10 @@ def _occlusion(rest: Tensor, parts: Tensor) -> Tensor:
 
     head = 0.3 * bump(1.7, 0.3, 0.8, 0.9) + 0.2 * bump(3.1, 0.9, 1.8, 0.5) + 0.25 * bump(1.9, -4.2, 0.5, 0.9)
     head = head + 0.4 * bump(0, -4.95, 1.2, 0.3) + 0.3 * bump(0, -8.0, 1.6, 0.4) + 0.2 * bump(2.95, -6.5, 0.4, 0.4)
-    head = head * _smooth(0, 4, z) + 0.6 * _smooth(6.0, -1.5, z) * _smooth(-7, -10.5, y)
+    head = head * smooth(0, 4, z) + 0.6 * smooth(6.0, -1.5, z) * smooth(-7, -10.5, y)
     ear = 0.55 * torch.exp(-((y + 1.5) ** 2) / 3 - ((z + 1.6) ** 2) / 0.9)
-    neck = 0.65 * _smooth(-14.5, -10.5, y)
+    neck = 0.65 * smooth(-14.5, -10.5, y)
     return 1 - torch.where(parts == HEAD, head, torch.where(parts == EAR, ear, neck)).clamp(0, 0.85)
-
-
-def _pad(fields: dict[str, list[tuple[int, Tensor]]], before: int, after: int) -> dict[str, list[tuple[int, Tensor]]]:
-    pad = torch.nn.functional.pad
-    return {name: [(axis, pad(f, (before, after))) for axis, f in terms] for name, terms in fields.items()}
 
 
 @functools.cache
@@ -285,14 +286,15 @@ def mesh(device: torch.device) -> Mesh:
     for part, block in blocks:
         grids.append(Grid(part, start, *block.shape[:2]))
         start += block.shape[0] * block.shape[1]
-    grids.append(Grid(HAIR, start, _STEPS, _LINES))
+    grids.append(Grid(HAIR, start, HAIR_ROWS, HAIR_COLUMNS))
     marks = torch.tensor(LANDMARKS)
     width, middle, depth = slice_at(marks[:, 1])
-    z = _around(width, middle, depth, torch.asin(marks[:, 0] / width))[1]
+    z = around(width, middle, depth, torch.asin(marks[:, 0] / width))[1]
     rest = torch.cat([b.reshape(-1, 3) for _, b in blocks] + [torch.cat((marks, z[:, None]), dim=1)])
     vertex_parts = torch.cat([torch.full((g.rows * g.columns,), g.part) for g in grids[:-1]])
     fields = _fields(rest, start, grids)
     triangles = [g.triangles() for g in grids]
+    triangles[-1] = torch.cat((triangles[-1], triangles[-1].flip(1)))  # hair is seen from inside, too
     return Mesh(
         rest=rest.to(device),
         grids=tuple(grids),
@@ -300,7 +302,8 @@ def mesh(device: torch.device) -> Mesh:
         parts=torch.cat([torch.full((len(t),), g.part) for g, t in zip(grids, triangles)]).to(device),
         fields={name: [(axis, f.to(device)) for axis, f in terms] for name, terms in fields.items()},
         occlusion=_occlusion(rest[:start], vertex_parts).to(device),
-        follows=torch.where(vertex_parts == NECK, _smooth(-15, -9, rest[:start, 1]), torch.tensor(1.0)).to(device),
+        follows=torch.where(vertex_parts == NECK, smooth(-15, -9, rest[:start, 1]), torch.tensor(1.0)).to(device),
+        angles=_head_angles().to(device),
     )
 
 
@@ -313,7 +316,7 @@ def _fields(rest: Tensor, vertices: int, grids: list[Grid]) -> dict[str, list[tu
     neck[grids[3].start : vertices] = True
     ear = ~on_head & ~neck
     x, y, z = rest.unbind(-1)
-    neck_width = 0.14 * x * _smooth(-17, -12, y)
+    neck_width = 0.14 * x * smooth(-17, -12, y)
     fields = {
         "average": [(2, _average_features(x, y, z) * on_head)],
         "neck_width": [(0, neck_width * neck)],
@@ -321,3 +324,24 @@ def _fields(rest: Tensor, vertices: int, grids: list[Grid]) -> dict[str, list[tu
     for names, where in ((skull_fields, ~neck), (_face_fields, on_head), (_ear_fields, ear)):
         fields |= {k: [(axis, f * where) for axis, f in terms] for k, terms in names((x, y, z)).items()}
     return fields
+
+
+def displace(rest: Tensor, fields: dict[str, list[tuple[int, Tensor]]], amounts: dict[str, Tensor]) -> Tensor:
+    """Rest points moved along named directions.
+
+    Term by term, not as a matrix product, whose order of summation could change with the batch.
+
+    Args:
+        rest: ``(M, 3)`` or ``(N, M, 3)``.
+        fields: name to (axis, displacement ``(M,)`` or ``(N, M)``) terms.
+        amounts: name to ``(N,)``; a direction without an amount is left out.
+    Returns:
+        ``(N, M, 3)``.
+    """
+    n = len(next(iter(amounts.values())))
+    axes = [c.expand(n, -1).clone() for c in rest.unbind(-1)]
+    for name, terms in fields.items():
+        if name in amounts:
+            for axis, field in terms:
+                axes[axis] += amounts[name][:, None] * field
+    return torch.stack(axes, dim=-1)

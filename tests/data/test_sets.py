@@ -1,0 +1,250 @@
+"""The data sets, on small copies of their layout made here."""
+
+import csv
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from dlsfaces import data
+from dlsfaces.data import celeba, celeba500, folder, places
+
+PEOPLE = 12
+
+
+def picture(path, number, size=(178, 218)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = np.zeros((size[1], size[0], 3), np.uint8)
+    image[..., 0], image[71:171, 47:130, 1] = number, 200
+    Image.fromarray(image).save(path.with_suffix(".png"))
+    return path.with_suffix(".png")
+
+
+@pytest.fixture
+def nowhere(tmp_path, monkeypatch):
+    """No data set on this machine, and no network."""
+    monkeypatch.setenv("DLSFACES_ROOT", str(tmp_path / "cache"))
+    monkeypatch.setattr(places, "KAGGLE_INPUT", tmp_path / "kaggle")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(places.Path, "home", lambda: tmp_path / "home")
+    monkeypatch.setattr("urllib.request.urlopen", lambda *a, **k: (_ for _ in ()).throw(OSError("network is down")))
+    return tmp_path
+
+
+def make_celeba500(root):
+    train = root / "celebA_train_500"
+    names, annotation, split = [], [], []
+    for n in range(8):
+        name = picture(train / "celebA_imgs" / f"{n:06d}", n).name
+        names.append(name)
+        annotation.append(f"{name} {n % 3}")
+        split.append(f"{name} {(0, 0, 0, 0, 1, 1, 2, 2)[n]}")
+    (train / "celebA_anno.txt").write_text("\n".join(annotation) + "\n")
+    (train / "celebA_train_split.txt").write_text("\n".join(split) + "\n")
+    header = "name,prob,x1,y1,x2,y2" + ",p" * 10
+    points = [70, 112, 109, 112, 89, 137, 72, 153, 107, 153]
+    rows = [f"{names[0]},1,0,0,9,9," + ",".join(map(str, points)), f"{names[1]}" + "," * 15]
+    (train / "landmarks_mtcnn.csv").write_text("\n".join([header, *rows]) + "\n")
+    test = root / "celebA_ir"
+    query = [picture(test / "celebA_query" / f"q{n}", 100 + n, (83, 100)).name for n in range(4)]
+    [picture(test / "celebA_distractors" / f"d{n}", 150 + n, (83, 100)) for n in range(3)]
+    with (test / "celebA_anno_query.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["img", "id"], *([name, 35 + n // 2] for n, name in enumerate(query))])
+    return root
+
+
+def test_celeba500_has_its_splits_crops_and_landmarks(tmp_path):
+    make_celeba500(tmp_path)
+    train, validation, test, query, distractors = (data.load("celeba500", s, tmp_path) for s in data.SPLITS)
+    assert [len(s) for s in (train, validation, test, query, distractors)] == [4, 2, 2, 4, 3]
+    assert train.identities.tolist() == [0, 1, 2, 0] and query.identities.tolist() == [35, 35, 36, 36]
+    assert distractors.identities.tolist() == [data.UNKNOWN] * 3
+    photo = train[0]
+    assert photo.image.shape == (3, 100, 83) and (photo.image[1] == 200).all()  # just what lies in the tight box
+    assert photo.source == data.Source("000000.png", "celeba500", "train")
+    assert photo.faces[0].landmarks.tolist() == [[23, 41], [62, 41], [42, 66], [25, 82], [60, 82]]
+    assert photo.faces[0].box is not None and train[1].faces[0].landmarks is None and train[1].faces[0].box is None
+    assert query[-1].image[0, 0, 0] == 103 and query[-1].faces[0].identity == 36
+    loose = data.load("celeba500", "train", tmp_path, framing="loose")
+    assert loose[0].image.shape == (3, 218, 178) and loose[0].faces[0].landmarks[0].tolist() == [70, 112]
+    with pytest.raises(ValueError, match="tight crops only"):
+        data.load("celeba500", "query", tmp_path, framing="loose")
+    assert train.images((50, 40)).shape == (4, 3, 50, 40)
+    assert repr(train) == "FaceSet(celeba500/train: 4 photos, 3 people, tight framing)"
+
+
+def test_celeba500_under_kaggle_in_two_data_sets(nowhere):
+    made = make_celeba500(nowhere / "made")
+    for n, part in enumerate(("celebA_train_500", "celebA_ir")):
+        target = nowhere / "kaggle" / f"set-{n}" / "inner"
+        target.mkdir(parents=True)
+        (made / part).rename(target / part)
+    assert len(data.load("celeba500", "train")) == 4 and len(data.load("celeba500", "query")) == 4
+
+
+def test_celeba500_that_cannot_be_had_says_why_and_what_to_do(nowhere):
+    with pytest.raises(data.DataUnavailable, match=r"network is down.*To get it by hand.*disk\.yandex.*DLSFACES_ROOT"):
+        data.load("celeba500")
+    empty = nowhere / "empty"
+    empty.mkdir()
+    with pytest.raises(data.DataUnavailable, match=rf"no folder celebA_train_500 in {empty}"):
+        data.load("celeba500", root=empty)
+    with pytest.raises(FileNotFoundError, match="is not a folder"):
+        data.load("celeba500", root=nowhere / "missing")
+
+
+def test_celeba500_with_broken_annotation_names_file_and_line(tmp_path):
+    make_celeba500(tmp_path)
+    path = tmp_path / "celebA_train_500" / "celebA_anno.txt"
+    path.write_text("000000.png 0\n000001.png\n")
+    with pytest.raises(ValueError, match=r"celebA_anno\.txt, line 2: expected 'name number'"):
+        celeba500.load("train", tmp_path)
+    path.unlink()
+    with pytest.raises(FileNotFoundError, match="incomplete"):
+        celeba500.load("train", tmp_path)
+
+
+def make_folder(root, counts, size=(40, 50)):
+    for person, count in counts.items():
+        for n in range(count):
+            picture(root / person / f"photo {n}", n, size)
+    return root
+
+
+COUNTS = {f"Имя {i}": 5 + i % 4 for i in range(10)} | {"lonely": 1, "alone": 1}
+
+
+def test_a_folder_is_divided_without_overlap(tmp_path):
+    root = make_folder(tmp_path / "my faces", COUNTS)
+    (root / "empty person").mkdir()
+    sets = {s: data.load(root, s) for s in data.SPLITS}
+    files = [f for s in sets.values() for f in s.files]
+    assert len(files) == len(set(files)) == sum(COUNTS.values())
+    persons = {s: {f.split("/")[0] for f in faces.files} for s, faces in sets.items()}
+    assert persons["train"] == persons["validation"] == persons["test"]
+    assert len(persons["train"] | persons["query"] | persons["distractors"]) == 12
+    assert not persons["query"] & persons["distractors"] and {"lonely", "alone"} <= persons["distractors"]
+    assert not persons["train"] & (persons["query"] | persons["distractors"])
+    assert sets["train"].identities.unique().tolist() == list(range(8))
+    assert [sets["train"].people[i] for i in sets["train"].identities[:1]] == [sets["train"].files[0].split("/")[0]]
+    assert (sets["distractors"].identities == data.UNKNOWN).all()
+    assert data.load(root, "train").files == sets["train"].files
+    assert sets["train"][0].image.shape == (3, 50, 40)
+
+
+def test_the_best_covered_people(tmp_path):
+    root = make_folder(tmp_path / "faces", {"a": 3, "b": 9, "c": 5, "d": 1})
+    assert data.load(root, "train", people=2).people == ["b", "c"]
+    with pytest.raises(ValueError, match="people=0"):
+        data.load(root, "train", people=0)
+    with pytest.raises(ValueError, match="no pictures for the split 'query'"):
+        data.load(root, "query")
+
+
+def test_a_folder_with_a_crop(tmp_path):
+    root = make_folder(tmp_path / "aligned", {"a": 3, "b": 3}, (178, 218))
+    photo = data.load(root, "train", crop=(47, 71, 130, 171))[0]
+    assert photo.image.shape == (3, 100, 83) and (photo.image[1] == 200).all()
+    assert photo.faces[0].photo_to_crop.tolist() == [[1, 0, -47], [0, 1, -71]]
+
+
+def test_lfw_from_a_local_copy_or_with_advice(nowhere):
+    make_folder(nowhere / "data" / "lfw" / "lfw", COUNTS, (250, 250))
+    assert data.load("lfw", "train")[0].image.shape == (3, 107, 89)
+    assert data.load("lfw", "train").name == "lfw"
+    (nowhere / "data").rename(nowhere / "elsewhere")
+    with pytest.raises(data.DataUnavailable, match=r"no copy of LFW here.*fetch_lfw_people"):
+        data.load("lfw")
+    assert len(data.load("lfw", "query", nowhere / "elsewhere")) > 0
+
+
+def make_celeba(root, monkeypatch):
+    """CelebA's own tables for 12 people of 6 pictures: people 1-8 in the training partition, 9-12 in the test one."""
+    base = root / "celeba"
+    names = []
+    for n in range(PEOPLE * 6):
+        names.append(picture(base / "img_align_celeba" / f"{n + 1:06d}", n).name)
+    person = [1 + n // 6 for n in range(len(names))]
+    lines = {
+        "list_eval_partition.txt": [f"{f} {0 if p <= 8 else 2}" for f, p in zip(names, person, strict=True)],
+        "identity_CelebA.txt": [f"{f} {p}" for f, p in zip(names, person, strict=True)],
+        "list_bbox_celeba.txt": ["n", "image_id x_1 y_1 width height", *(f"{f} 1 1 9 9" for f in names)],
+        "list_landmarks_align_celeba.txt": [
+            str(len(names)),
+            "lefteye_x lefteye_y righteye_x righteye_y nose_x nose_y leftmouth_x leftmouth_y rightmouth_x rightmouth_y",
+            *(f"{f} 70 112 109 112 89 137 72 153 107 153" for f in names),
+        ],
+        "list_attr_celeba.txt": ["n", "Smiling", *(f"{f} 1" for f in names)],
+    }
+    for name, rows in lines.items():
+        (base / name).write_text("\n".join(rows) + "\n")
+    monkeypatch.setattr(celeba.CelebA, "_check_integrity", lambda self: True)
+    monkeypatch.setattr(celeba, "QUERY_PEOPLE", 2)
+    return root
+
+
+def test_celeba_through_torchvision(tmp_path, monkeypatch):
+    make_celeba(tmp_path, monkeypatch)
+    sets = {s: data.load("celeba", s, tmp_path) for s in data.SPLITS}
+    assert sum(map(len, sets.values())) == PEOPLE * 6
+    assert sets["train"].people == [f"{i:05d}" for i in range(1, 9)]
+    assert sets["query"].people == ["00009", "00010"] and len(sets["distractors"]) == 12
+    assert sets["train"][0].faces[0].landmarks[0].tolist() == [23, 41]
+    assert (sets["train"][0].image[1] == 200).all()
+    assert data.load("celeba", "test", tmp_path, people=3).identities.unique().tolist() == [0, 1, 2]
+    assert data.load("celeba", "query", tmp_path, framing="loose")[0].image.shape == (3, 218, 178)
+
+
+def test_celeba_that_is_incomplete_or_missing(tmp_path, nowhere):
+    (tmp_path / "here" / "celeba").mkdir(parents=True)
+    with pytest.raises(data.DataUnavailable, match="could not be opened.*quota page"):
+        data.load("celeba", root=tmp_path / "here")
+    (tmp_path / "there").mkdir()
+    with pytest.raises(data.DataUnavailable, match="no folder celeba"):
+        data.load("celeba", root=tmp_path / "there")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (dict(name_or_path="synthetic", split="dev"), "split='dev' is none of"),
+        (dict(name_or_path="synthetic", framing="wide"), "framing='wide'"),
+        (dict(name_or_path="celeba500", people=5), "'celeba500' does not take people"),
+        (dict(name_or_path="lfw", framing="loose"), "'lfw' does not take framing"),
+        (dict(name_or_path="celeba", pictures=5), "only synthetic people"),
+        (dict(name_or_path="synthetic", crop=(0, 0, 1, 1)), "only a folder of people"),
+        (dict(name_or_path="synthetic", people=2), "at least 5 people"),
+    ],
+)
+def test_arguments_that_do_not_fit(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        data.load(**arguments)
+
+
+def test_a_name_that_is_nothing(tmp_path):
+    with pytest.raises(FileNotFoundError, match="'celebb' is neither one of synthetic"):
+        data.load("celebb")
+    (tmp_path / "photo.jpg").touch()
+    with pytest.raises(ValueError, match="holds no person"):
+        data.load(tmp_path)
+
+
+def test_a_set_is_a_sequence(tmp_path):
+    faces = data.load(make_folder(tmp_path / "faces", {"a": 5, "b": 5}), "train")
+    assert len(list(faces)) == len(faces) and faces[-1].source == faces[len(faces) - 1].source
+    with pytest.raises(IndexError):
+        faces[len(faces)]
+    part = faces.subset([2, 0])
+    assert part.files == [faces.files[2], faces.files[0]] and torch.equal(part[1].image, faces[0].image)
+    assert torch.equal(part.images(), torch.stack([faces[2].image, faces[0].image]))
+    with pytest.raises(ValueError, match="4 files but 3 identities"):
+        data.FaceSet("x", "train", "tight", list("abcd"), torch.zeros(3), [], faces.read, (1, 1))
+
+
+def test_division_does_not_depend_on_other_people():
+    photos = {f"p{i}": [f"p{i}/{n}" for n in range(7)] for i in range(10)}
+    assert folder.divide_photos(photos["p3"], "test") == folder.divide_photos(list(reversed(photos["p3"])), "test")
+    parts = [folder.divide_photos(photos["p3"], s) for s in ("train", "validation", "test")]
+    assert [len(p) for p in parts] == [5, 1, 1] and sorted(sum(parts, [])) == photos["p3"]
+    assert [len(folder.divide_photos(["a", "b"], s)) for s in ("train", "validation", "test")] == [1, 0, 1]

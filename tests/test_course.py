@@ -1,0 +1,219 @@
+"""dlsfaces.course: platform, size, data, settings, results, and whether torch and torchvision fit together."""
+
+from __future__ import annotations
+
+import json
+import random
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy
+import pytest
+import torch
+
+from dlsfaces import course
+
+PLATFORM_VARIABLES = ("COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE")
+
+
+@pytest.fixture(autouse=True)
+def laptop(monkeypatch):
+    """A machine that is neither Colab nor Kaggle and has no GPU."""
+    for name in PLATFORM_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("DLSFACES_THREADS", raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+
+def test_platform(monkeypatch):
+    assert course.platform() == "local"
+    monkeypatch.setenv("COLAB_RELEASE_TAG", "release-colab_20260101")
+    assert course.platform() == "colab"
+    monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "Interactive")
+    assert course.platform() == "kaggle"
+
+
+def test_size_and_data_follow_the_device(monkeypatch):
+    assert (course.size(), course.data_name(course.size()), course.device().type) == ("cpu", "synthetic", "cpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert (course.size(), course.data_name(course.size()), course.device().type) == ("gpu", "celeba500", "cuda")
+    monkeypatch.setenv("DLSFACES_SIZE", "smoke")
+    assert (course.size(), course.data_name("smoke")) == ("smoke", "synthetic")
+
+
+def test_data_can_be_named_or_be_a_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("DLSFACES_DATA", "lfw")
+    assert course.data_name("cpu") == "lfw"
+    monkeypatch.setenv("DLSFACES_DATA", str(tmp_path))
+    assert course.data_name("gpu") == str(tmp_path)
+    assert course.data_name("gpu", "celeba") == "celeba"
+
+
+def test_meaningless_size_data_and_threads_are_refused_by_name(monkeypatch):
+    monkeypatch.setenv("DLSFACES_SIZE", "big")
+    with pytest.raises(ValueError, match=r"DLSFACES_SIZE is 'big'.*smoke, cpu, gpu"):
+        course.size()
+    with pytest.raises(ValueError, match="size is 'big'"):
+        course.data_name("big")
+    monkeypatch.setenv("DLSFACES_DATA", "celebA_500")
+    with pytest.raises(ValueError, match=r"'celebA_500'.*folder.*celeba500"):
+        course.data_name("cpu")
+    monkeypatch.setenv("DLSFACES_THREADS", "0")
+    with pytest.raises(ValueError, match="DLSFACES_THREADS"):
+        course.limit_threads()
+
+
+def test_threads_are_limited(monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch, "set_num_threads", asked.append)
+    course.limit_threads()
+    monkeypatch.setenv("DLSFACES_THREADS", "3")
+    course.limit_threads()
+    assert asked == [3]
+
+
+def test_seed_covers_python_numpy_and_torch():
+    def draws() -> tuple[float, float, float]:
+        return random.random(), numpy.random.rand(), torch.rand(()).item()
+
+    course.set_seed(5)
+    first = draws()
+    course.set_seed(5)
+    assert draws() == first
+    course.set_seed(6)
+    assert all(now != then for now, then in zip(draws(), first, strict=True))
+
+
+def test_start_prints_one_block_and_returns_what_it_says(capsys, monkeypatch):
+    monkeypatch.setenv("DLSFACES_SIZE", "smoke")
+    setup = course.start(seed=3)
+    said = capsys.readouterr().out
+    assert (setup.platform, setup.size, setup.data, setup.seed) == ("local", "smoke", "synthetic", 3)
+    for word in ("local", "Python 3.", f"torch {torch.__version__.split('+')[0]}", "size smoke", "data synthetic"):
+        assert word in said
+    assert len(said.splitlines()) == 2
+    with pytest.raises(AttributeError):
+        setup.size = "gpu"
+
+
+@pytest.mark.parametrize(
+    ("variable", "advice"), [("COLAB_RELEASE_TAG", "Runtime >"), ("KAGGLE_KERNEL_RUN_TYPE", "T4 x2")]
+)
+def test_a_missing_gpu_brings_advice_not_failure(capsys, monkeypatch, variable, advice):
+    monkeypatch.setenv(variable, "x")
+    assert course.start().device.type == "cpu"
+    assert advice in capsys.readouterr().out
+
+
+def test_installed_torch_and_torchvision_fit():
+    assert course.torch_problem() is None
+
+
+def test_mismatch_is_recognised_from_torchvisions_error(monkeypatch):
+    def broken(name):
+        if name == "torchvision.ops":
+            raise RuntimeError("operator torchvision::nms does not exist")
+        return torch
+
+    monkeypatch.setattr(course.importlib, "import_module", broken)
+    monkeypatch.setattr(course, "_version", {"torch": "2.5.0+cu121", "torchvision": "0.19.0"}.get)
+    monkeypatch.setattr(course, "_torch_that_torchvision_needs", lambda: "==2.4.0")
+    with pytest.raises(RuntimeError) as raised:
+        course.start()
+    message = str(raised.value)
+    assert "torch 2.5.0+cu121 and torchvision 0.19.0 do not fit" in message
+    assert "needs torch ==2.4.0" in message
+    assert "torchvision::nms" in message
+    assert f"{shlex.quote(sys.executable)} -m pip install torch torchvision" in message
+
+
+def test_mismatch_is_recognised_from_declared_versions_alone():
+    assert course._satisfies("2.4.0+cpu", "==2.4.0")
+    assert course._satisfies("2.15.0", ">=2.14.0")
+    assert course._satisfies("2.7.0a0+git1", "")
+    assert not course._satisfies("2.13.1", ">=2.14.0")
+    assert "needs torch >=2.14.0" in course.explain_torch("2.13.1", "0.29.2", ">=2.14.0", None)
+
+
+def test_missing_torch_is_named():
+    message = course.explain_torch(None, "0.19.0", "", "ModuleNotFoundError: No module named 'torch'")
+    assert message.startswith("torch cannot be found")
+    assert "pip install torch torchvision" in message
+
+
+def test_the_check_stands_alone(tmp_path):
+    """tools/check_torch.py names the pair even where torchvision breaks on import, without the package around it."""
+    (tmp_path / "torchvision").mkdir()
+    broken = 'raise RuntimeError("operator torchvision::nms does not exist")'
+    (tmp_path / "torchvision" / "__init__.py").write_text(broken)
+    script = Path(course.__file__).parent.parent / "tools" / "check_torch.py"
+    done = subprocess.run([sys.executable, script], env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "do not fit together" in done.stderr
+    assert "torchvision::nms does not exist" in done.stderr
+
+
+@pytest.mark.parametrize(("size", "people"), [("smoke", 8), ("cpu", 60), ("gpu", 500)])
+def test_settings_pick_the_column_of_the_size(capsys, monkeypatch, size, people):
+    monkeypatch.setenv("DLSFACES_SIZE", size)
+    chosen = course.settings(people=(8, 60, 500), shape=[(1, 2), (3, 4), (5, 6)])
+    assert chosen.people == people
+    lines = capsys.readouterr().out.splitlines()
+    assert f"[{size}]" in lines[0]
+    assert lines[1].split() == ["people", "8", "60", "500"]
+    assert course.settings({"people": (8, 60, 500)}) == course.settings(people=(8, 60, 500))
+
+
+@pytest.mark.parametrize("row", [(1, 2), 3, "abc"])
+def test_settings_want_three_values(row):
+    with pytest.raises(ValueError, match="setting 'epochs' needs 3 values"):
+        course.settings(epochs=row)
+
+
+def test_results_are_saved_whole_and_replaced(monkeypatch, tmp_path):
+    folder = tmp_path / "results"
+    monkeypatch.setenv("DLSFACES_RESULTS", str(folder))
+    course.save_results("03_x", {"accuracy": 0.5})
+    results = {"accuracy": torch.tensor(0.75), "pairs": numpy.int64(7), "tpr": numpy.float32(0.5), "loss": "softmax"}
+    course.save_results("03_x", results)
+    saved = json.loads((folder / "03_x.json").read_text())
+    assert saved == {"accuracy": 0.75, "pairs": 7, "tpr": 0.5, "loss": "softmax"}
+    assert [path.name for path in folder.iterdir()] == ["03_x.json"]
+
+
+def test_a_crash_while_saving_leaves_the_earlier_results(monkeypatch, tmp_path):
+    monkeypatch.setenv("DLSFACES_RESULTS", str(tmp_path))
+    course.save_results("03_x", {"accuracy": 0.5})
+    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        course.save_results("03_x", {"accuracy": 0.9})
+    assert [path.name for path in tmp_path.iterdir()] == ["03_x.json"]
+    assert json.loads((tmp_path / "03_x.json").read_text()) == {"accuracy": 0.5}
+
+
+def test_results_stay_in_the_notebook_where_no_folder_is_named(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    course.save_results("03_x", {"accuracy": 0.5})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), None, True, [1.0], torch.ones(2), numpy.ones(2)])
+def test_a_result_is_a_finite_number_or_a_string(value):
+    with pytest.raises(ValueError, match="03_x: accuracy"):
+        course.save_results("03_x", {"accuracy": value})
+
+
+@pytest.mark.parametrize("chapter", ["", "../03", "a/b", ".hidden"])
+def test_a_chapter_is_a_plain_name(chapter):
+    with pytest.raises(ValueError, match="chapter"):
+        course.save_results(chapter, {})
+
+
+def test_results_table():
+    table = course.results_table({"accuracy": 0.123456, "pairs": 12345, "loss": "softmax"}, title="chapter 3")
+    assert table.splitlines()[0] == "| chapter 3 | value |"
+    assert "| accuracy | 0.1235 |" in table
+    assert "| pairs | 12345 |" in table
+    assert "| loss | softmax |" in table

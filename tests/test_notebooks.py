@@ -1,0 +1,120 @@
+"""Every notebook of the course: it runs in `smoke` size against its stored outputs, also alone, and is fit to publish.
+
+They run in an empty folder, as they do on Colab: a notebook that leans on files beside it fails here.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools import notebooks, repo
+
+ROOT = Path(__file__).resolve().parent.parent
+CHAPTERS = notebooks.chapters(ROOT)
+CELL_SECONDS = 600
+
+each_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=[path.stem for path in CHAPTERS])
+
+
+def smoke_environment(**more: str) -> dict[str, str]:
+    """The environment of a notebook under test."""
+    chosen = {"DLSFACES_SIZE": "smoke", "DLSFACES_DATA": "synthetic", "DLSFACES_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, **chosen, **more}
+    for name in [name for name in environment if name.startswith(("PYTEST_", "COV_")) or name == "MPLBACKEND"]:
+        del environment[name]  # this run's own, of no concern to the one inside
+    return environment
+
+
+def run_nbval(python: Path | str, path: Path, environment: dict[str, str]) -> None:
+    """Run a notebook cell by cell in its folder; marked cells must give their stored output."""
+    options = ["--nbval-lax", "--nbval-current-env", f"--nbval-cell-timeout={CELL_SECONDS}", "-q", "--tb=short"]
+    # -c: no configuration of a folder above; no xdist and no cache inside.
+    command = [
+        python,
+        "-m",
+        "pytest",
+        *options,
+        "-c",
+        os.devnull,
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:xdist",
+        path.name,
+    ]
+    command += ["--rootdir", path.parent]
+    done = subprocess.run(command, cwd=path.parent, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, f"{path.name}\n{done.stdout[-6000:]}\n{done.stderr[-2000:]}"
+
+
+@each_chapter
+def test_runs_in_smoke_size(path, tmp_path):
+    copied = Path(shutil.copy(path, tmp_path))
+    run_nbval(sys.executable, copied, smoke_environment(PYTHONPATH=str(ROOT)))
+
+
+def clone_source(folder: Path) -> Path:
+    """A git repository that holds the project as it is now, for the set-up cell to clone."""
+    source = folder / "origin"
+    source.mkdir()
+    for name in ("dlsfaces", "assets"):
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", source)
+    me = ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"]
+    for command in (["init", "-q"], ["add", "-A", "-f"], [*me, "commit", "-q", "-m", "as it is"]):
+        subprocess.run(["git", *command], cwd=source, check=True)
+    return source
+
+
+def python_without_the_course(folder: Path) -> Path:
+    """A Python that has every package of this environment except dlsfaces.
+
+    A .pth file in the new environment names this one's folder of packages. Python puts it on the path, but reads no
+    .pth files there, and it is one of those that makes an editable installation importable.
+    """
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    packages = next((folder / "lib").glob("python*/site-packages"))
+    theirs = Path(pytest.__file__).parent.parent
+    (packages / "theirs.pth").write_text(f"{theirs}\n")
+    return folder / "bin" / "python"
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is missing")
+@pytest.mark.parametrize("path", CHAPTERS[:1], ids=[path.stem for path in CHAPTERS[:1]])
+def test_runs_alone_from_a_clone(path, tmp_path):
+    """One notebook in an empty folder, where the course cannot be imported: its set-up cell fetches it."""
+    python = python_without_the_course(tmp_path / "python")
+    environment = smoke_environment(DLSFACES_SOURCE=str(clone_source(tmp_path)))
+    environment.pop("PYTHONPATH", None)
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    absent = "import importlib.util, sys; sys.exit(importlib.util.find_spec('dlsfaces') is not None)"
+    assert subprocess.run([python, "-c", absent], cwd=alone, env=environment).returncode == 0, "dlsfaces is not hidden"
+    run_nbval(python, Path(shutil.copy(path, alone)), environment)
+    assert (alone / "dlsfaces-course" / "dlsfaces" / "course.py").is_file()
+
+
+@each_chapter
+def test_is_fit_to_publish(path):
+    """Size, title, short cells, checked cells, stored outputs without errors and without this machine's paths."""
+    found = notebooks.problems(notebooks.read(path))
+    assert not found, "\n".join(found)
+
+
+@each_chapter
+def test_badges_and_setup_cell_are_up_to_date(path):
+    content = notebooks.read(path)
+    stamped = repo.stamped_notebook(content, path.relative_to(ROOT).as_posix(), repo.address(ROOT))
+    assert stamped == content, "run `make repo`"
+
+
+def test_the_chapters_are_numbered_once():
+    numbers = [path.name[:2] for path in CHAPTERS]
+    assert len(set(numbers)) == len(numbers)
