@@ -169,7 +169,7 @@ class Progress:
     def __init__(self, name: str, cells: int) -> None:
         self.name, self.number, self.cell = name, 0, None
         layout = "{desc}  cell {n_fmt}/{total_fmt}  {elapsed}  {bar}"
-        self.bar = tqdm(total=cells, desc=name, bar_format=layout, disable=None, leave=False)
+        self.bar = tqdm(total=cells, desc=name, bar_format=layout, disable=None, leave=False, mininterval=0)
 
     def start(self, cell: Cell, cell_index: int) -> None:
         """nbclient calls this before each cell."""

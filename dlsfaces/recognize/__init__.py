@@ -3,5 +3,15 @@
 from dlsfaces.recognize.backbones import Backbone, FaceResNet, ImageNetResNet
 from dlsfaces.recognize.embedding import embed, features_of
 from dlsfaces.recognize.losses import CrossEntropy
+from dlsfaces.recognize.recipe import Recipe, train_cross_entropy
 
-__all__ = ["Backbone", "CrossEntropy", "FaceResNet", "ImageNetResNet", "embed", "features_of"]
+__all__ = [
+    "Backbone",
+    "CrossEntropy",
+    "FaceResNet",
+    "ImageNetResNet",
+    "Recipe",
+    "embed",
+    "features_of",
+    "train_cross_entropy",
+]
