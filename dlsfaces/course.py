@@ -3,7 +3,7 @@
 Three environment variables override what a notebook would choose by itself:
 
 - ``DLSFACES_SIZE``: ``smoke`` (tests), ``cpu`` (a laptop; the default without a GPU) or ``gpu`` (the default with one);
-- ``DLSFACES_DATA``: ``synthetic``, ``celeba500``, ``celeba``, ``lfw``, ``widerface``, or a folder of photos;
+- ``DLSFACES_DATA``: ``synthetic``, ``celeba500``, ``celeba``, ``lfw``, or a folder of people;
 - ``DLSFACES_THREADS``: how many CPU threads torch may use.
 
 Only the standard library is imported here at the top: a notebook imports this module before it knows whether torch
@@ -12,8 +12,6 @@ is installed and whether torchvision fits it.
 
 from __future__ import annotations
 
-import importlib
-import importlib.metadata
 import importlib.util
 import json
 import logging
@@ -22,19 +20,19 @@ import numbers
 import os
 import platform as platform_module
 import random
-import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from dlsfaces import torch_pair
+
 if TYPE_CHECKING:
     import torch
 
 SIZES = ("smoke", "cpu", "gpu")
-DATA_NAMES = ("synthetic", "celeba500", "celeba", "lfw", "widerface")
+DATA_NAMES = ("synthetic", "celeba500", "celeba", "lfw")
 
 NO_GPU_ADVICE = {
     "colab": "No GPU. To use one: Runtime > Change runtime type > T4 GPU, then run all again.",
@@ -62,7 +60,7 @@ def start(seed: int = 0) -> Course:
         RuntimeError: torch or torchvision is missing, or the two do not fit together; the message has the way out.
         ValueError: one of the environment variables above has a value that means nothing.
     """
-    if problem := torch_problem():
+    if problem := torch_pair.problem():
         raise RuntimeError(problem)
     limit_threads()
     set_seed(seed)
@@ -127,6 +125,28 @@ def data_name(size: str, asked: str | None = None) -> str:
     return asked or ("celeba500" if size == "gpu" else "synthetic")
 
 
+def find_data(setup: Course) -> str:
+    """The data set to go on with: the one that was asked for, where it is here or can be downloaded.
+
+    In the ``gpu`` size, whose default is a real set, a course that stops at a dead link is not a course: where the set
+    cannot be had, this says why and what to do, and answers ``"synthetic"``. In the other sizes somebody has named the
+    set, so that going on with another would be a surprise: there the error is raised.
+    """
+    if setup.data == "synthetic":
+        return setup.data
+    from dlsfaces import data
+
+    try:
+        for split in ("train", "query"):
+            data.load(setup.data, split)
+    except data.DataUnavailable as error:
+        if setup.size != "gpu":
+            raise
+        print(f"{error}\nGoing on with synthetic people, who need no download.")
+        return "synthetic"
+    return setup.data
+
+
 def device() -> torch.device:
     """The GPU where there is one that torch can use, else the CPU."""
     import torch
@@ -158,79 +178,8 @@ def limit_threads() -> None:
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages on which the numbers of a notebook depend."""
-    packages = {name: _version(name) or "missing" for name in ("torch", "torchvision", "numpy")}
+    packages = {name: torch_pair.version(name) or "missing" for name in ("torch", "torchvision", "numpy")}
     return {"Python": platform_module.python_version(), **packages}
-
-
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-def torch_problem() -> str | None:
-    """What is wrong with the installed torch and torchvision, and the way out; ``None`` where they fit together.
-
-    torchvision's operators are compiled against one release of torch. With another, the two import with an error that
-    names neither (``operator torchvision::nms does not exist``), or only fail later. So both are loaded here, one
-    compiled operator is called, and the torch that torchvision's own metadata asks for is compared with the one found.
-    """
-    error = _load_error()
-    needed = _torch_that_torchvision_needs()
-    if error is None and _satisfies(_version("torch"), needed):
-        return None
-    return explain_torch(_version("torch"), _version("torchvision"), needed, error)
-
-
-def _load_error() -> str | None:
-    """Load torch and torchvision and call a compiled operator of torchvision; the error where that does not work."""
-    try:
-        torch = importlib.import_module("torch")
-        ops = importlib.import_module("torchvision.ops")
-        ops.nms(torch.tensor([[0.0, 0.0, 1.0, 1.0]]), torch.ones(1), 0.5)
-    except Exception as error:  # whatever broken binaries raise: the error is the answer
-        return f"{type(error).__name__}: {str(error).strip()}"
-    return None
-
-
-def _torch_that_torchvision_needs() -> str:
-    """The version of torch that torchvision asks for, such as ``"==2.11.0"``; empty where it does not say."""
-    try:
-        from packaging.requirements import Requirement
-
-        requirements = map(Requirement, importlib.metadata.requires("torchvision") or [])
-        return next((str(found.specifier) for found in requirements if found.name == "torch"), "")
-    except ImportError:  # also PackageNotFoundError: there is nothing to compare, _load_error has said the rest
-        return ""
-
-
-def _satisfies(version: str | None, needed: str) -> bool:
-    if not version or not needed:
-        return True
-    from packaging.specifiers import SpecifierSet
-
-    return SpecifierSet(needed).contains(version, prereleases=True)
-
-
-def explain_torch(torch_version: str | None, torchvision_version: str | None, needed: str, error: str | None) -> str:
-    """One message: what was found, what went wrong, and the command that installs a torch and torchvision that fit."""
-    pip = f"{shlex.quote(sys.executable)} -m pip"
-    if torch_version is None or torchvision_version is None:
-        absent = " and ".join(
-            name for name, found in (("torch", torch_version), ("torchvision", torchvision_version)) if found is None
-        )
-        return f"{absent} cannot be found ({error}).\nInstall both together:\n  {pip} install torch torchvision"
-    lines = [f"torch {torch_version} and torchvision {torchvision_version} do not fit together."]
-    if not _satisfies(torch_version, needed):
-        lines.append(f"This torchvision needs torch {needed}.")
-    if error:
-        lines.append(f"Loading them says: {error}")
-    lines.append("Remove both and install them again as a pair:")
-    lines.append(f"  {pip} uninstall -y torch torchvision && {pip} install torch torchvision")
-    if platform() != "local":
-        lines.append("Or start from a fresh machine, which comes with a pair that fits, and upgrade neither of them.")
-    return "\n".join(lines)
 
 
 def settings(table: Mapping[str, Sequence[Any]] | None = None, /, **rows: Sequence[Any]) -> SimpleNamespace:

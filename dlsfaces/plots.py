@@ -57,7 +57,7 @@ def photo(photo: Photo, axes: Axes | None = None) -> Figure:
     axes.imshow(as_picture(photo.image), extent=(0, photo.image.shape[2], photo.image.shape[1], 0))
     for face in photo.faces:
         if face.landmarks is not None:
-            axes.scatter(*face.landmarks.T, c=LANDMARK_COLOURS, s=28, edgecolors="white", linewidths=0.8)
+            axes.scatter(*face.landmarks.T.numpy(), c=LANDMARK_COLOURS, s=28, edgecolors="white", linewidths=0.8)
         if face.box is not None:
             x1, y1, x2, y2 = face.box.tolist()
             axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, color="yellow", lw=1.5, clip_on=False))
@@ -181,10 +181,10 @@ def pipeline(seed: int = 0) -> Figure:
         axes.imshow(as_picture(tilted.images[0]), extent=(0, 178, 218, 0))
     x1, y1, x2, y2 = box.tolist()
     panels[1].add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, color="yellow", lw=2))
-    panels[1].scatter(*tilted.landmarks[0].T, c=LANDMARK_COLOURS, s=24, edgecolors="white")
+    panels[1].scatter(*tilted.landmarks[0].T.numpy(), c=LANDMARK_COLOURS, s=24, edgecolors="white")
     panels[2].imshow(as_picture(upright), aspect="equal")
     vector = torch.nn.functional.adaptive_avg_pool2d(upright.float().mean(0, keepdim=True), (20, 2)).flatten()
-    panels[3].imshow(vector.view(-1, 2), cmap="coolwarm", aspect="auto")
+    panels[3].imshow(vector.view(-1, 2).numpy(), cmap="coolwarm", aspect="auto")
     _draw_gallery(panels[4], gallery)
     for left, right in pairwise(panels):
         arrow = ConnectionPatch((1.02, 0.5), (-0.02, 0.5), "axes fraction", "axes fraction", axesA=left, axesB=right)

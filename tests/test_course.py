@@ -7,13 +7,14 @@ import random
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy
 import pytest
 import torch
 
-from dlsfaces import course
+from dlsfaces import course, torch_pair
 
 PLATFORM_VARIABLES = ("COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE")
 
@@ -108,7 +109,7 @@ def test_a_missing_gpu_brings_advice_not_failure(capsys, monkeypatch, variable, 
 
 
 def test_installed_torch_and_torchvision_fit():
-    assert course.torch_problem() is None
+    assert torch_pair.problem() is None
 
 
 def test_mismatch_is_recognised_from_torchvisions_error(monkeypatch):
@@ -117,9 +118,9 @@ def test_mismatch_is_recognised_from_torchvisions_error(monkeypatch):
             raise RuntimeError("operator torchvision::nms does not exist")
         return torch
 
-    monkeypatch.setattr(course.importlib, "import_module", broken)
-    monkeypatch.setattr(course, "_version", {"torch": "2.5.0+cu121", "torchvision": "0.19.0"}.get)
-    monkeypatch.setattr(course, "_torch_that_torchvision_needs", lambda: "==2.4.0")
+    monkeypatch.setattr(torch_pair.importlib, "import_module", broken)
+    monkeypatch.setattr(torch_pair, "version", {"torch": "2.5.0+cu121", "torchvision": "0.19.0"}.get)
+    monkeypatch.setattr(torch_pair, "_torch_that_torchvision_needs", lambda: "==2.4.0")
     with pytest.raises(RuntimeError) as raised:
         course.start()
     message = str(raised.value)
@@ -130,15 +131,15 @@ def test_mismatch_is_recognised_from_torchvisions_error(monkeypatch):
 
 
 def test_mismatch_is_recognised_from_declared_versions_alone():
-    assert course._satisfies("2.4.0+cpu", "==2.4.0")
-    assert course._satisfies("2.15.0", ">=2.14.0")
-    assert course._satisfies("2.7.0a0+git1", "")
-    assert not course._satisfies("2.13.1", ">=2.14.0")
-    assert "needs torch >=2.14.0" in course.explain_torch("2.13.1", "0.29.2", ">=2.14.0", None)
+    assert torch_pair._satisfies("2.4.0+cpu", "==2.4.0")
+    assert torch_pair._satisfies("2.15.0", ">=2.14.0")
+    assert torch_pair._satisfies("2.7.0a0+git1", "")
+    assert not torch_pair._satisfies("2.13.1", ">=2.14.0")
+    assert "needs torch >=2.14.0" in torch_pair.explain("2.13.1", "0.29.2", ">=2.14.0", None)
 
 
 def test_missing_torch_is_named():
-    message = course.explain_torch(None, "0.19.0", "", "ModuleNotFoundError: No module named 'torch'")
+    message = torch_pair.explain(None, "0.19.0", "", "ModuleNotFoundError: No module named 'torch'")
     assert message.startswith("torch cannot be found")
     assert "pip install torch torchvision" in message
 
@@ -217,3 +218,25 @@ def test_results_table():
     assert "| accuracy | 0.1235 |" in table
     assert "| pairs | 12345 |" in table
     assert "| loss | softmax |" in table
+
+
+def test_a_real_set_that_cannot_be_had_is_replaced_in_gpu_size_only(monkeypatch, capsys):
+    from dlsfaces import data
+
+    def unavailable(name, split):
+        raise data.DataUnavailable("the link is dead; get it by hand")
+
+    monkeypatch.setattr(data, "load", unavailable)
+    setup = course.Course("local", torch.device("cpu"), "gpu", "celeba500", 0)
+    assert course.find_data(setup) == "synthetic"
+    assert "the link is dead; get it by hand" in (said := capsys.readouterr().out) and "synthetic people" in said
+    with pytest.raises(data.DataUnavailable):
+        course.find_data(replace(setup, size="cpu"))
+    assert course.find_data(replace(setup, data="synthetic")) == "synthetic"
+
+
+def test_a_real_set_that_is_here_is_used(monkeypatch):
+    from dlsfaces import data
+
+    monkeypatch.setattr(data, "load", lambda name, split: None)
+    assert course.find_data(course.Course("local", torch.device("cpu"), "gpu", "lfw", 0)) == "lfw"

@@ -56,7 +56,8 @@ def run_nbval(python: Path | str, path: Path, environment: dict[str, str]) -> No
 @each_chapter
 def test_runs_in_smoke_size(path, tmp_path):
     copied = Path(shutil.copy(path, tmp_path))
-    run_nbval(sys.executable, copied, smoke_environment(PYTHONPATH=str(ROOT)))
+    environment = smoke_environment(PYTHONPATH=str(ROOT), DLSFACES_CACHE=str(tmp_path / "cache"))
+    run_nbval(sys.executable, copied, environment)
 
 
 def clone_source(folder: Path) -> Path:
@@ -91,7 +92,7 @@ def python_without_the_course(folder: Path) -> Path:
 def test_runs_alone_from_a_clone(path, tmp_path):
     """One notebook in an empty folder, where the course cannot be imported: its set-up cell fetches it."""
     python = python_without_the_course(tmp_path / "python")
-    environment = smoke_environment(DLSFACES_SOURCE=str(clone_source(tmp_path)))
+    environment = smoke_environment(DLSFACES_SOURCE=str(clone_source(tmp_path)), DLSFACES_CACHE=str(tmp_path / "cache"))
     environment.pop("PYTHONPATH", None)
     alone = tmp_path / "alone"
     alone.mkdir()

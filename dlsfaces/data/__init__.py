@@ -75,7 +75,7 @@ def load(
     _refuse(name, "framing='loose'", framing == "loose" and (is_folder or name == "lfw"), "aligned sets only")
     if name == "synthetic":
         counts = {k: v for k, v in (("people", people), ("pictures", pictures)) if v is not None}
-        return invented.load(split, framing, seed=seed, cache=places.download_folder(), **counts)
+        return invented.load(split, framing, seed=seed, cache=places.cache_folder(), **counts)
     if name == "celeba500":
         return celeba500.load(split, root, framing)
     if name == "celeba":

@@ -76,7 +76,7 @@ def _open(partition: str, root: str | Path | None, fetch: bool) -> CelebA:
     download = found is None and fetch and root is None
     if found is None and not download:
         raise places.DataUnavailable(f"there is no folder {CelebA.base_folder}. {ADVICE}")
-    parent = found.parent if found else places.download_folder()
+    parent = found.parent if found else places.cache_folder()
     try:
         return CelebA(str(parent), partition, ["identity", "landmarks"], download=download)
     except Exception as error:  # gdown and torchvision raise many kinds, RuntimeError and bare Exception among them

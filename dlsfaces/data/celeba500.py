@@ -46,7 +46,7 @@ def load(split: str, root: str | Path | None = None, framing: str = "tight", fet
 def _folder(name: str, root: str | Path | None, fetch: bool) -> Path:
     found = places.find((name,), root)
     if found is None and fetch and root is None:
-        into = places.download_folder()
+        into = places.cache_folder()
         try:
             for link in LINKS:
                 download.yandex_disk(link, into)

@@ -13,19 +13,20 @@ class DataUnavailable(FileNotFoundError):
     """A data set is neither here nor to be had; the message says what to do."""
 
 
-def download_folder() -> Path:
-    """Where downloads go: ``$DLSFACES_ROOT``, else ``~/.cache/dlsfaces``."""
-    return Path(os.environ.get("DLSFACES_ROOT") or Path.home() / ".cache" / "dlsfaces").expanduser()
+def cache_folder() -> Path:
+    """What the course may write: downloads, rendered faces, checkpoints. ``$DLSFACES_CACHE``, or ``~/.cache/dlsfaces``."""
+    return Path(os.environ.get("DLSFACES_CACHE") or Path.home() / ".cache" / "dlsfaces").expanduser()
 
 
 def search_path(root: str | Path | None) -> list[Path]:
-    """The folders that are searched: ``root`` alone where given, else the usual places that exist."""
-    if root is not None:
-        folder = Path(root).expanduser()
-        if not folder.is_dir():
-            raise FileNotFoundError(f"root={str(root)!r} is not a folder")
-        return [folder]
-    return [p for p in (download_folder(), Path("data"), KAGGLE_INPUT) if p.is_dir()]
+    """The folders that are searched: ``root`` alone where given, else ``$DLSFACES_ROOT`` and the usual places."""
+    named = root or os.environ.get("DLSFACES_ROOT")
+    if named and not Path(named).expanduser().is_dir():
+        raise FileNotFoundError(f"{'root' if root else 'DLSFACES_ROOT'}={str(named)!r} is not a folder")
+    if root:
+        return [Path(root).expanduser()]
+    usual = [Path(named).expanduser()] if named else []
+    return [p for p in (*usual, cache_folder(), Path("data"), KAGGLE_INPUT) if p.is_dir()]
 
 
 def find(names: tuple[str, ...], root: str | Path | None = None, depth: int = 3) -> Path | None:

@@ -47,7 +47,7 @@ class Recipe:
         digest = hashlib.sha256(json.dumps(what).encode())
         a_few = range(0, len(faces), max(1, len(faces) // 8))  # pictures may change under the same names
         digest.update(faces.read(a_few, self.image_size).numpy().tobytes())
-        return places.download_folder() / "runs" / f"cross_entropy-{faces.name}-{digest.hexdigest()[:12]}.pt"
+        return places.cache_folder() / "runs" / f"cross_entropy-{faces.name}-{digest.hexdigest()[:12]}.pt"
 
 
 def train_cross_entropy(

@@ -150,7 +150,9 @@ def shade(
     lit = torch.empty_like(colour)
     for k in range(3):
         diffuse = ((facing + bleed[k]) / (1 + bleed[k])).clamp(min=0) * reach
-        lit[k] = colour[k] * (diffuse * key_light[:, k, None] + around * sky[:, k, None]) + glint * key_light[:, k, None]
+        lit[k] = (
+            colour[k] * (diffuse * key_light[:, k, None] + around * sky[:, k, None]) + glint * key_light[:, k, None]
+        )
     return lit
 
 
@@ -168,7 +170,9 @@ def background(picture: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
     base = hue(picture["back_hue"], colourful, light)
     colour = base.T[:, :, None].expand(3, -1, len(x)).clone()
     contrast = picture["back_contrast"]
-    slope = ((u[:, 0] - 0.5) * contrast)[:, None] * (x - 89) / 89 + ((u[:, 1] - 0.3) * contrast)[:, None] * (109 - y) / 109
+    slope = ((u[:, 0] - 0.5) * contrast)[:, None] * (x - 89) / 89 + ((u[:, 1] - 0.3) * contrast)[:, None] * (
+        109 - y
+    ) / 109
     colour *= 1 + 0.8 * slope
     for k in range(4):
         cx, cy, wide, high, turn_, dark = (u[:, 2 + 6 * k + j, None] for j in range(6))

@@ -26,9 +26,12 @@ def edge(angles: Tensor, person: dict[str, Tensor]) -> Tensor:
     front = front + 0.9 * p["hair_part"] * torch.tanh(angles / 0.35) * (0.3 + p["hair_fringe"])
     side = 1.8 - 2.0 * (p["hair_length"] / 0.2).clamp(max=1) - 14.5 * long
     back = -5.0 - 12.0 * long
-    to_side = smooth(40 * _DEGREE, 68 * _DEGREE, around_head)
+    to_temple = smooth(18 * _DEGREE, 68 * _DEGREE, around_head)
+    to_side = smooth(56 * _DEGREE, 74 * _DEGREE, around_head)
     to_back = smooth(92 * _DEGREE, 122 * _DEGREE, around_head)
-    return front + (side - front) * to_side + (back - side) * to_back
+    ends = torch.sin(31 * angles) + torch.sin(53 * angles + 1)  # locks end at different heights
+    front = front + 0.22 * ends * p["hair_fringe"] + (torch.minimum(front, 2.6 + 0.4 * front) - front) * to_temple
+    return front + (side - front) * to_side + (back - side) * to_back + 0.35 * ends * long * to_side
 
 
 def drape(person: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
@@ -61,9 +64,9 @@ def _thickness(p: dict[str, Tensor], y: Tensor, share: Tensor, angles: Tensor, l
     thick = (0.25 + 1.7 * p["hair_volume"]) * (0.45 + 0.55 * on_top + 0.35 * long * (1 - on_top))
     lopsided = 0.3 * p["hair_part"] * torch.tanh(angles / 0.5) * on_top
     waves = 0.4 * p["hair_wave"] * torch.sin(8 * angles + 1.3 * y) * smooth(6, -2, y) * long
-    thick = thick * (1 + lopsided) + waves
+    thick = thick * (1 + lopsided) * (1 - 0.75 * smooth(0.45, 0.75, p["baldness"])) + waves
     face = smooth(80 * _DEGREE, 60 * _DEGREE, angles.abs())
     thin_end = torch.maximum(1 - long, face * (1 - 0.6 * p["hair_fringe"]))
     thick = thick * (1 - 0.97 * thin_end * smooth(0.72, 1.0, share)) - 0.12 * thin_end * smooth(0.9, 1, share)
-    bald_above = 13.2 - 8.5 * smooth(0.3, 0.95, p["baldness"])
+    bald_above = 13.2 - 8.7 * smooth(0.45, 0.75, p["baldness"])
     return thick - (thick + 0.8) * smooth(-0.6, 0.4, y - bald_above)

@@ -19,7 +19,7 @@ from torch import Tensor
 HEAD, EAR, NECK, HAIR = range(4)  # the parts of the mesh
 
 #: Rest points of the landmarks, whose z is the surface's: the pupils, the tip of the nose, the corners of the mouth.
-LANDMARKS = ((-3.1, 0.0), (3.1, 0.0), (0.0, -3.95), (-2.72, -6.5), (2.72, -6.5))
+LANDMARKS = ((-3.1, 0.0), (3.1, 0.0), (0.0, -3.84), (-2.79, -6.5), (2.79, -6.5))
 
 #: Horizontal slices of the average head without features: height, half width, foremost and hindmost z.
 _SLICES = torch.tensor(
@@ -33,13 +33,13 @@ _SLICES = torch.tensor(
         (3.0, 7.55, 8.5, -10.2),
         (1.0, 7.4, 8.1, -9.7),
         (-1.0, 7.2, 7.8, -8.8),
-        (-3.0, 6.95, 8.0, -7.5),
-        (-5.0, 6.55, 8.3, -5.6),
-        (-7.0, 5.95, 8.3, -3.6),
-        (-8.5, 5.3, 8.1, -2.0),
-        (-10.0, 4.3, 7.8, -0.2),
-        (-11.0, 3.2, 7.3, 1.2),
-        (-11.7, 1.9, 6.5, 2.4),
+        (-3.0, 6.8, 8.0, -7.5),
+        (-5.0, 6.25, 8.3, -5.6),
+        (-7.0, 5.5, 8.3, -3.6),
+        (-8.5, 4.8, 8.1, -2.0),
+        (-10.0, 3.85, 7.8, -0.2),
+        (-11.0, 2.85, 7.3, 1.2),
+        (-11.7, 1.7, 6.5, 2.4),
         (-12.0, 0.0, 4.6, 4.6),
     ]
 )
@@ -116,7 +116,7 @@ class Mesh(NamedTuple):
     fields: dict[str, list[tuple[int, Tensor]]]  # directions: name to (axis, displacement (V + 5,))
     occlusion: Tensor  # (V,) how much of the ambient light arrives, 0 to 1
     follows: Tensor  # (V,) 1 moves with the head, 0 with the shoulders
-    angles: Tensor  # (69,) of the head's columns
+    angles: Tensor  # (61,) of the head's columns
 
 
 HAIR_COLUMNS = 49  # around the head
@@ -125,7 +125,7 @@ HAIR_ROWS = 26  # from the crown to the ends
 
 def _head_angles() -> Tensor:
     """The head's columns, denser in the face: radians from the front, positive to the viewer's right."""
-    k = torch.linspace(-1, 1, 69)
+    k = torch.linspace(-1, 1, 61)
     return torch.pi * (0.36 * k + 0.64 * k**3)
 
 
@@ -158,8 +158,8 @@ def _ear_rest(side: int) -> Tensor:
 
 
 def _neck_rest() -> Tensor:
-    y, width, front, back = _catmull_rom(_NECK_SLICES, torch.linspace(0, len(_NECK_SLICES) - 1, 28)).unbind(-1)
-    angle = torch.linspace(-torch.pi, torch.pi, 41)
+    y, width, front, back = _catmull_rom(_NECK_SLICES, torch.linspace(0, len(_NECK_SLICES) - 1, 19)).unbind(-1)
+    angle = torch.linspace(-torch.pi, torch.pi, 31)
     x, z = around(width[:, None], ((front + back) / 2)[:, None], ((front - back) / 2)[:, None], angle[None, :], 2.0)
     return torch.stack((x, y[:, None].expand_as(x), z), dim=-1)
 
@@ -196,7 +196,7 @@ def _face_fields(points: tuple[Tensor, Tensor, Tensor]) -> dict[str, list[tuple[
     lower = smooth(-6.36, -6.64, y)  # everything below the slit of the mouth
     return {
         "cheekbones": [(2, 0.4 * bump(5.0, -1.8, 1.8, 1.4)), (0, 0.45 * side * bump(6.2, -1.6, 2.4, 1.6))],
-        "cheek_fullness": [(2, 0.5 * bump(4.4, -5.2, 2.0, 2.2)), (0, 0.75 * side * bump(5.8, -5.6, 2.6, 2.6))],
+        "cheek_fullness": [(2, 0.5 * bump(4.4, -5.2, 2.0, 2.2)), (0, 0.6 * side * bump(5.8, -5.6, 2.6, 2.6))],
         "jaw_width": [(0, 0.15 * x * torch.exp(-(((y + 8.0) / 3.4) ** 2)))],
         "jaw_angle": [(1, -0.9 * bump(4.6, -9.0, 1.6, 2.0)), (0, 0.5 * side * bump(5.0, -8.6, 1.9, 2.2))],
         "chin_length": [(1, -1.0 * smooth(-7.2, -11, y) * front)],
@@ -242,6 +242,7 @@ def _ear_fields(points: tuple[Tensor, Tensor, Tensor]) -> dict[str, list[tuple[i
     return {
         "ear_size": [(1, 0.17 * (y + 1.2)), (2, 0.17 * (z + 0.2))],
         "ear_out": [(0, torch.sign(x) * 0.33 * (-0.2 - z).clamp(min=0))],
+        "ear_tucked": [(0, torch.sign(x) * (6.4 - x.abs()))],  # flat under the hair
     }
 
 
@@ -252,8 +253,8 @@ def _average_features(x: Tensor, y: Tensor, z: Tensor) -> Tensor:
     def bump(at_x: float, at_y: float, wide: float, high: float) -> Tensor:
         return torch.exp(-(((x.abs() - at_x) / wide) ** 2) - ((y - at_y) / high) ** 2)
 
-    ridge = (0.5 + 2.0 * ((0.6 - y) / 4.4).clamp(0, 1) ** 1.2) * smooth(-4.95, -4.0, y) * smooth(2.4, 0.2, y)
-    half = 0.62 + 0.36 * smooth(-2.0, -3.8, y)
+    ridge = (0.5 + 1.8 * ((0.6 - y) / 4.4).clamp(0, 1) ** 1.2) * smooth(-4.95, -4.0, y) * smooth(2.4, 0.2, y)
+    half = 0.55 + 0.42 * smooth(-2.0, -3.8, y)
     nose = ridge * torch.exp(-((x / half) ** 2)) + 0.85 * bump(1.2, -4.15, 0.5, 0.5)
     eyes = 0.5 * bump(3.1, 0.0, 1.25, 0.85) - 0.75 * bump(2.9, 0.15, 1.9, 1.15) - 0.35 * bump(1.6, 0.2, 0.5, 0.8)
     brows = 0.3 * bump(2.8, 1.9, 2.2, 0.8) + 0.35 * bump(4.8, -2.2, 1.8, 1.4)
@@ -294,7 +295,6 @@ def mesh(device: torch.device) -> Mesh:
     vertex_parts = torch.cat([torch.full((g.rows * g.columns,), g.part) for g in grids[:-1]])
     fields = _fields(rest, start, grids)
     triangles = [g.triangles() for g in grids]
-    triangles[-1] = torch.cat((triangles[-1], triangles[-1].flip(1)))  # hair is seen from inside, too
     return Mesh(
         rest=rest.to(device),
         grids=tuple(grids),

@@ -165,7 +165,7 @@ _SEX_SHIFT = {
     "nose_length": 0.3,
     "cheek_fullness": -0.2,
     "neck_width": 0.9,
-    "lip_red": -0.25,
+    "lip_red": -0.5,
 }
 _AGE_SHIFT = {"lip_upper": -0.4, "hair_line": 0.4, "eye_openness": -0.3, "nose_length": 0.2, "ear_size": 0.4}
 

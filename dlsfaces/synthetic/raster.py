@@ -3,6 +3,9 @@
 Small triangles, in the thousands, are cut into horizontal spans of pixels; the spans are expanded into pixels, and one
 ``scatter_reduce`` keeps the nearest. No loop over triangles or pictures, and every number depends on its own picture
 alone, so a picture has the same bits in any batch.
+
+A pixel has one sample in each of its two halves, the upper a quarter left and the lower a quarter right of its middle:
+half the work of four samples for outlines that are nearly as smooth.
 """
 
 from __future__ import annotations
@@ -13,6 +16,18 @@ from torch import Tensor
 _EMPTY = 2**62
 
 
+def sample_points(size: tuple[int, int], device: torch.device) -> tuple[Tensor, Tensor]:
+    """x and y of all samples of a picture of ``size`` (height, width), in pixels: ``(2 * height * width,)`` each."""
+    row = torch.arange(2 * size[0], device=device)
+    x = torch.arange(size[1], device=device) + _left_of_row(row)[:, None]
+    return x.reshape(-1), (row / 2 + 0.25).repeat_interleave(size[1])
+
+
+def _left_of_row(row: Tensor) -> Tensor:
+    """x of the first sample of a row of samples."""
+    return 0.25 + 0.5 * (row % 2)
+
+
 def _expand(counts: Tensor) -> tuple[Tensor, Tensor]:
     """For counts ``(2, 3)``: owners ``(0, 0, 1, 1, 1)`` and steps ``(0, 1, 0, 1, 2)``."""
     owner = torch.repeat_interleave(torch.arange(len(counts), device=counts.device), counts)
@@ -20,93 +35,103 @@ def _expand(counts: Tensor) -> tuple[Tensor, Tensor]:
     return owner, torch.arange(len(owner), device=counts.device) - start[owner]
 
 
-def _edges(corners: Tensor) -> Tensor:
-    """The three edges of triangles ``(K, 3, 3)`` as half-planes ``a x + b y + c >= 0``: ``(K, 3, 3)``."""
-    start, end = corners, corners.roll(-1, dims=1)
-    a, b = start[..., 1] - end[..., 1], end[..., 0] - start[..., 0]
-    return torch.stack((a, b, -(a * start[..., 0] + b * start[..., 1])), dim=-1)
+def _sides(corners: Tensor, area: Tensor) -> Tensor:
+    """Where triangles ``(K, 3, 3)`` begin and end along a row: ``(K, 4, 3)``.
+
+    A row at height y begins at the largest of the three ``[0] y + [1]`` and ends at the smallest ``[2] y + [3]``.
+    """
+    end = corners.roll(-1, dims=1)
+    a, b = corners[..., 1] - end[..., 1], end[..., 0] - corners[..., 0]  # inside is where a x + b y + c >= 0
+    c = -(a * corners[..., 0] + b * corners[..., 1])
+    turned = torch.sign(area)[:, None]
+    slope, at = -b / torch.where(a == 0, 1e-12, a), -c / torch.where(a == 0, 1e-12, a)
+    begins, ends = a * turned > 0, a * turned < 0
+    least, most = corners[..., 0].amin(1, keepdim=True), corners[..., 0].amax(1, keepdim=True)
+    sides = (begins * slope, torch.where(begins, at, least), ends * slope, torch.where(ends, at, most))
+    return torch.stack(sides, dim=1)
 
 
 def _depth_planes(corners: Tensor, area: Tensor) -> Tensor:
-    """Depth as a function of the pixel, ``p x + q y + r``: ``(K, 3)``."""
+    """Depth as a function of the place, ``p x + q y + r``: ``(K, 3)``."""
     (x0, y0, z0), (x1, y1, z1), (x2, y2, z2) = (c.unbind(1) for c in corners.unbind(1))
     p = ((z1 - z0) * (y2 - y0) - (z2 - z0) * (y1 - y0)) / area
     q = ((z2 - z0) * (x1 - x0) - (z1 - z0) * (x2 - x0)) / area
     return torch.stack((p, q, z0 - p * x0 - q * y0), dim=1)
 
 
-def rasterize(points: Tensor, triangles: Tensor, size: tuple[int, int]) -> Tensor:
-    """The nearest triangle of every pixel.
+def rasterize(points: Tensor, triangles: Tensor, two_sided: Tensor, size: tuple[int, int]) -> Tensor:
+    """The nearest triangle at every sample.
 
     Args:
         points: float32 ``(N, V, 3)``: x and y in pixels, and a depth that is smaller nearer to the viewer.
         triangles: int64 ``(T, 3)`` corners; one that turns its back (counter-clockwise on the screen, whose y axis
             points down) is not seen.
+        two_sided: bool ``(T,)``: triangles that are seen from behind, too.
         size: ``(height, width)``.
     Returns:
-        int64 ``(N, height * width)``: the triangle, or -1.
+        int64 ``(N, 2 * height * width)``: the triangle of each sample (see :func:`sample_points`), or -1.
     """
-    height, width = size
+    height, width = 2 * size[0], size[1]
     n, device = len(points), points.device
-    x, y = (points[..., k][:, triangles] for k in (0, 1))  # (N, T, 3)
-    area = (x[..., 1] - x[..., 0]) * (y[..., 2] - y[..., 0]) - (x[..., 2] - x[..., 0]) * (y[..., 1] - y[..., 0])
-    first = (y.amin(-1) - 0.5).ceil().clamp(min=0)
-    last = (y.amax(-1) - 0.5).floor().clamp(max=height - 1)
-    seen = (area > 1e-6) & (last >= first) & (x.amax(-1) > 0) & (x.amin(-1) < width)
+    x, y = points[..., 0].contiguous(), points[..., 1].contiguous()
+    (xa, ya), (xb, yb), (xc, yc) = ((x.index_select(1, c), y.index_select(1, c)) for c in triangles.unbind(1))  # (N, T) each
+    area = (xb - xa) * (yc - ya) - (xc - xa) * (yb - ya)
+    first = (2 * torch.minimum(torch.minimum(ya, yb), yc) - 0.5).ceil().clamp(min=0)
+    last = (2 * torch.maximum(torch.maximum(ya, yb), yc) - 0.5).floor().clamp(max=height - 1)
+    on_screen = (torch.maximum(torch.maximum(xa, xb), xc) > 0) & (torch.minimum(torch.minimum(xa, xb), xc) < width)
+    seen = (torch.where(two_sided, area.abs(), area) > 1e-6) & (last >= first) & on_screen
     picture, triangle = seen.nonzero(as_tuple=True)
-    corners = points[picture[:, None], triangles[triangle]]  # (K, 3, 3)
-    edges, depth = _edges(corners), _depth_planes(corners, area[seen])
+    corners = triangles.index_select(0, triangle) + (picture * points.shape[1])[:, None]
+    corners = points.reshape(-1, 3).index_select(0, corners.view(-1)).view(-1, 3, 3)
+    area = area[seen]
+    facts = torch.cat((_sides(corners, area).flatten(1), _depth_planes(corners, area)), dim=1)
 
-    owner, step = _expand((last - first)[seen].long() + 1)  # a span a triangle and row
-    row = first[seen].long()[owner] + step
-    left, right = _span(edges[owner], row + 0.5)
-    left, right = (left - 0.5).ceil().clamp(0, width).long(), (right - 0.5).floor().clamp(-1, width - 1).long()
+    first, rows = first[seen].long(), (last - first)[seen].long() + 1
+    owner, step = _expand(rows)  # a span a triangle and row
+    row = first.index_select(0, owner) + step
+    y, offset = row / 2 + 0.25, _left_of_row(row)
+    s = facts.index_select(0, owner).T.contiguous()  # (15, S)
+    left = torch.maximum(torch.maximum(s[0] * y + s[3], s[1] * y + s[4]), s[2] * y + s[5])
+    right = torch.minimum(torch.minimum(s[6] * y + s[9], s[7] * y + s[10]), s[8] * y + s[11])
+    left = (left - offset).ceil().clamp(0, width)
+    right = (right - offset).floor().clamp(-1, width - 1)
+    depth = s[12] * (left + offset) + s[13] * y + s[14]
 
-    span, step = _expand((right - left + 1).clamp(min=0))  # a candidate a pixel
-    owner, row, column = owner[span], row[span], left[span] + step
-    p, q, r = depth[owner].unbind(1)
-    z = p * (column + 0.5) + q * (row + 0.5) + r
-    order = ((z * 2.0**16).long() << 24) + triangle[owner]  # the triangle's number breaks ties
-    target = (picture[owner] * height + row) * width + column
+    # A candidate a sample. Depth is a whole number above the triangle's own, which breaks ties; a slope is cut off
+    # where a triangle is seen from its edge.
+    span, step = _expand((right - left + 1).clamp(min=0).long())
+    order = ((depth * 2.0**16).long() << 24) + triangle.index_select(0, owner)
+    slope = (s[12].clamp(-1e3, 1e3) * 2.0**16).long() << 24
+    target = (picture.index_select(0, owner) * height + row) * width + left.long()
+    order = order.index_select(0, span) + slope.index_select(0, span) * step
+    target = target.index_select(0, span) + step
     nearest = torch.full((n * height * width,), _EMPTY, dtype=torch.int64, device=device)
     nearest.scatter_reduce_(0, target, order, "amin")
     return torch.where(nearest == _EMPTY, -1, nearest & (2**24 - 1)).view(n, -1)
 
 
-def _span(edges: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Where the line at height ``y`` ``(S,)`` runs inside the edges ``(S, 3, 3)``: its left and right end."""
-    left, right = torch.full_like(y, -1e6), torch.full_like(y, 1e6)
-    for edge in edges.unbind(1):
-        a, b, c = edge.unbind(1)
-        crossing = (-(b * y + c) / torch.where(a == 0, 1e-12, a)).clamp(-1e6, 1e6)
-        left = torch.where(a > 0, torch.maximum(left, crossing), left)
-        right = torch.where(a < 0, torch.minimum(right, crossing), right)
-    return left, right
-
-
 def interpolate(points: Tensor, values: Tensor, triangles: Tensor, seen: Tensor, size: tuple[int, int]) -> Tensor:
-    """Vertex values at the pixels, linear on the screen.
+    """Vertex values at the samples, linear on the screen.
 
     Args:
         points: ``(N, V, 3)`` as for :func:`rasterize`.
         values: ``(N, V, C)``.
-        seen: :func:`rasterize`'s answer; pixels without a triangle get the first triangle's values.
+        seen: :func:`rasterize`'s answer; samples without a triangle get the first triangle's values.
     Returns:
-        ``(C, N, height * width)``.
+        ``(C, N, 2 * height * width)``.
     """
     n, vertices = points.shape[:2]
     device = points.device
-    corner = triangles[seen.clamp(min=0)] + (torch.arange(n, device=device) * vertices)[:, None, None]
-    a, b, c = (corner[..., k].reshape(-1) for k in range(3))
-    flat = points.reshape(-1, 3)[:, :2].contiguous()
-    xa, ya = flat[a].unbind(1)
-    xb, yb = (flat[b] - flat[a]).unbind(1)
-    xc, yc = (flat[c] - flat[a]).unbind(1)
-    x = (torch.arange(size[1], device=device) + 0.5).repeat(n * size[0]) - xa
-    y = (torch.arange(size[0], device=device) + 0.5).repeat_interleave(size[1]).repeat(n) - ya
+    corners = triangles.index_select(0, seen.clamp(min=0).view(-1))
+    corners = corners + (torch.arange(n, device=device) * vertices).repeat_interleave(seen.shape[1])[:, None]
+    place = points[..., :2].reshape(-1, 2).index_select(0, corners.view(-1)).view(-1, 6)
+    xa, ya, xb, yb, xc, yc = place.T.contiguous()
+    x, y = (c.repeat(n) for c in sample_points(size, device))
+    x, y, xb, yb, xc, yc = x - xa, y - ya, xb - xa, yb - ya, xc - xa, yc - ya
     area = xb * yc - xc * yb
-    area = torch.where(area.abs() < 1e-6, torch.ones_like(area), area)
-    share_b, share_c = ((x * yc - xc * y) / area)[:, None], ((xb * y - x * yb) / area)[:, None]
+    area = torch.where(area.abs() < 1e-6, 1.0, area)
+    share_b, share_c = (x * yc - xc * y) / area, (xb * y - x * yb) / area
+    shares = torch.stack((1 - share_b - share_c, share_b, share_c), dim=1)
     rows = values.reshape(n * vertices, -1)
-    mixed = rows[a] * (1 - share_b - share_c) + rows[b] * share_b + rows[c] * share_c
-    return mixed.T.reshape(-1, n, size[0] * size[1]).contiguous()
+    mixed = torch.nn.functional.embedding_bag(corners, rows, mode="sum", per_sample_weights=shares)
+    return mixed.T.contiguous().view(-1, n, seen.shape[1])

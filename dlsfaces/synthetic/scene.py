@@ -11,11 +11,10 @@ from torch import Tensor
 from dlsfaces.geometry import TIGHT, Framing, face_box
 from dlsfaces.synthetic import camera, hair, raster
 from dlsfaces.synthetic.appearance import Surface, paint
-from dlsfaces.synthetic.head import HAIR, Mesh, displace, mesh
+from dlsfaces.synthetic.head import HAIR, Mesh, displace, mesh, smooth
 from dlsfaces.synthetic.people import PERSON, PICTURE, check
 
-_SAMPLES = 4_000_000  # samples rendered at a time: bounds the memory
-_FINEST = 200_000  # a picture of fewer pixels is rendered at twice its size, for smooth outlines
+_SAMPLES = 200_000  # samples drawn at a time: bounds the memory, and keeps it within the processor's cache
 _CM_A_LOOSE_PIXEL = 6.2 / 39
 
 
@@ -63,12 +62,11 @@ def render(
     if min(size) <= 0:
         raise ValueError(f"size is (height, width) in pixels, both positive, not {size}")
     people, pictures = ({k: v.float() for k, v in d.items()} for d in (people, pictures))
-    finer = 2 if size[0] * size[1] < _FINEST else 1
-    step = max(1, _SAMPLES // (size[0] * size[1] * finer * finer))
+    step = max(1, _SAMPLES // (2 * size[0] * size[1]))
     images, landmarks, visible = [], [], []
     for k in range(0, n, step):
         part = [{name: value[k : k + step] for name, value in d.items()} for d in (people, pictures)]
-        image, marks, seen = _render(*part, framing, size, finer)
+        image, marks, seen = _render(*part, framing, size)
         images.append(image)
         landmarks.append(marks)
         visible.append(seen)
@@ -79,33 +77,27 @@ def render(
 
 
 def _render(
-    person: dict[str, Tensor], picture: dict[str, Tensor], framing: Framing, size: tuple[int, int], finer: int
+    person: dict[str, Tensor], picture: dict[str, Tensor], framing: Framing, size: tuple[int, int]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    shared = mesh(person["sex"].device)
-    scale = camera.framing_scale(framing, size)
-    fine = (size[0] * finer, size[1] * finer)
+    device = person["sex"].device
+    shared = mesh(device)
+    sx, sy, ox, oy = scale = camera.framing_scale(framing, size)
     person = _today(person, picture)
     model = _build(person, picture, shared, scale)
-    points = model.points * torch.tensor([finer, finer, 1], device=model.points.device)
-    seen = raster.rasterize(points, shared.triangles, fine)
-    values = raster.interpolate(points, torch.cat((model.normals, model.place), dim=2), shared.triangles, seen, fine)
-    pixel = _CM_A_LOOSE_PIXEL / (scale[0] * finer)
-    part = torch.where(seen < 0, -1, shared.parts[seen.clamp(min=0)])
-    surface = Surface(part, values[3], values[4], values[5], values[6], pixel)
+    seen = raster.rasterize(model.points, shared.triangles, shared.parts == HAIR, size)
+    covered = seen >= 0
+    values = torch.cat((model.normals, model.place), dim=2)
+    values = raster.interpolate(model.points, values, shared.triangles, seen, size)
+    part = torch.where(covered, shared.parts[seen.clamp(min=0)], -1)
+    surface = Surface(part, values[3], values[4], values[5], values[6], _CM_A_LOOSE_PIXEL / sx)
     colour, gloss, bleed = paint(surface, person, picture)
-    lit = camera.shade(colour, camera.unit(values[:3], 0), values[7], gloss, bleed, picture)
-    image = torch.where(seen < 0, camera.background(picture, *_loose_pixels(fine, finer, scale, seen.device)), lit)
-    image = torch.nn.functional.avg_pool2d(image.permute(1, 0, 2).reshape(-1, 3, *fine), finer)
-    inside = ((model.landmarks >= 0) & (model.landmarks < torch.tensor(size[::-1], device=seen.device))).all(-1)
-    return camera.sensor(image, picture, scale[0]), model.landmarks, model.visible & inside
-
-
-def _loose_pixels(fine: tuple[int, int], finer: int, scale: tuple[float, ...], device: torch.device) -> list[Tensor]:
-    """x and y of every sample in pixels of the loose framing."""
-    sx, sy, ox, oy = scale
-    y = ((torch.arange(fine[0], device=device) + 0.5) / finer - oy) / sy
-    x = ((torch.arange(fine[1], device=device) + 0.5) / finer - ox) / sx
-    return [x.repeat(fine[0]), y.repeat_interleave(fine[1])]
+    image = camera.shade(colour, camera.unit(values[:3], 0), values[7], gloss, bleed, picture)
+    x, y = raster.sample_points(size, device)
+    image = torch.where(covered, image, camera.background(picture, (x - ox) / sx, (y - oy) / sy))
+    image = image.view(3, -1, size[0], 2, size[1])
+    image = ((image[..., 0, :] + image[..., 1, :]) / 2).transpose(0, 1)  # the two samples of each pixel
+    inside = ((model.landmarks >= 0) & (model.landmarks < torch.tensor(size[::-1], device=device))).all(-1)
+    return camera.sensor(image, picture, sx), model.landmarks, model.visible & inside
 
 
 def _today(person: dict[str, Tensor], picture: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -118,7 +110,9 @@ def _today(person: dict[str, Tensor], picture: dict[str, Tensor]) -> dict[str, T
 def _build(person: dict[str, Tensor], picture: dict[str, Tensor], shared: Mesh, scale: tuple[float, ...]) -> _Model:
     vertices = len(shared.occlusion)
     beard = (person["beard"] - 0.5).clamp(min=0) * 2 * person["beard_length"]
-    still = person | {"average": torch.ones_like(beard), "beard_thickness": beard}
+    tucked = smooth(0.3, 0.4, person["hair_length"])
+    still = person | {"average": torch.ones_like(beard), "beard_thickness": beard, "ear_tucked": tucked}
+    still["ear_out"] = person["ear_out"] * (1 - tucked)
     moving = still | {k: picture[k] for k in ("mouth_open", "smile", "brow_raise")}
     body = displace(shared.rest, shared.fields, moving)
     locks, locks_place = hair.drape(person)
@@ -126,7 +120,8 @@ def _build(person: dict[str, Tensor], picture: dict[str, Tensor], shared: Mesh, 
     with_head = torch.ones(everything.shape[1] - vertices, device=body.device)
     posed = camera.pose(everything, torch.cat((shared.follows, with_head)), picture)
     flat = camera.project(posed, picture["distance"])
-    neutral = displace(shared.rest[vertices:], {k: [(a, f[vertices:]) for a, f in t] for k, t in shared.fields.items()}, still)
+    at_marks = {name: [(axis, f[vertices:]) for axis, f in terms] for name, terms in shared.fields.items()}
+    neutral = displace(shared.rest[vertices:], at_marks, still)
     loose = camera.to_loose(flat, flat[:, -5:], neutral[..., :2], picture)
     sx, sy, ox, oy = scale
     pixels = torch.stack((loose[..., 0] * sx + ox, loose[..., 1] * sy + oy, loose[..., 2]), dim=-1)

@@ -24,7 +24,7 @@ def picture(path, number, size=(178, 218)):
 @pytest.fixture
 def nowhere(tmp_path, monkeypatch):
     """No data set on this machine, and no network."""
-    monkeypatch.setenv("DLSFACES_ROOT", str(tmp_path / "cache"))
+    monkeypatch.setenv("DLSFACES_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(places, "KAGGLE_INPUT", tmp_path / "kaggle")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(places.Path, "home", lambda: tmp_path / "home")

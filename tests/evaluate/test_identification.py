@@ -29,8 +29,10 @@ def people(seed=0, n=12, pictures=5, distractors=40, dim=16, spread=1.0):
     centres = torch.randn(n, dim, generator=generator)
     ids = torch.arange(n).repeat_interleave(pictures)
     query = centres[ids] + spread * torch.randn(len(ids), dim, generator=generator)
-    return query * (1 + 9 * torch.rand(len(ids), 1, generator=generator)), ids, torch.randn(
-        distractors, dim, generator=generator
+    return (
+        query * (1 + 9 * torch.rand(len(ids), 1, generator=generator)),
+        ids,
+        torch.randn(distractors, dim, generator=generator),
     )
 
 

@@ -1,0 +1,76 @@
+"""The pictures are drawn from what they are given; that they teach is checked by eye."""
+
+import matplotlib
+import matplotlib.pyplot as plt
+import pytest
+import torch
+
+from dlsfaces import evaluate, plots, widgets
+from dlsfaces.data import Face, Photo, Source
+
+matplotlib.use("agg")
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+def pairs():
+    generator = torch.Generator().manual_seed(0)
+    ids = torch.arange(6).repeat_interleave(4)
+    query = torch.randn(6, 8, generator=generator)[ids] + 0.7 * torch.randn(24, 8, generator=generator)
+    return query, ids, torch.randn(30, 8, generator=generator)
+
+
+def test_faces_fill_a_sheet():
+    figure = plots.faces(torch.rand(5, 3, 10, 8), ["a", "b", "c", "d", "e"], columns=3)
+    shown = [axes for axes in figure.axes if axes.images]
+    assert len(shown) == 5 and [axes.get_title() for axes in shown] == ["a", "b", "c", "d", "e"]
+    assert shown[0].images[0].get_array().shape == (10, 8, 3)
+
+
+def test_photo_shows_box_and_landmarks():
+    landmarks = torch.tensor([[2.0, 3], [6, 3], [4, 5], [3, 7], [5, 7]])
+    face = Face(3, box=torch.tensor([1.0, 1, 7, 9]), landmarks=landmarks)
+    axes = plots.photo(Photo(torch.zeros(3, 10, 8, dtype=torch.uint8), Source("f", "s", "t"), (face,))).axes[0]
+    assert axes.collections[0].get_offsets().tolist() == landmarks.tolist()
+    assert (axes.patches[0].get_x(), axes.patches[0].get_width()) == (1, 6)
+
+
+def test_scores_and_roc_show_the_numbers():
+    query, ids, distractors = pairs()
+    found = evaluate.pair_scores(query, ids, distractors)
+    rate = evaluate.identification_rate(query, ids, distractors, [0.01, 0.1])
+    axes = plots.scores(found, rate).axes[0]
+    assert [line.get_xdata()[0] for line in axes.lines] == pytest.approx(rate.threshold.tolist())
+    interval = evaluate.identification_rate_interval(query, ids, distractors, [0.01, 0.1], resamples=20)
+    curve = evaluate.roc(found)
+    lines = plots.roc({"net": curve}, {"net": (rate, interval)}).axes[0].lines
+    assert lines[0].get_ydata()[-1] == 1 and f"{curve.auc:.3f}" in lines[0].get_label()
+
+
+def test_the_rest_draws():
+    rows = [{"epoch": i + 1, "loss": 3 - i, "lr": 0.1, "validation_accuracy": i / 3} for i in range(3)]
+    left, right, _ = plots.history(rows, "validation_accuracy").axes
+    assert left.lines[0].get_ydata().tolist() == [3, 2, 1] and right.lines[0].get_xdata().tolist() == [1, 2, 3]
+    assert len(plots.cosines([torch.rand(9)] * 2, [torch.rand(9)] * 2, ["own", "other"]).axes) == 2
+    assert plots.matrix(torch.eye(4), [0, 0, 1, 1]).axes[0].images
+    bars = plots.bars({"a": 0.2, "b": 0.5}, "TPR", {"a": (0.1, 0.3)}).axes[0]
+    assert [p.get_width() for p in bars.patches] == [0.2, 0.5]
+    assert len(plots.pipeline().axes) == 5
+
+
+def test_sliders_redraw_the_picture():
+    box = widgets.person_sliders(("yaw", "smile"))
+    picture, controls = box.children
+    before = picture.value
+    controls.children[1].value = 40.0
+    assert bytes(picture.value) != bytes(before) and bytes(picture.value).startswith(b"\x89PNG")
+    turned = widgets.draw_person(0, yaw=40.0)
+    assert turned.shape == (3, 218, 178) and bytes(picture.value) == widgets.as_png(turned)
+    assert not torch.equal(widgets.draw_person(1, yaw=40.0), turned)
+    assert not torch.equal(widgets.draw_person(0, nose_length=1.0), widgets.draw_person(0, nose_length=-1.0))
+    with pytest.raises(ValueError, match="no dial 'jaw'"):
+        widgets.draw_person(0, jaw=1)
