@@ -74,7 +74,9 @@ def rasterize(points: Tensor, triangles: Tensor, two_sided: Tensor, size: tuple[
     height, width = 2 * size[0], size[1]
     n, device = len(points), points.device
     x, y = points[..., 0].contiguous(), points[..., 1].contiguous()
-    (xa, ya), (xb, yb), (xc, yc) = ((x.index_select(1, c), y.index_select(1, c)) for c in triangles.unbind(1))  # (N, T) each
+    (xa, ya), (xb, yb), (xc, yc) = (
+        (x.index_select(1, c), y.index_select(1, c)) for c in triangles.unbind(1)
+    )  # (N, T) each
     area = (xb - xa) * (yc - ya) - (xc - xa) * (yb - ya)
     first = (2 * torch.minimum(torch.minimum(ya, yb), yc) - 0.5).ceil().clamp(min=0)
     last = (2 * torch.maximum(torch.maximum(ya, yb), yc) - 0.5).floor().clamp(max=height - 1)
