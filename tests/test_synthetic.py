@@ -29,20 +29,17 @@ def _patch(image: torch.Tensor, point: torch.Tensor, half: int = 1) -> torch.Ten
 
 def test_same_bits_in_any_batch():
     people, pictures = _crowd(4, 3)
-    together = synthetic.render(people, pictures, LOOSE)
-    assert torch.equal(together.images, synthetic.render(people, pictures, LOOSE).images)
+    together = synthetic.render(people, pictures)
+    assert torch.equal(together.images, synthetic.render(people, pictures).images)
     for k in (0, 5, 11):
         alone = synthetic.render(
             synthetic.people(torch.tensor([k // 3])),
             synthetic.pictures(torch.tensor([k // 3]), torch.tensor([k % 3])),
-            LOOSE,
         )
         assert torch.equal(alone.images[0], together.images[k])
         assert torch.equal(alone.landmarks[0], together.landmarks[k])
         assert torch.equal(alone.visibility[0], together.visibility[k])
-    backwards = synthetic.render(
-        {k: v.flip(0) for k, v in people.items()}, {k: v.flip(0) for k, v in pictures.items()}, LOOSE
-    )
+    backwards = synthetic.render({k: v.flip(0) for k, v in people.items()}, {k: v.flip(0) for k, v in pictures.items()})
     assert torch.equal(backwards.images.flip(0), together.images)
 
 
@@ -78,13 +75,11 @@ def test_paint_lies_under_the_landmarks():
     for yaw in (-25.0, 0.0, 25.0):
         rendering = synthetic.render(people, _frontal(12, yaw=yaw, ambient=0.6), LOOSE)
         for image, marks in zip(rendering.images, rendering.landmarks):
-            cheek = torch.stack(
-                ((marks[0, 0] + marks[1, 0]) / 2, (marks[0, 1] + marks[2, 1]) / 2)
-            )  # bridge of the nose
+            bridge = _patch(image, (marks[0] + marks[1] + marks[2]) / 3).mean()
             for eye in marks[:2]:
-                assert _patch(image, eye).mean() < 0.75 * _patch(image, cheek).mean()  # iris and pupil
-            mouth = (marks[3] + marks[4]) / 2
-            assert _patch(image, mouth, 0).mean() < 0.85 * _patch(image, cheek).mean()  # the slit between the lips
+                assert _patch(image, eye).mean() < 0.75 * bridge  # iris and pupil
+            x, y = (int(v) for v in (marks[3] + marks[4]) / 2)
+            assert image[:, y - 4 : y + 5, x].float().mean(0).min() < 0.85 * bridge  # the slit between the lips
 
 
 def test_left_is_the_viewers_left_and_angles_turn_as_named():
@@ -116,8 +111,8 @@ def test_far_side_is_hidden():
 
 
 def test_tight_is_the_crop_of_loose():
-    people, pictures = _crowd(6, 2)
-    pictures["noise"] = torch.zeros(12)
+    people, pictures = _crowd(3, 2)
+    pictures["noise"] = torch.zeros(6)
     tight, loose = synthetic.render(people, pictures, TIGHT), synthetic.render(people, pictures, LOOSE)
     x1, y1, x2, y2 = (int(v) for v in TIGHT_IN_LOOSE)
     inner = (slice(None), slice(None), slice(8, -8), slice(8, -8))  # blur at the border sees what a crop does not
@@ -151,19 +146,15 @@ def test_every_dial_changes_the_picture():
     ):
         names = sorted(dials)
         turned = values(len(names) + 1)
-        if "baldness" in turned:  # some dials need another: a beard to be long, freckles a skin to be seen on
-            turned |= {
-                "beard": torch.full_like(turned["beard"], 0.8),
-                "hair_length": torch.full_like(turned["sex"], 0.5),
-            }
-        else:
-            turned["back_contrast"] = torch.full_like(turned["yaw"], 0.5)
+        # some dials need another: a beard to have a length, hair to wave, a background to have blobs
+        needed = {"beard": 0.8, "hair_length": 0.25, "back_contrast": 0.5}
+        turned |= {name: torch.full((len(names) + 1,), needed[name]) for name in needed.keys() & dials.keys()}
         for k, name in enumerate(names):
             low, high = dials[name]
             turned[name][k] = high if turned[name][k] != high else low
-        images = synthetic.render(*other(turned, len(names) + 1), LOOSE).images.float()
+        images = synthetic.render(*other(turned, len(names) + 1), LOOSE, (109, 89)).images.float()
         still = [n for n, image in zip(names, images) if (image - images[-1]).abs().mean() < 1e-3]
-        assert not set(still) - {"sex"} or still == ["age"], still
+        assert not still
 
 
 def test_extreme_poses_and_dials_stay_finite():
@@ -179,7 +170,7 @@ def test_extreme_poses_and_dials_stay_finite():
 def test_identity_shows():
     """Pictures of one person are nearer to each other than to other people's, even as a blur."""
     people, pictures = _crowd(12, 6)
-    images = synthetic.render(people, pictures).images.float()
+    images = synthetic.render(people, pictures, size=(50, 42)).images.float()
     small = torch.nn.functional.adaptive_avg_pool2d(images, 8).flatten(1)
     small = (small - small.mean(1, keepdim=True)) / small.std(1, keepdim=True)
     distance = torch.cdist(small, small)
@@ -196,13 +187,13 @@ def test_nothing_in_nothing_out():
 
 def test_errors_say_what_is_wrong():
     people, pictures = synthetic.average_people(2), synthetic.neutral_pictures(2)
-    with pytest.raises(ValueError, match="unknown.*hat"):
+    with pytest.raises(ValueError, match=r"unknown.*hat"):
         synthetic.render(people | {"hat": torch.zeros(2)}, pictures)
-    with pytest.raises(ValueError, match="lacks.*yaw"):
+    with pytest.raises(ValueError, match=r"lacks.*yaw"):
         synthetic.render(people, {k: v for k, v in pictures.items() if k != "yaw"})
     with pytest.raises(ValueError, match="same shape"):
         synthetic.render(people | {"age": torch.zeros(3)}, pictures)
-    with pytest.raises(ValueError, match="not finite.*yaw"):
+    with pytest.raises(ValueError, match=r"not finite.*yaw"):
         synthetic.render(people, pictures | {"yaw": torch.tensor([0.0, float("nan")])})
     with pytest.raises(ValueError, match="2 people but 3 pictures"):
         synthetic.render(people, synthetic.neutral_pictures(3))

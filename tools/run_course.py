@@ -80,6 +80,8 @@ def main() -> int:
     root, build = arguments.root.resolve(), arguments.root.resolve() / "build" / "course"
     try:
         environment = kernel_environment(arguments.size, arguments.data)
+        if arguments.inplace and environment["DLSFACES_DATA"] != "synthetic":
+            raise ValueError("--inplace stores pictures in notebooks/: only those of synthetic people may be published")
         paths = chosen(notebooks.chapters(root), arguments.only)
     except ValueError as error:
         parser.exit(2, f"{error}\n")

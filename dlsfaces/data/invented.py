@@ -39,7 +39,7 @@ def load(
     """One split of the synthetic people; see :func:`dlsfaces.data.load`.
 
     Of each known person's ``pictures``, of seven five are for training, one for validation and one for the test. The
-    query has a fifth as many other people with a third as many pictures each (at least 4), the distractors as many
+    query has a fifth as many other people (at least 4) with a third as many pictures each (at least 4), the distractors as many
     pictures as ``people`` x 5, each of a person of its own.
 
     Args:
@@ -78,7 +78,7 @@ def _members(split: str, people: int, pictures: int) -> tuple[Tensor, Tensor]:
     if split == "distractors":
         return DISTRACTORS_FROM + torch.arange(people * 5), torch.zeros(people * 5, dtype=torch.int64)
     if split == "query":
-        first, count = QUERY_FROM, max(2, people // 5)
+        first, count = QUERY_FROM, max(4, people // 5)
         numbers = torch.arange(max(4, pictures // 3))
     else:
         first, count = 0, people

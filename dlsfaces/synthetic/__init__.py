@@ -1,4 +1,4 @@
-"""Embedded people: a parametric 3-D head, rendered in batches. Nothing is downloaded, and no real person's face is used.
+"""Embedded people: a parametric 3-D head, rendered in batches. No download, and no real person's face.
 
 ``people`` and ``pictures`` give named parameters for numbers; ``render`` turns parameters into pictures with exact
 landmarks. Person ``i`` of a seed is the same person wherever it is asked for, and a picture has the same bits in any

@@ -15,7 +15,7 @@ from dlsfaces.synthetic.camera import hue
 from dlsfaces.synthetic.head import EAR, HAIR, HEAD, NECK
 
 # Palettes in sRGB, from the first to the last value of their dial.
-_SKIN = ((58, 37, 30), (92, 60, 44), (137, 92, 66), (180, 130, 98), (216, 168, 138), (235, 196, 172), (244, 214, 198))
+_SKIN = ((58, 37, 30), (98, 65, 48), (148, 102, 75), (190, 140, 108), (216, 168, 138), (235, 196, 172), (244, 214, 198))
 _HAIR = ((16, 13, 13), (34, 25, 20), (62, 42, 29), (98, 68, 44), (142, 106, 68), (196, 160, 108))
 _EYES = ((38, 22, 14), (78, 48, 24), (108, 88, 46), (96, 116, 84), (84, 122, 156), (128, 144, 156))
 
@@ -98,7 +98,7 @@ def paint(surface: Surface, person: dict[str, Tensor], picture: dict[str, Tensor
     """
     p = {k: v[:, None] for k, v in (person | picture).items()}
     colour = skin_colour(person).T[:, :, None].expand(3, -1, surface.x.shape[1]).clone()
-    gloss = torch.full_like(surface.x, 0.035)
+    gloss = torch.full_like(surface.x, 0.026)
     locks = hair_colour(person)
     is_head, is_hair = surface.part == HEAD, surface.part == HAIR
     speckle = _speckle(surface.x, surface.y)
@@ -109,7 +109,7 @@ def paint(surface: Surface, person: dict[str, Tensor], picture: dict[str, Tensor
     _brows(colour, surface, across, speckle, front, locks, p)
     _mouth(colour, gloss, surface, across, front, person, p)
     _eyes(colour, gloss, surface, across, front, person, p)
-    scalp = _step(surface.edge - 0.15 + 0.2 * speckle, 0.5) * _step(0.55 - p["baldness"], 0.1) * 0.9
+    scalp = _step(surface.edge - 0.15 + 0.2 * speckle, 0.5) * _step(0.52 - p["baldness"], 0.05) * 0.9
     scalp = scalp * is_head * torch.maximum(_step(surface.y - 0.5, 1.5), _step(-3 - surface.z, 2.0))  # not the cheeks
     _paint(colour, 0.8 * locks, scalp)
     strands = _strands(surface)
@@ -137,7 +137,7 @@ def _complexion(colour: Tensor, s: Surface, across: Tensor, speckle: Tensor, p: 
     lines = _line(torch.sin(3.4 * s.y + 0.03 * s.x * s.x), 0.29) * _bump(across, s.y, 0, 4.6, 3.2, 1.5)
     crows = _line(torch.sin(4 * (s.y - 0.1) * (6.2 - across)), 0.5) * _bump(across, s.y, 5.2, 0, 0.45, 0.8)
     old = (p["age"] - 0.25).clamp(min=0)
-    wrinkles = fold * (0.08 + 0.35 * old + 0.15 * p["smile"].clamp(min=0)) + old * (0.3 * lines + 0.3 * crows)
+    wrinkles = fold * (0.08 + 0.35 * old + 0.15 * p["smile"].clamp(min=0)) + old * (0.18 * lines + 0.25 * crows)
     nostril = _bump(across, s.y, 0.75, -4.82, 0.42, 0.2) * (s.z > 0)
     dark = 0.06 * speckle + tired + wrinkles * (s.z > 0) + 0.85 * nostril + 0.5 * spots
     for k, (red, shadow) in enumerate(((0.10, 0.85), (-0.16, 1.0), (-0.14, 1.05))):
@@ -165,7 +165,7 @@ def _brows(
     length = 2.05 + 0.3 * p["brow_length"]
     along = (across - 3.05) / length  # -1 at the nose, 1 at the temple
     arch = 0.28 + 0.18 * p["brow_arch"]
-    middle = 1.75 + 0.32 * p["brow_height"] + 0.22 * p["brow_tilt"] * along + arch * (0.35 - (along - 0.1) ** 2)
+    middle = 1.9 + 0.32 * p["brow_height"] + 0.22 * p["brow_tilt"] * along + arch * (0.35 - (along - 0.1) ** 2)
     half = (0.3 + 0.13 * p["brow_thickness"]) * (1 - 0.28 * (along + 1)).clamp(min=0.1)
     inside = _step(half - (s.y - middle).abs(), 0.22 + s.pixel) * _step(1 - along.abs(), 0.25 + s.pixel)
     hairs = 0.85 + 0.15 * torch.sin(14 * across - 9 * s.y) + 0.1 * speckle
@@ -186,13 +186,13 @@ def _mouth(
     rise = s.y + 6.5
     soft = 0.1 + s.pixel
     lips = _step(upper - rise, soft) * _step(rise + lower, soft) * (outline > 0)
-    tint = torch.tensor([0.95, 0.62, 0.62], device=colour.device)
-    red = skin_colour(person) * (tint + (1 - tint) * 0.6 * (1 - person["lip_red"][:, None]))
+    tint = torch.tensor([0.88, 0.46, 0.48], device=colour.device)
+    red = skin_colour(person) * (tint + (1 - tint) * 0.7 * (1 - person["lip_red"][:, None]))
     _paint(colour, red, (lips * front * 0.9).clamp(max=1))
-    gloss += 0.05 * lips * front
+    gloss += 0.03 * lips * front
     open_ = p["mouth_open"]
-    slit = (0.045 + 0.1 * (4 * open_).clamp(max=1)) * (outline * 2).clamp(max=1)
-    inside = _step(slit - rise.abs(), 0.07) * (0.75 + 0.25 * (4 * open_).clamp(max=1)) * front
+    slit = (0.07 + 0.075 * (4 * open_).clamp(max=1)) * (outline * 2).clamp(max=1)
+    inside = _step(slit - rise.abs(), 0.07) * (0.9 + 0.1 * (4 * open_).clamp(max=1)) * front
     _paint(colour, torch.full_like(red, 0.012) + 0.06 * red, inside * (u < 1.02))
     below_lip = (0.14 - rise) * (1.5 * open_ + 0.28) / 0.28  # centimetres under the upper lip
     teeth = _step(0.62 - below_lip, 0.15) * _step(1.7 - across, 0.5) * _step(open_ - 0.1, 0.1)
@@ -215,7 +215,7 @@ def _eyes(
     top = top - 0.2 * p["eye_shut"] * almond
     soft = 0.06 + s.pixel
     ball = _step(top - s.y, soft) * _step(s.y - bottom, soft) * (almond > 0) * front
-    white = torch.tensor([0.46, 0.43, 0.41], device=colour.device).expand(len(person["sex"]), 3)
+    white = torch.tensor([0.4, 0.375, 0.36], device=colour.device).expand(len(person["sex"]), 3)
     shadow = (0.55 + 0.45 * _step(top - s.y - 0.12, 0.4)) * (0.6 + 0.4 * almond)
     for k in range(3):
         colour[k] += ball * (white[:, k, None] * shadow - colour[k])

@@ -45,7 +45,7 @@ def project(points: Tensor, distance: Tensor) -> Tensor:
 
 
 def _centre(points: Tensor) -> Tensor:
-    """The middle between eyes and mouth of landmarks ``(..., 5, 2)``; the nose would pull it along as the head turns."""
+    """The middle between eyes and mouth of landmarks ``(..., 5, 2)``, as the nose moves when the head turns."""
     left, right, _, mouth_left, mouth_right = points.unbind(-2)
     return (left + right + mouth_left + mouth_right) / 4
 
@@ -82,7 +82,7 @@ def to_loose(projected: Tensor, landmarks: Tensor, neutral: Tensor, picture: dic
 
 
 def framing_scale(framing: Framing, size: tuple[int, int]) -> tuple[float, float, float, float]:
-    """From loose pixels to a picture of ``size`` (height, width) in a framing: scales and offsets ``sx, sy, ox, oy``."""
+    """From loose pixels to a picture of ``size`` (height, width) in a framing: ``sx, sy, ox, oy``, ``x * sx + ox``."""
     own, loose = torch.tensor(framing.landmarks).double(), torch.tensor(LOOSE.landmarks).double()
     zoom = float(_spread(own) / _spread(loose))
     offset = own.mean(0) - zoom * loose.mean(0)

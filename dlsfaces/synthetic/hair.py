@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dlsfaces.synthetic.head import HAIR_COLUMNS, HAIR_ROWS, around, displace, skull_fields, slice_at, smooth
+from dlsfaces.synthetic.directions import displace, skull_fields, smooth
+from dlsfaces.synthetic.head import HAIR_COLUMNS, HAIR_ROWS, around, slice_at
 
 _DEGREE = torch.pi / 180
 
@@ -18,12 +19,16 @@ def edge(angles: Tensor, person: dict[str, Tensor]) -> Tensor:
     Returns:
         centimetres above the eyes, ``(N, A)``; over the forehead it is the hair line or the end of the fringe.
     """
-    p = {k: person[k][:, None] for k in ("hair_line", "hair_fringe", "hair_part", "hair_length")}
+    p = {k: person[k][:, None] for k in ("hair_line", "hair_fringe", "hair_part", "hair_length", "baldness")}
     around_head = angles.abs()
     long = smooth(0.2, 1.0, p["hair_length"])
     corner = torch.exp(-(((around_head - 30 * _DEGREE) / (12 * _DEGREE)) ** 2))
     front = 7.2 + 1.1 * p["hair_line"] + 0.8 * corner * p["hair_line"].clamp(min=0) - 3.9 * p["hair_fringe"]
-    front = front + 0.9 * p["hair_part"] * torch.tanh(angles / 0.35) * (0.3 + p["hair_fringe"])
+    front = (
+        front
+        + 2.2 * smooth(0.1, 0.5, p["baldness"])
+        + 0.9 * p["hair_part"] * torch.tanh(angles / 0.35) * (0.3 + p["hair_fringe"])
+    )
     side = 1.8 - 2.0 * (p["hair_length"] / 0.2).clamp(max=1) - 14.5 * long
     back = -5.0 - 12.0 * long
     to_temple = smooth(18 * _DEGREE, 68 * _DEGREE, around_head)
@@ -64,9 +69,10 @@ def _thickness(p: dict[str, Tensor], y: Tensor, share: Tensor, angles: Tensor, l
     thick = (0.25 + 1.7 * p["hair_volume"]) * (0.45 + 0.55 * on_top + 0.35 * long * (1 - on_top))
     lopsided = 0.3 * p["hair_part"] * torch.tanh(angles / 0.5) * on_top
     waves = 0.4 * p["hair_wave"] * torch.sin(8 * angles + 1.3 * y) * smooth(6, -2, y) * long
-    thick = thick * (1 + lopsided) * (1 - 0.75 * smooth(0.45, 0.75, p["baldness"])) + waves
+    bald = smooth(0.5, 0.55, p["baldness"])  # up to there the hair line recedes, then the crown is bare
+    thick = thick * (1 + lopsided) * (1 - 0.75 * bald) + waves
     face = smooth(80 * _DEGREE, 60 * _DEGREE, angles.abs())
     thin_end = torch.maximum(1 - long, face * (1 - 0.6 * p["hair_fringe"]))
     thick = thick * (1 - 0.97 * thin_end * smooth(0.72, 1.0, share)) - 0.12 * thin_end * smooth(0.9, 1, share)
-    bald_above = 13.2 - 8.7 * smooth(0.45, 0.75, p["baldness"])
+    bald_above = 13.2 - bald * (8.7 + 6 * face)  # a wreath from ear to ear is left
     return thick - (thick + 0.8) * smooth(-0.6, 0.4, y - bald_above)

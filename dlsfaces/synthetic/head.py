@@ -1,7 +1,5 @@
-"""The head as a mesh: a fixed average, moved along named directions.
+"""The head as a mesh: a fixed average, moved along the named directions of ``directions.py``.
 
-As in a morphable model (Blanz and Vetter 1999, "A morphable model for the synthesis of 3D faces", equation 1) a head is
-the average plus a sum of directions times parameters; here each direction is written down, not learned, and has a name.
 Centimetres; the origin lies between the eyes, x to the viewer's right, y up, z towards the viewer. Every vertex keeps
 its place on the average head (its *rest* point): colour is painted there, so it moves with the surface.
 
@@ -16,6 +14,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from dlsfaces.synthetic.directions import Term, average_features, ear_fields, face_fields, skull_fields, smooth
+
 HEAD, EAR, NECK, HAIR = range(4)  # the parts of the mesh
 
 #: Rest points of the landmarks, whose z is the surface's: the pupils, the tip of the nose, the corners of the mouth.
@@ -28,8 +28,8 @@ _SLICES = torch.tensor(
         (11.75, 2.2, 1.0, -4.0),
         (11.2, 3.9, 3.0, -6.2),
         (10.0, 5.7, 5.3, -8.3),
-        (8.0, 7.0, 7.2, -9.7),
-        (5.5, 7.55, 8.2, -10.3),
+        (8.0, 6.7, 7.2, -9.7),
+        (5.5, 7.4, 8.2, -10.3),
         (3.0, 7.55, 8.5, -10.2),
         (1.0, 7.4, 8.1, -9.7),
         (-1.0, 7.2, 7.8, -8.8),
@@ -113,7 +113,7 @@ class Mesh(NamedTuple):
     grids: tuple[Grid, ...]  # hair last, whose vertices each person has of their own
     triangles: Tensor  # (T, 3), hair's vertices numbered from V on
     parts: Tensor  # (T,) HEAD, EAR, NECK or HAIR
-    fields: dict[str, list[tuple[int, Tensor]]]  # directions: name to (axis, displacement (V + 5,))
+    fields: dict[str, list[Term]]  # directions: name to (axis, displacement (V + 5,))
     occlusion: Tensor  # (V,) how much of the ambient light arrives, 0 to 1
     follows: Tensor  # (V,) 1 moves with the head, 0 with the shoulders
     angles: Tensor  # (61,) of the head's columns
@@ -164,106 +164,6 @@ def _neck_rest() -> Tensor:
     return torch.stack((x, y[:, None].expand_as(x), z), dim=-1)
 
 
-def smooth(edge0: float, edge1: float, x: Tensor) -> Tensor:
-    u = ((x - edge0) / (edge1 - edge0)).clamp(0, 1)
-    return u * u * (3 - 2 * u)
-
-
-def skull_fields(points: tuple[Tensor, Tensor, Tensor]) -> dict[str, list[tuple[int, Tensor]]]:
-    """The directions that move whatever sits on the skull, hair and ears included."""
-    x, y, z = points
-    return {
-        "skull_width": [(0, 0.085 * x * smooth(-3, 4, y))],
-        "skull_height": [(1, 0.13 * (y - 2).clamp(min=0))],
-        "skull_depth": [(2, 0.10 * z.clamp(max=0))],
-        "forehead_slope": [(2, -1.0 * torch.exp(-(((y - 8) / 3.2) ** 2)) * smooth(0, 6, z))],
-        "face_width": [(0, 0.075 * x * smooth(5, -1, y))],
-    }
-
-
-def _face_fields(points: tuple[Tensor, Tensor, Tensor]) -> dict[str, list[tuple[int, Tensor]]]:
-    """The directions that change the face: person and expression. Bumps are symmetric, unless they say ``side``."""
-    x, y, z = points
-    front = smooth(-2, 3, z)
-    side = torch.tanh(x / 0.6)
-
-    def bump(at_x: float, at_y: float, wide: float, high: float) -> Tensor:
-        return torch.exp(-(((x.abs() - at_x) / wide) ** 2) - ((y - at_y) / high) ** 2) * front
-
-    def eye(wide: float) -> Tensor:
-        return bump(3.1, 0.1, wide, wide * 0.75)
-
-    lower = smooth(-6.36, -6.64, y)  # everything below the slit of the mouth
-    return {
-        "cheekbones": [(2, 0.4 * bump(5.0, -1.8, 1.8, 1.4)), (0, 0.45 * side * bump(6.2, -1.6, 2.4, 1.6))],
-        "cheek_fullness": [(2, 0.5 * bump(4.4, -5.2, 2.0, 2.2)), (0, 0.6 * side * bump(5.8, -5.6, 2.6, 2.6))],
-        "jaw_width": [(0, 0.15 * x * torch.exp(-(((y + 8.0) / 3.4) ** 2)))],
-        "jaw_angle": [(1, -0.9 * bump(4.6, -9.0, 1.6, 2.0)), (0, 0.5 * side * bump(5.0, -8.6, 1.9, 2.2))],
-        "chin_length": [(1, -1.0 * smooth(-7.2, -11, y) * front)],
-        "chin_width": [(0, 0.7 * side * bump(1.6, -10.4, 1.8, 1.7))],
-        "chin_forward": [(2, 0.9 * bump(0, -10, 2.6, 1.9))],
-        "midface_length": [(1, -0.42 * smooth(-0.5, -3.5, y) * front)],
-        "asymmetry": [(1, 0.16 * torch.tanh(x / 3) * smooth(-0.5, -6, y)), (0, 0.22 * bump(0, -4, 3, 2.4))],
-        "eye_size": [(0, 0.16 * (x.abs() - 3.1) * side * eye(2.2)), (1, 0.22 * y * eye(2.2))],
-        "eye_spacing": [(0, 0.36 * side * eye(2.4))],
-        "eye_height": [(1, 0.3 * eye(2.6))],
-        "eye_tilt": [(1, 0.17 * (x.abs() - 3.1) * eye(2.2))],
-        "eye_depth": [(2, 0.4 * eye(1.9))],
-        "brow_ridge": [(2, 0.5 * bump(2.6, 1.9, 2.3, 0.9))],
-        "nose_length": [(1, -0.5 * bump(0, -4.2, 2.0, 1.7))],
-        "nose_width": [(0, 0.36 * side * bump(1.1, -4.1, 0.95, 1.0))],
-        "nose_bridge": [(2, 0.5 * bump(0, -1.0, 0.75, 1.8))],
-        "nose_bridge_width": [(0, 0.22 * side * bump(0.7, -1.6, 0.7, 1.7))],
-        "nose_tip": [(2, 0.7 * bump(0, -3.8, 1.0, 1.0))],
-        "nose_tip_width": [(0, 0.25 * side * bump(0.6, -3.8, 0.6, 0.7))],
-        "nose_up": [(1, 0.4 * bump(0, -3.8, 0.9, 0.7))],
-        "nose_hump": [(2, 0.33 * bump(0, -1.7, 0.6, 0.8))],
-        "mouth_width": [(0, 0.45 * side * bump(2.5, -6.5, 1.7, 1.3))],
-        "mouth_height": [(1, 0.36 * bump(0, -6.5, 3.4, 1.4))],
-        "mouth_curve": [(1, 0.22 * bump(2.7, -6.5, 1.0, 0.7))],
-        "lip_upper": [(2, 0.28 * bump(0, -6.05, 1.9, 0.4))],
-        "lip_lower": [(2, 0.32 * bump(0, -7.0, 1.7, 0.45))],
-        "beard_thickness": [(2, 0.7 * bump(0, -9.8, 3.6, 2.6)), (1, -0.9 * bump(0, -11.2, 3.0, 1.6))],
-        "mouth_open": [
-            (1, -1.5 * lower * torch.exp(-((x / 2.15) ** 4)) * smooth(-11, -7, y) * front - 1.1 * smooth(-6, -10, y)),
-            (2, -0.5 * smooth(-6, -10, y)),
-        ],
-        "smile": [
-            (0, 0.42 * side * bump(2.9, -6.4, 1.4, 1.1)),
-            (1, 0.5 * bump(3.0, -6.3, 1.15, 1.0)),
-            (2, 0.4 * bump(4.0, -3.4, 1.5, 1.2) - 0.35 * bump(2.9, -6.5, 1.2, 0.9)),
-        ],
-        "brow_raise": [(1, 0.5 * bump(2.8, 2.1, 2.6, 1.2))],
-    }
-
-
-def _ear_fields(points: tuple[Tensor, Tensor, Tensor]) -> dict[str, list[tuple[int, Tensor]]]:
-    x, y, z = points
-    return {
-        "ear_size": [(1, 0.17 * (y + 1.2)), (2, 0.17 * (z + 0.2))],
-        "ear_out": [(0, torch.sign(x) * 0.33 * (-0.2 - z).clamp(min=0))],
-        "ear_tucked": [(0, torch.sign(x) * (6.4 - x.abs()))],  # flat under the hair
-    }
-
-
-def _average_features(x: Tensor, y: Tensor, z: Tensor) -> Tensor:
-    """How far the average face stands out of its smooth slices: nose, sockets, lips, chin (cm along z)."""
-    front = smooth(0, 4, z)
-
-    def bump(at_x: float, at_y: float, wide: float, high: float) -> Tensor:
-        return torch.exp(-(((x.abs() - at_x) / wide) ** 2) - ((y - at_y) / high) ** 2)
-
-    ridge = (0.5 + 1.8 * ((0.6 - y) / 4.4).clamp(0, 1) ** 1.2) * smooth(-4.95, -4.0, y) * smooth(2.4, 0.2, y)
-    half = 0.55 + 0.42 * smooth(-2.0, -3.8, y)
-    nose = ridge * torch.exp(-((x / half) ** 2)) + 0.85 * bump(1.2, -4.15, 0.5, 0.5)
-    eyes = 0.5 * bump(3.1, 0.0, 1.25, 0.85) - 0.75 * bump(2.9, 0.15, 1.9, 1.15) - 0.35 * bump(1.6, 0.2, 0.5, 0.8)
-    brows = 0.3 * bump(2.8, 1.9, 2.2, 0.8) + 0.35 * bump(4.8, -2.2, 1.8, 1.4)
-    lips = 0.36 * bump(0, -6.02, 1.8, 0.36) + 0.45 * bump(0, -7.02, 1.5, 0.42) - 0.25 * bump(0, -6.5, 2.6, 0.2)
-    mouth = lips + 0.35 * bump(0, -6.4, 2.4, 1.6) - 0.12 * bump(0, -5.35, 0.3, 0.45) - 0.15 * bump(2.9, -6.5, 0.5, 0.5)
-    chin = 0.45 * bump(0, -9.8, 1.8, 1.1) - 0.3 * bump(0, -8.1, 1.7, 0.45)
-    return (nose + eyes + brows + mouth + chin) * front
-
-
 def _occlusion(rest: Tensor, parts: Tensor) -> Tensor:
     """Ambient light that reaches each vertex, 0 to 1: less in sockets, beside the nose, under chin and lips."""
     x, y, z = rest.unbind(-1)
@@ -307,7 +207,7 @@ def mesh(device: torch.device) -> Mesh:
     )
 
 
-def _fields(rest: Tensor, vertices: int, grids: list[Grid]) -> dict[str, list[tuple[int, Tensor]]]:
+def _fields(rest: Tensor, vertices: int, grids: list[Grid]) -> dict[str, list[Term]]:
     """All directions over all vertices and landmarks; ``average`` is added to every head."""
     on_head = torch.zeros(len(rest), dtype=torch.bool)
     on_head[: grids[0].rows * grids[0].columns] = True
@@ -318,30 +218,9 @@ def _fields(rest: Tensor, vertices: int, grids: list[Grid]) -> dict[str, list[tu
     x, y, z = rest.unbind(-1)
     neck_width = 0.14 * x * smooth(-17, -12, y)
     fields = {
-        "average": [(2, _average_features(x, y, z) * on_head)],
+        "average": [(2, average_features(x, y, z) * on_head)],
         "neck_width": [(0, neck_width * neck)],
     }
-    for names, where in ((skull_fields, ~neck), (_face_fields, on_head), (_ear_fields, ear)):
+    for names, where in ((skull_fields, ~neck), (face_fields, on_head), (ear_fields, ear)):
         fields |= {k: [(axis, f * where) for axis, f in terms] for k, terms in names((x, y, z)).items()}
     return fields
-
-
-def displace(rest: Tensor, fields: dict[str, list[tuple[int, Tensor]]], amounts: dict[str, Tensor]) -> Tensor:
-    """Rest points moved along named directions.
-
-    Term by term, not as a matrix product, whose order of summation could change with the batch.
-
-    Args:
-        rest: ``(M, 3)`` or ``(N, M, 3)``.
-        fields: name to (axis, displacement ``(M,)`` or ``(N, M)``) terms.
-        amounts: name to ``(N,)``; a direction without an amount is left out.
-    Returns:
-        ``(N, M, 3)``.
-    """
-    n = len(next(iter(amounts.values())))
-    axes = [c.expand(n, -1).clone() for c in rest.unbind(-1)]
-    for name, terms in fields.items():
-        if name in amounts:
-            for axis, field in terms:
-                axes[axis] += amounts[name][:, None] * field
-    return torch.stack(axes, dim=-1)

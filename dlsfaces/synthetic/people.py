@@ -211,8 +211,8 @@ def people(identities: Tensor, seed: int = 0) -> dict[str, Tensor]:
     person["hair_red"] = torch.where(dark, 0.2 * person["hair_red"], person["hair_red"])
     person["eye_colour"] = torch.where(dark, 0.25 * person["eye_colour"], person["eye_colour"])
     person["freckles"] = torch.where(dark, 0.2 * person["freckles"], person["freckles"])
-    person["hair_grey"] = person["hair_grey"] + old * old * 0.9
-    person["baldness"] = torch.where(man, 2 * person["baldness"] + 0.3 * old, torch.zeros_like(old))
+    person["hair_grey"] = person["hair_grey"] + ((person["age"] - 0.6) / 0.4).clamp(min=0) * 0.9
+    person["baldness"] = torch.where(man, 1.5 * person["baldness"] + 0.25 * old, torch.zeros_like(old))
     person["hair_length"] = torch.where(man, person["hair_length"] ** 3 * 0.6, person["hair_length"])
     for name in ("beard", "moustache"):
         person[name] = torch.where(man, person[name], torch.zeros_like(old))

@@ -11,10 +11,12 @@ from torch import Tensor
 from dlsfaces.geometry import TIGHT, Framing, face_box
 from dlsfaces.synthetic import camera, hair, raster
 from dlsfaces.synthetic.appearance import Surface, paint
-from dlsfaces.synthetic.head import HAIR, Mesh, displace, mesh, smooth
+from dlsfaces.synthetic.directions import displace, smooth
+from dlsfaces.synthetic.head import HAIR, Mesh, mesh
 from dlsfaces.synthetic.people import PERSON, PICTURE, check
 
 _SAMPLES = 200_000  # samples drawn at a time: bounds the memory, and keeps it within the processor's cache
+_SAMPLES_GPU = 8_000_000
 _CM_A_LOOSE_PIXEL = 6.2 / 39
 
 
@@ -62,7 +64,8 @@ def render(
     if min(size) <= 0:
         raise ValueError(f"size is (height, width) in pixels, both positive, not {size}")
     people, pictures = ({k: v.float() for k, v in d.items()} for d in (people, pictures))
-    step = max(1, _SAMPLES // (2 * size[0] * size[1]))
+    samples = _SAMPLES if people["sex"].device.type == "cpu" else _SAMPLES_GPU
+    step = max(1, samples // (2 * size[0] * size[1]))
     images, landmarks, visible = [], [], []
     for k in range(0, n, step):
         part = [{name: value[k : k + step] for name, value in d.items()} for d in (people, pictures)]

@@ -1,0 +1,63 @@
+"""How a benchmark keeps what it measured: one JSON file a claim, written whole."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import subprocess
+from datetime import datetime, timezone
+from pathlib import Path
+
+import torch
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+
+
+def record(name: str, figures: dict[str, float], command: str, **more: object) -> Path:
+    """Write ``results/NAME.json``: figures (name to number), command, machine, date, commit, and what else is given.
+
+    Raises:
+        ValueError: a figure is no finite number.
+    """
+    for figure, value in figures.items():
+        if not math.isfinite(value):
+            raise ValueError(f"{name}: {figure} is {value}, not a finite number")
+    content = {
+        "figures": {k: round(float(v), 4) for k, v in figures.items()},
+        "command": command,
+        "machine": machine(),
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "commit": _git("rev-parse", "--short", "HEAD") + ("+" if _git("status", "--porcelain") else ""),
+        **more,
+    }
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    part.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    part.replace(path)
+    print(json.dumps(content["figures"], indent=1))
+    return path
+
+
+def machine() -> str:
+    """The processor or GPU, cores, memory, and the versions that numbers depend on."""
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return (
+        f"{_processor()}, {os.cpu_count()} cores, {memory:.0f} GiB, {gpu}; "
+        f"Python {platform.python_version()}, torch {torch.__version__}"
+    )
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    names = [line for line in info.read_text().splitlines() if "model name" in line] if info.exists() else []
+    return names[0].partition(":")[2].strip() if names else platform.processor() or platform.machine()
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
+    return done.stdout.strip()
