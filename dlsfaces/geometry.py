@@ -23,8 +23,9 @@ class Framing(NamedTuple):
 #: The aligned CelebA picture (median landmarks of the course's training set): hair, chin, some background.
 LOOSE = Framing("loose", 178, 218, ((70, 112), (109, 112), (89, 137), (72, 153), (107, 153)))
 
-#: The box of the tight framing inside the loose one: brows to chin, ear to ear.
-TIGHT_IN_LOOSE = (47.0, 71.0, 130.0, 171.0)
+#: The box of the tight framing inside the loose one: brows to chin, ear to ear. Found by matching the mean face of the
+#: identification-rate set with crops of the mean training picture: their correlation is 0.997 here, 0.84 four pixels off.
+TIGHT_IN_LOOSE = (44.0, 75.0, 127.0, 175.0)
 
 #: What the identification-rate set holds, and what the course trains on.
 TIGHT = Framing(

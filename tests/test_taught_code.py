@@ -43,7 +43,7 @@ def bare(source, name):
     return ast.dump(Bare().visit(found))
 
 
-@pytest.mark.parametrize(("cell", "module", "name"), taught())
+@pytest.mark.parametrize(("cell", "module", "name"), list(taught()))
 def test_cell_and_package_are_equal(cell, module, name):
     package = inspect.getsource(getattr(importlib.import_module(module), name))
     assert bare(cell, name) == bare(package, name)

@@ -19,7 +19,7 @@ from dlsfaces.data.records import UNKNOWN, FaceSet
 SPLITS = ("train", "validation", "test", "query", "distractors")
 
 #: The tight framing in a 250x250 picture of the funneled or deep-funneled LFW, by its usual eye line and distance.
-LFW_CROP: Box = (80.0, 69.0, 169.0, 176.0)
+LFW_CROP: Box = (77.0, 73.0, 166.0, 181.0)
 LFW_FOLDERS = ("lfw-deepfunneled", "lfw_funneled", "lfw-funneled", "lfw")
 LFW_ADVICE = (
     "LFW is no longer served from its old home. To get a copy: install scikit-learn and run "

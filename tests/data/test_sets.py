@@ -16,7 +16,7 @@ PEOPLE = 12
 def picture(path, number, size=(178, 218)):
     path.parent.mkdir(parents=True, exist_ok=True)
     image = np.zeros((size[1], size[0], 3), np.uint8)
-    image[..., 0], image[71:171, 47:130, 1] = number, 200
+    image[..., 0], image[75:175, 44:127, 1] = number, 200
     Image.fromarray(image).save(path.with_suffix(".png"))
     return path.with_suffix(".png")
 
@@ -63,7 +63,7 @@ def test_celeba500_has_its_splits_crops_and_landmarks(tmp_path):
     photo = train[0]
     assert photo.image.shape == (3, 100, 83) and (photo.image[1] == 200).all()  # just what lies in the tight box
     assert photo.source == data.Source("000000.png", "celeba500", "train")
-    assert photo.faces[0].landmarks.tolist() == [[23, 41], [62, 41], [42, 66], [25, 82], [60, 82]]
+    assert photo.faces[0].landmarks.tolist() == [[26, 37], [65, 37], [45, 62], [28, 78], [63, 78]]
     assert photo.faces[0].box is not None and train[1].faces[0].landmarks is None and train[1].faces[0].box is None
     assert query[-1].image[0, 0, 0] == 103 and query[-1].faces[0].identity == 36
     loose = data.load("celeba500", "train", tmp_path, framing="loose")
@@ -144,14 +144,14 @@ def test_the_best_covered_people(tmp_path):
 
 def test_a_folder_with_a_crop(tmp_path):
     root = make_folder(tmp_path / "aligned", {"a": 3, "b": 3}, (178, 218))
-    photo = data.load(root, "train", crop=(47, 71, 130, 171))[0]
+    photo = data.load(root, "train", crop=(44, 75, 127, 175))[0]
     assert photo.image.shape == (3, 100, 83) and (photo.image[1] == 200).all()
-    assert photo.faces[0].photo_to_crop.tolist() == [[1, 0, -47], [0, 1, -71]]
+    assert photo.faces[0].photo_to_crop.tolist() == [[1, 0, -44], [0, 1, -75]]
 
 
 def test_lfw_from_a_local_copy_or_with_advice(nowhere):
     make_folder(nowhere / "data" / "lfw" / "lfw", COUNTS, (250, 250))
-    assert data.load("lfw", "train")[0].image.shape == (3, 107, 89)
+    assert data.load("lfw", "train")[0].image.shape == (3, 108, 89)
     assert data.load("lfw", "train").name == "lfw"
     (nowhere / "data").rename(nowhere / "elsewhere")
     with pytest.raises(data.DataUnavailable, match=r"no copy of LFW here.*fetch_lfw_people"):
@@ -190,7 +190,7 @@ def test_celeba_through_torchvision(tmp_path, monkeypatch):
     assert sum(map(len, sets.values())) == PEOPLE * 6
     assert sets["train"].people == [f"{i:05d}" for i in range(1, 9)]
     assert sets["query"].people == ["00009", "00010"] and len(sets["distractors"]) == 12
-    assert sets["train"][0].faces[0].landmarks[0].tolist() == [23, 41]
+    assert sets["train"][0].faces[0].landmarks[0].tolist() == [26, 37]
     assert (sets["train"][0].image[1] == 200).all()
     assert data.load("celeba", "test", tmp_path, people=3).identities.unique().tolist() == [0, 1, 2]
     assert data.load("celeba", "query", tmp_path, framing="loose")[0].image.shape == (3, 218, 178)

@@ -23,18 +23,22 @@ def test_counts(real_data):
 def test_the_two_folders_show_the_same_framing(real_data):
     """The mean face of the training crops and that of the query nearly coincide; the loose one is another."""
     means = {}
-    for name, split, options in (("train", "train", {}), ("query", "query", {}), ("loose", "train", {"framing": "loose"})):
+    for name, split, options in (
+        ("train", "train", {}),
+        ("query", "query", {}),
+        ("loose", "train", {"framing": "loose"}),
+    ):
         faces = load(split, real_data, **options)
-        images = faces.subset(torch.arange(0, len(faces), len(faces) // 100)).images((50, 42))
+        images = faces.subset(torch.arange(0, len(faces), len(faces) // 400)).images((50, 42))
         means[name] = images.float().mean((0, 1)).flatten()
     correlation = torch.corrcoef(torch.stack(list(means.values())))
-    assert correlation[0, 1] > 0.95 and correlation[0, 2] < 0.8
+    assert correlation[0, 1] > 0.98 and correlation[0, 2] < 0.8
 
 
 def test_landmarks_lie_where_the_framing_says(real_data):
     faces = load("validation", real_data)
     median = faces.landmarks.nanmedian(0).values
-    expected = torch.tensor([[23.0, 41], [62, 41], [42, 66], [25, 82], [60, 82]])
+    expected = torch.tensor([[26.0, 37], [65, 37], [45, 62], [28, 78], [63, 78]])
     assert (median - expected).abs().max() < 2
     assert faces.landmarks.isnan().any(-1).any(-1).float().mean() < 0.01
 
@@ -62,5 +66,5 @@ def test_pixels_reach_what_is_known_of_them(real_data):
     vectors = [s.images((50, 42)).float().mean(1).flatten(1) for s in (query, distractors)]
     mean = torch.cat(vectors).mean(0)
     rate = evaluate.identification_rate(vectors[0] - mean, query.identities, vectors[1] - mean, [0.1])
-    assert (rate.positive_pairs, rate.false_pairs) == (17151, 3174102)
+    assert (rate.positive_pairs, rate.false_pairs) == (14721, 3176532)
     assert 0.22 < rate.tpr[0] < 0.36
