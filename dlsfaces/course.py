@@ -27,6 +27,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from dlsfaces import torch_pair
+from dlsfaces.files import written_whole
 
 if TYPE_CHECKING:
     import torch
@@ -253,14 +254,8 @@ def _plain_value(name: str, value: Any) -> float | int | str:
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write beside, then rename: a reader sees the old file or the new one, never half of one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with written_whole(path) as part:
+        part.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def results_table(results: Mapping[str, float | int | str], title: str = "result") -> str:

@@ -24,7 +24,7 @@ class Framing(NamedTuple):
 LOOSE = Framing("loose", 178, 218, ((70, 112), (109, 112), (89, 137), (72, 153), (107, 153)))
 
 #: The box of the tight framing inside the loose one: brows to chin, ear to ear. Found by matching the mean face of the
-#: identification-rate set with crops of the mean training picture: their correlation is 0.997 here, 0.84 four pixels off.
+#: identification-rate set with crops of the mean training picture: they correlate to 0.997 here, to 0.84 4 pixels off.
 TIGHT_IN_LOOSE = (44.0, 75.0, 127.0, 175.0)
 
 #: What the identification-rate set holds, and what the course trains on.

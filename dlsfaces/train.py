@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,7 @@ from tqdm.auto import tqdm
 
 from dlsfaces import rng
 from dlsfaces.data import to_float
+from dlsfaces.files import written_whole
 
 log = logging.getLogger(__name__)
 
@@ -209,20 +209,15 @@ def _seconds_a_step(device: torch.device, precision: str) -> float:
 
 
 def _save(path: Path, parts: nn.Module, optimizer, schedule, history: History) -> None:
-    """Write beside and rename: the file is always a whole checkpoint."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    """The file is always a whole checkpoint."""
     state = {
         "parts": parts.state_dict(),
         "optimizer": optimizer.state_dict(),
         "schedule": schedule.state_dict(),
         "history": history,
     }
-    try:
+    with written_whole(path) as part:
         torch.save(state, part)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _resume(path: Path, parts: nn.Module, optimizer, schedule) -> History:

@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -162,8 +163,8 @@ def test_settings_out_of_range(options):
 def test_schedule_rises_and_falls():
     shares = [train.warmup_cosine(s, 100, 0.1) for s in range(101)]
     assert shares[0] > 0 and max(shares) == 1.0 and shares.index(1.0) == 10 and shares[-1] == pytest.approx(0)
-    assert all(a < b for a, b in zip(shares[:10], shares[1:11], strict=True))
-    assert all(a > b for a, b in zip(shares[10:-1], shares[11:], strict=True))
+    assert all(a < b for a, b in pairwise(shares[:11]))
+    assert all(a > b for a, b in pairwise(shares[10:]))
 
 
 def test_other_tasks_fit_the_same_loop():

@@ -6,10 +6,11 @@ Standard library only: restamping a fork needs nothing installed.
 from __future__ import annotations
 
 import json
-import os
 import re
 from pathlib import Path
 from typing import Any
+
+from dlsfaces.files import written_whole
 
 ROOT = Path(__file__).resolve().parent.parent
 MAX_BYTES = 1_000_000
@@ -44,13 +45,9 @@ def dumps(notebook: Notebook) -> str:
 
 
 def write(path: Path, text: str) -> None:
-    """Write beside, then rename."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    """The file with this text, whole."""
+    with written_whole(path) as part:
+        part.write_text(text, encoding="utf-8")
 
 
 def joined(text: str | list[str]) -> str:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
+from dlsfaces.files import written_whole
+
 log = logging.getLogger(__name__)
 
 YANDEX_API = "https://cloud-api.yandex.net/v1/disk/public/resources"
@@ -27,10 +29,8 @@ def fetch(url: str, path: Path, sha256: str | None = None, size: int | None = No
         OSError: the server cannot be reached or breaks off (``urllib.error.URLError`` is one).
         ValueError: what came is not of the expected size or hash.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     digest = hashlib.sha256()
-    try:
+    with written_whole(path) as part:
         with urllib.request.urlopen(url, timeout=TIMEOUT) as answer, part.open("wb") as file:
             size = size or int(answer.headers.get("Content-Length") or 0) or None
             with tqdm(total=size, unit="B", unit_scale=True, desc=path.name, leave=False, delay=2) as bar:
@@ -42,9 +42,6 @@ def fetch(url: str, path: Path, sha256: str | None = None, size: int | None = No
             raise ValueError(f"{url}: {part.stat().st_size} bytes came instead of {size}; try again")
         if sha256 is not None and digest.hexdigest() != sha256:
             raise ValueError(f"{url}: the file's SHA-256 is {digest.hexdigest()}, not {sha256}; it has changed")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
     return path
 
 

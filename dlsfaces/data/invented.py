@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from tqdm.auto import tqdm
 
 from dlsfaces import geometry, synthetic
 from dlsfaces.data.records import UNKNOWN, FaceSet
+from dlsfaces.files import written_whole
 
 log = logging.getLogger(__name__)
 
@@ -115,16 +115,12 @@ def _cached(
 
 
 def _keep(rendered: dict[str, Tensor], path: Path) -> None:
-    """Write beside and rename; a full or read-only disk costs the cache, not the lesson."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    """A full or read-only disk costs the cache, not the lesson."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(rendered, part)
-        part.replace(path)
+        with written_whole(path) as part:
+            save_file(rendered, part)
     except (OSError, SafetensorError) as error:
         log.warning("the rendered faces could not be kept in %s (%s)", path, error)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _render(person: Tensor, number: Tensor, seed: int, framing: geometry.Framing) -> dict[str, Tensor]:

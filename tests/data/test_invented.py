@@ -1,0 +1,69 @@
+import logging
+
+import pytest
+import torch
+
+from dlsfaces import data, synthetic
+from dlsfaces.data import invented
+
+SMALL = dict(people=5, pictures=7)
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory):
+    cache = tmp_path_factory.mktemp("cache")
+    return {split: invented.load(split, cache=cache, **SMALL) for split in data.SPLITS}
+
+
+def test_splits_hold_other_pictures_and_other_people(sets):
+    assert [len(s) for s in sets.values()] == [25, 5, 5, 16, 25]
+    files = [f for s in sets.values() for f in s.files]
+    assert len(files) == len(set(files))
+    who = {split: {f.split("_")[0] for f in s.files} for split, s in sets.items()}
+    assert who["train"] == who["validation"] == who["test"]
+    assert not who["train"] & who["query"] and not (who["train"] | who["query"]) & who["distractors"]
+    assert sets["train"].identities.unique().tolist() == list(range(5)) == [int(p) for p in sets["train"].people]
+    assert sets["query"].identities.bincount().tolist() == [4] * 4
+    assert (sets["distractors"].identities == data.UNKNOWN).all()
+
+
+def test_a_picture_is_what_the_generator_renders(sets):
+    number = sets["train"].files.index("person0000003_004")
+    person, picture = torch.tensor([3]), torch.tensor([4])
+    alone = synthetic.render(synthetic.people(person), synthetic.pictures(person, picture))
+    photo = sets["train"][number]
+    assert torch.equal(photo.image, alone.images[0]) and torch.equal(photo.faces[0].landmarks, alone.landmarks[0])
+    assert photo.faces[0].identity == 3 and photo.faces[0].box is not None
+    assert sets["train"].images((20, 16)).shape == (25, 3, 20, 16)
+
+
+def test_the_cache_is_used_and_keyed_by_all_that_matters(tmp_path, monkeypatch):
+    rendered = []
+    render = synthetic.render
+    monkeypatch.setattr(synthetic, "render", lambda *a: rendered.append(1) or render(*a))
+    first = invented.load("validation", cache=tmp_path, **SMALL).images()
+    again = invented.load("validation", cache=tmp_path, **SMALL).images()
+    assert torch.equal(first, again) and len(rendered) == 1
+    for other in (dict(seed=1), dict(framing="loose"), dict(pictures=8, people=6)):
+        invented.load("validation", cache=tmp_path, **SMALL | other)
+    assert len(rendered) == 4
+    monkeypatch.setattr(synthetic, "VERSION", synthetic.VERSION + 1)
+    invented.load("validation", cache=tmp_path, **SMALL)
+    assert len(rendered) == 5 and len(list(tmp_path.iterdir())) == 5
+    assert not torch.equal(first, invented.load("validation", cache=tmp_path, seed=1, **SMALL).images())
+
+
+def test_a_broken_cache_is_rebuilt_and_said(tmp_path, caplog):
+    first = invented.load("validation", cache=tmp_path, **SMALL).images()
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(path.read_bytes()[:1000])
+    with caplog.at_level(logging.WARNING):
+        assert torch.equal(invented.load("validation", cache=tmp_path, **SMALL).images(), first)
+    assert "is broken" in caplog.text and path.stat().st_size > 1000
+
+
+def test_no_place_for_a_cache_costs_only_the_cache(tmp_path, caplog):
+    (tmp_path / "file").touch()
+    with caplog.at_level(logging.WARNING):
+        assert len(invented.load("validation", cache=tmp_path / "file" / "cache", **SMALL)) == 5
+    assert "could not be kept" in caplog.text
