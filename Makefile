@@ -20,7 +20,7 @@ python := .venv/bin/python
 one_thread := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 DLSFACES_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check-torch course test lint format bench repo clean distclean
+.PHONY: help setup check-torch course test lint format bench picture repo clean distclean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +45,9 @@ format: setup ## ruff: put the format right, and what else it can mend by itself
 
 bench: check-torch ## run the benchmarks and rewrite benchmarks/README.md: BENCH=name for one
 	@sh tools/bench.sh $(BENCH)
+
+picture: setup ## draw the README's picture anew
+	@$(python) -c "from dlsfaces import plots; plots.pipeline().savefig('assets/pipeline.png', dpi=120)"
 
 repo: ## stamp the address into badges and set-up cells: NAME=owner/name for a fork
 	@$(or $(PYTHON),python3) -m tools.repo $(if $(NAME),--name '$(NAME)')

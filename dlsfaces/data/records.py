@@ -26,7 +26,7 @@ class Source:
     split: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # tensors have no single truth to compare by
 class Face:
     """One face in a photo; what is not known is None or empty. Coordinates are pixels of the photo as it is given.
 
@@ -44,7 +44,7 @@ class Face:
     photo_to_crop: Tensor | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Photo:
     """An image, uint8 ``(3, H, W)`` RGB, with the faces in it."""
 
@@ -53,7 +53,7 @@ class Photo:
     faces: tuple[Face, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FaceSet(Sequence[Photo]):
     """A split of a data set of cropped faces: a sequence of photos with one face each, read when asked for.
 

@@ -15,6 +15,7 @@ Term = tuple[int, Tensor]  # an axis (0 x, 1 y, 2 z) and the displacement of eve
 
 
 def smooth(edge0: float, edge1: float, x: Tensor) -> Tensor:
+    """A step from 0 at ``edge0`` to 1 at ``edge1`` without corners (Hermite's cubic)."""
     u = ((x - edge0) / (edge1 - edge0)).clamp(0, 1)
     return u * u * (3 - 2 * u)
 
@@ -88,6 +89,7 @@ def face_fields(points: tuple[Tensor, Tensor, Tensor]) -> dict[str, list[Term]]:
 
 
 def ear_fields(points: tuple[Tensor, Tensor, Tensor]) -> dict[str, list[Term]]:
+    """The directions that move the ears alone."""
     x, y, z = points
     return {
         "ear_size": [(1, 0.17 * (y + 1.2)), (2, 0.17 * (z + 0.2))],
