@@ -112,7 +112,7 @@ def roc(curves: Mapping[str, Roc], points: Mapping[str, tuple[IdentificationRate
     figure, axes = plt.subplots(figsize=(6, 4), dpi=DPI, layout="constrained")
     for name, curve in curves.items():
         seen = curve.fpr > 0
-        keep = np.unique(np.linspace(0, seen.sum() - 1, 2000).astype(int))  # what the eye can tell apart
+        keep = np.unique(np.geomspace(1, seen.sum(), 2000).astype(int)) - 1  # what the eye can tell apart
         line = axes.plot(curve.fpr[seen][keep], curve.tpr[seen][keep], label=f"{name} (AUC {curve.auc:.3f})")[0]
         if points and name in points:
             rate, interval = points[name]

@@ -181,7 +181,7 @@ def test_the_course_goes_on_past_a_failing_notebook(checkout):
     add(checkout, "01_broken.ipynb", notebook("x = 1", "# second\nprint('before')\n1 / 0", "x = 3"))
     add(checkout, "02_last.ipynb", notebook(last))
     before = first.read_text(encoding="utf-8")
-    command = [sys.executable, "-m", "tools.run_course", "--root", checkout, "--size", "smoke", "--data", "notebooks"]
+    command = [sys.executable, "-m", "tools.run_course", "--root", checkout, "--size", "smoke", "--data", "synthetic"]
     done = subprocess.run(
         [*command, "--inplace"],
         cwd=checkout,
@@ -203,13 +203,32 @@ def test_the_course_goes_on_past_a_failing_notebook(checkout):
     assert "accuracy 0.5, loss softmax" in (build / "results.md").read_text()
     broken = notebooks.read(build / "01_broken.ipynb")["cells"]
     assert "before" in notebooks.output_text(broken[2])
-    # The outputs of what ran through are stored; the data folder reached the kernel as an absolute path.
+    # The outputs of what ran through are stored.
     assert first.read_text(encoding="utf-8") != before
     last_cell = notebooks.read(checkout / "notebooks" / "02_last.ipynb")["cells"][1]
-    assert str(checkout / "notebooks") in notebooks.output_text(last_cell)
+    assert "synthetic" in notebooks.output_text(last_cell)
     assert notebooks.read(checkout / "notebooks" / "01_broken.ipynb")["cells"][1]["execution_count"] is None
     assert sorted(path.name for path in (checkout / "notebooks").iterdir() if path.is_file()) == [
         "00_first.ipynb", "01_broken.ipynb", "02_last.ipynb"]  # fmt: skip
+
+
+def test_pictures_of_real_people_are_not_stored(checkout):
+    path = add(checkout, "00_first.ipynb", notebook("1 + 1"))
+    before = path.read_text(encoding="utf-8")
+    command = [sys.executable, "-m", "tools.run_course", "--root", checkout, "--data", "celeba500", "--inplace"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2 and "only those of synthetic people" in done.stderr
+    assert path.read_text(encoding="utf-8") == before
+
+
+def test_folders_reach_the_kernels_in_full(tmp_path, monkeypatch):
+    (tmp_path / "faces").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DLSFACES_ROOT", "faces")
+    monkeypatch.setenv("DLSFACES_CACHE", "cache")
+    found = run_course.kernel_environment("smoke", "faces")
+    assert found["DLSFACES_DATA"] == found["DLSFACES_ROOT"] == str(tmp_path / "faces")
+    assert found["DLSFACES_CACHE"] == str(tmp_path / "cache")
 
 
 def test_choosing_notebooks(checkout):

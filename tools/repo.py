@@ -38,10 +38,12 @@ SOURCE = os.environ.get("DLSFACES_SOURCE", "https://github.com/{name}")
 if find_spec("dlsfaces") is None or find_spec("dlsfaces").origin is None:  # it cannot be imported
     download = Path("dlsfaces-course").resolve()
     home = next((p for p in Path.cwd().parents if (p / "dlsfaces/course.py").is_file()), download)
-    if not home.exists() and subprocess.run(["git", "clone", "--quiet", "--depth=1", SOURCE, home]).returncode:
-        raise RuntimeError(f"Could not download {SOURCE}: is the network on? (Kaggle: Settings > Internet)")
+    if not (home / "dlsfaces/course.py").is_file():
+        if subprocess.run(["git", "clone", "--quiet", "--depth=1", SOURCE, home]).returncode:
+            raise RuntimeError(f"Could not download {SOURCE}: is the network on? (Kaggle: Settings > Internet)")
     sys.path.insert(0, str(home))
-missing = [name for name in ("accelerate", "safetensors", "tqdm", "gdown") if find_spec(name) is None]
+needed = "accelerate huggingface_hub psutil pyyaml:yaml packaging safetensors tqdm gdown matplotlib ipywidgets".split()
+missing = [name.partition(":")[0] for name in needed if find_spec(name.rpartition(":")[2]) is None]
 if missing:
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", *missing], check=True)
 

@@ -111,6 +111,12 @@ def kernel_environment(size: str, data: str) -> dict[str, str]:
     if found not in course.DATA_NAMES:
         found = str(Path(found).resolve())  # the notebooks start in another folder
     environment = {**os.environ, "DLSFACES_SIZE": size, "DLSFACES_DATA": found}
+    # The notebooks start in another folder, so what is relative to this one must be said in full.
+    for name in ("DLSFACES_ROOT", "DLSFACES_CACHE"):
+        if environment.get(name):
+            environment[name] = str(Path(environment[name]).expanduser().resolve())
+    if not environment.get("DLSFACES_ROOT") and (ROOT / "data").is_dir():
+        environment["DLSFACES_ROOT"] = str(ROOT / "data")
     environment.pop("MPLBACKEND", None)  # a user's own would keep the plots out of the notebooks
     return environment
 

@@ -39,6 +39,7 @@ class EpochSampler(Sampler[int]):
         self.count, self.shuffle, self.seed, self.epoch = count, shuffle, seed, 0
 
     def set_epoch(self, epoch: int) -> None:
+        """Take the order of this epoch from now on."""
         self.epoch = epoch
 
     def __len__(self) -> int:

@@ -10,7 +10,7 @@ from torchvision.datasets import CelebA
 
 from dlsfaces import geometry
 from dlsfaces.data import folder, places
-from dlsfaces.data.photos import file_reader
+from dlsfaces.data.photos import FileReader
 from dlsfaces.data.records import UNKNOWN, FaceSet
 
 SPLITS = folder.SPLITS
@@ -55,7 +55,7 @@ def load(
         [table.filename[row] for row in chosen],
         torch.tensor(identities, dtype=torch.int64),
         [] if split == "distractors" else persons,
-        file_reader([images / table.filename[row] for row in chosen], crop),
+        FileReader([images / table.filename[row] for row in chosen], crop),
         size,
         geometry.move_points(matrix, table.landmarks_align[chosen].float().reshape(-1, 5, 2)),
         matrix,
@@ -73,7 +73,9 @@ def _divide(numbers: dict[str, list[int]], split: str, people: int | None) -> tu
 
 def _open(partition: str, root: str | Path | None, fetch: bool) -> CelebA:
     found = places.find((CelebA.base_folder,), root)
-    download = found is None and fetch and root is None
+    # A download that failed has left its folder in the cache; torchvision goes on with what is missing in it.
+    unfinished = found is not None and found.parent == places.cache_folder()
+    download = fetch and root is None and (found is None or unfinished)
     if found is None and not download:
         raise places.DataUnavailable(f"there is no folder {CelebA.base_folder}. {ADVICE}")
     parent = found.parent if found else places.cache_folder()

@@ -11,17 +11,22 @@ from torch import Tensor
 
 from dlsfaces import geometry
 from dlsfaces.data import download, places
-from dlsfaces.data.photos import file_reader, list_photos
+from dlsfaces.data.photos import FileReader, list_photos
 from dlsfaces.data.records import UNKNOWN, FaceSet
 
 log = logging.getLogger(__name__)
 
-LINKS = ("https://disk.yandex.ru/d/S8f03spLIA1wrw", "https://disk.yandex.com/d/KN4EEkNKrF_ZXQ")
+#: The school's public folders, by the folder's name here, and a file without which a copy is not one.
+LINKS = {
+    "celebA_train_500": "https://disk.yandex.ru/d/S8f03spLIA1wrw",
+    "celebA_ir": "https://disk.yandex.com/d/KN4EEkNKrF_ZXQ",
+}
+ANNOTATION = {"celebA_train_500": "celebA_anno.txt", "celebA_ir": "celebA_anno_query.csv"}
 TRAIN_SPLITS = {"train": 0, "validation": 1, "test": 2}
 SPLITS = (*TRAIN_SPLITS, "query", "distractors")
 ADVICE = (
     "To get it by hand: open "
-    + " and ".join(LINKS)
+    + " and ".join(LINKS.values())
     + " in a browser, download, unpack the folders celebA_train_500 and celebA_ir side by side, and name the folder "
     "that holds them with root=... or the environment variable DLSFACES_ROOT; on Kaggle, attach them as a data set."
 )
@@ -44,18 +49,17 @@ def load(split: str, root: str | Path | None = None, framing: str = "tight", fet
 
 
 def _folder(name: str, root: str | Path | None, fetch: bool) -> Path:
-    found = places.find((name,), root)
+    found = places.find((name,), root, ANNOTATION[name])
     if found is None and fetch and root is None:
-        into = places.cache_folder()
+        log.info("downloading %s from %s", name, LINKS[name])
         try:
-            for link in LINKS:
-                download.yandex_disk(link, into)
+            download.yandex_disk(LINKS[name], places.cache_folder() / name)
         except (OSError, ValueError) as error:
-            raise places.DataUnavailable(f"CelebA-500 could not be downloaded ({error}). {ADVICE}") from error
-        found = places.find((name,), root)
+            raise places.DataUnavailable(f"{name} of CelebA-500 could not be downloaded ({error}). {ADVICE}") from error
+        found = places.find((name,), root, ANNOTATION[name])
     if found is None:
         where = ", ".join(map(str, places.search_path(root))) or "the usual places"
-        raise places.DataUnavailable(f"there is no folder {name} in {where}. {ADVICE}")
+        raise places.DataUnavailable(f"there is no folder {name} with a {ANNOTATION[name]} in {where}. {ADVICE}")
     return found
 
 
@@ -75,7 +79,7 @@ def _load_train(folder: Path, split: str, framing: str) -> FaceSet:
         names,
         torch.tensor([identities[name] for name in names], dtype=torch.int64),
         [str(i) for i in range(max(identities.values()) + 1)],
-        file_reader([folder / "celebA_imgs" / name for name in names], crop),
+        FileReader([folder / "celebA_imgs" / name for name in names], crop),
         size,
         _landmarks(folder / "landmarks_mtcnn.csv", names, matrix),
         matrix,
@@ -96,14 +100,14 @@ def _load_test(folder: Path, split: str) -> FaceSet:
     files = [path.name for path in paths]
     matrix = geometry.crop_matrix((0.0, 0.0, float(size[1]), float(size[0])), size)
     return FaceSet(
-        "celeba500", split, "tight", files, ids, people, file_reader(paths, None), size, photo_to_crop=matrix
+        "celeba500", split, "tight", files, ids, people, FileReader(paths, None), size, photo_to_crop=matrix
     )
 
 
 def _read_pairs(path: Path) -> dict[str, int]:
     """Lines of ``name number``."""
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing: the copy of CelebA-500 is incomplete")
+        raise places.DataUnavailable(f"{path} is missing: the copy of CelebA-500 is incomplete. {ADVICE}")
     pairs = {}
     for number, line in enumerate(path.read_text().splitlines(), 1):
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import json
 import logging
 import os
@@ -10,6 +11,7 @@ import shutil
 import urllib.parse
 import urllib.request
 import zipfile
+import zlib
 from pathlib import Path
 
 from tqdm.auto import tqdm
@@ -31,13 +33,10 @@ def fetch(url: str, path: Path, sha256: str | None = None, size: int | None = No
     """
     digest = hashlib.sha256()
     with written_whole(path) as part:
-        with urllib.request.urlopen(url, timeout=TIMEOUT) as answer, part.open("wb") as file:
-            size = size or int(answer.headers.get("Content-Length") or 0) or None
-            with tqdm(total=size, unit="B", unit_scale=True, desc=path.name, leave=False, delay=2) as bar:
-                while block := answer.read(1 << 20):
-                    file.write(block)
-                    digest.update(block)
-                    bar.update(len(block))
+        try:
+            size = _receive(url, part, digest, size)
+        except http.client.HTTPException as error:
+            raise OSError(f"{url}: the connection broke off ({error!r}); try again") from error
         if size is not None and part.stat().st_size != size:
             raise ValueError(f"{url}: {part.stat().st_size} bytes came instead of {size}; try again")
         if sha256 is not None and digest.hexdigest() != sha256:
@@ -45,18 +44,38 @@ def fetch(url: str, path: Path, sha256: str | None = None, size: int | None = No
     return path
 
 
-def yandex_disk(link: str, into: Path, api: str = YANDEX_API) -> None:
-    """Download everything in a public Yandex Disk folder and unpack its zip archives into ``into``.
+def _receive(url: str, part: Path, digest: hashlib._Hash, size: int | None) -> int | None:
+    """Read the answer into a file and a hash; gives the size that was asked for, or else promised."""
+    with urllib.request.urlopen(url, timeout=TIMEOUT) as answer, part.open("wb") as file:
+        size = size or int(answer.headers.get("Content-Length") or 0) or None
+        with tqdm(total=size, unit="B", unit_scale=True, desc=part.name, leave=False, delay=2) as bar:
+            while block := answer.read(1 << 20):
+                file.write(block)
+                digest.update(block)
+                bar.update(len(block))
+    return size
+
+
+def yandex_disk(link: str, folder: Path, api: str = YANDEX_API) -> None:
+    """Make ``folder`` of a public Yandex Disk folder: its files, its folders, and what its zip archives hold.
+
+    An archive or a folder that holds ``folder`` itself, by name, is not nested. Everything arrives beside ``folder``
+    first, so that ``folder`` is never half of the set.
 
     Raises:
         OSError, ValueError: as :func:`fetch`, or the answer is not a listing.
     """
     listing = _ask(f"{api}?{urllib.parse.urlencode({'public_key': link, 'limit': 1000})}")
+    staging = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     try:
         for item in listing["_embedded"]["items"] if listing.get("type") == "dir" else [listing]:
-            _yandex_item(item, link, into, api)
+            _yandex_item(item, link, staging, api)
+        inner = staging / folder.name
+        shutil.copytree(inner if inner.is_dir() else staging, folder, dirs_exist_ok=True)
     except (KeyError, TypeError) as error:
         raise ValueError(f"the answer of {api} for {link} is not a listing of files: {error!r}") from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
 
 
 def _yandex_item(item: dict, link: str, into: Path, api: str) -> None:
@@ -101,7 +120,7 @@ def unpack(archive: Path, into: Path) -> None:
                 shutil.copytree(child, target, dirs_exist_ok=True)
             else:
                 child.replace(target)
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, zlib.error, RuntimeError) as error:  # RuntimeError: it wants a password
         raise ValueError(f"{archive} is broken ({error}); delete it and download it again") from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)

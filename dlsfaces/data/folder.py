@@ -13,7 +13,7 @@ import torch
 
 from dlsfaces import geometry
 from dlsfaces.data import places
-from dlsfaces.data.photos import Box, file_reader, list_photos, read_photo
+from dlsfaces.data.photos import Box, FileReader, list_photos, read_photo
 from dlsfaces.data.records import UNKNOWN, FaceSet
 
 SPLITS = ("train", "validation", "test", "query", "distractors")
@@ -64,7 +64,7 @@ def load(folder: Path, split: str, crop: Box | None = None, people: int | None =
         [str(path.relative_to(folder)) for path in paths],
         torch.tensor(identities, dtype=torch.int64),
         [] if split == "distractors" else persons,
-        file_reader(paths, crop),
+        FileReader(paths, crop),
         size,
         photo_to_crop=geometry.crop_matrix(box, size),
     )
@@ -103,7 +103,7 @@ def divide(photos: Mapping[str, Sequence], split: str) -> tuple[list[str], dict[
 
 
 def divide_photos(photos: Sequence, split: str) -> list:
-    """A known person's photos in ``split``: of seven, about five train, one validation, one test; train has the first.
+    """A known person's photos in ``split``: of seven, five are for training, one each for validation and test.
 
     With fewer than three photos there is none for validation.
     """

@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -53,12 +54,6 @@ def load(
     frame = geometry.FRAMINGS[framing]
     rendered = _cached(person, number, seed, frame, cache)
     identities = person % QUERY_FROM if split != "distractors" else torch.full_like(person, UNKNOWN)
-    images = rendered["images"]
-
-    def read(indices: Sequence[int], size: tuple[int, int] | None) -> Tensor:
-        chosen = images[torch.as_tensor(list(indices))]
-        return chosen if size is None or size == (frame.height, frame.width) else _resize(chosen, size)
-
     return FaceSet(
         "synthetic",
         split,
@@ -66,11 +61,22 @@ def load(
         [f"person{p:07d}_{n:03d}" for p, n in zip(person.tolist(), number.tolist(), strict=True)],
         identities,
         [] if split == "distractors" else [str(i) for i in range(int(identities.max()) + 1)],
-        read,
+        _Rendered(rendered["images"]),
         (frame.height, frame.width),
         rendered["landmarks"],
         geometry.crop_matrix((0.0, 0.0, float(frame.width), float(frame.height)), (frame.height, frame.width)),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Rendered:
+    """A :data:`~dlsfaces.data.records.Reader` over images in memory."""
+
+    images: Tensor
+
+    def __call__(self, indices: Sequence[int], size: tuple[int, int] | None) -> Tensor:
+        chosen = self.images[torch.as_tensor(list(indices))]
+        return chosen if size in (None, tuple(chosen.shape[2:])) else _resize(chosen, size)
 
 
 def _members(split: str, people: int, pictures: int) -> tuple[Tensor, Tensor]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
-
-from dlsfaces.data.records import Reader
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 
@@ -54,16 +53,22 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def file_reader(paths: Sequence[Path], crop: Box | None) -> Reader:
-    """A :data:`Reader` over files, which decodes with a few threads (decoding releases Python's lock)."""
+@dataclass(frozen=True)
+class FileReader:
+    """A :data:`~dlsfaces.data.records.Reader` over files; with a few threads, since decoding releases Python's lock.
 
-    def read(indices: Sequence[int], size: tuple[int, int] | None) -> Tensor:
+    A class and not a closure, so that worker processes can be sent one.
+    """
+
+    paths: Sequence[Path]
+    crop: Box | None = None
+
+    def __call__(self, indices: Sequence[int], size: tuple[int, int] | None) -> Tensor:
+        """uint8 ``(n, 3, height, width)``."""
         if len(indices) == 1:
-            return read_photo(paths[indices[0]], crop, size)[None]
+            return read_photo(self.paths[indices[0]], self.crop, size)[None]
         with ThreadPoolExecutor(4) as pool:
-            return torch.stack(list(pool.map(lambda i: read_photo(paths[i], crop, size), indices)))
-
-    return read
+            return torch.stack(list(pool.map(lambda i: read_photo(self.paths[i], self.crop, size), indices)))
 
 
 def list_photos(folder: Path) -> list[Path]:

@@ -29,11 +29,15 @@ def search_path(root: str | Path | None) -> list[Path]:
     return [p for p in (*usual, cache_folder(), Path("data"), KAGGLE_INPUT) if p.is_dir()]
 
 
-def find(names: tuple[str, ...], root: str | Path | None = None, depth: int = 3) -> Path | None:
-    """The first folder called one of ``names`` at, or up to ``depth`` levels below, the search path."""
+def find(names: tuple[str, ...], root: str | Path | None = None, holds: str = "", depth: int = 5) -> Path | None:
+    """The first folder called one of ``names`` at, or up to ``depth`` levels below, the search path.
+
+    Kaggle mounts data sets at ``/kaggle/input/SLUG`` or ``/kaggle/input/datasets/OWNER/SLUG``, and archives often hold
+    a folder in a folder of its own name: with ``holds``, only a folder with that file or folder in it counts.
+    """
     for top in search_path(root):
         for folder in _folders(top, depth):
-            if folder.name in names:
+            if folder.name in names and (folder / holds).exists():
                 return folder
     return None
 
@@ -47,7 +51,11 @@ def _folders(top: Path, depth: int) -> Iterator[Path]:
 
 
 def _children(folder: Path, limit: int = 1000) -> list[Path]:
-    with os.scandir(folder) as entries:
+    try:
+        entries = os.scandir(folder)
+    except PermissionError:  # somebody else's, such as lost+found
+        return []
+    with entries:
         children = []
         for number, entry in enumerate(entries):
             if number >= limit:

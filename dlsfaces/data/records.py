@@ -53,6 +53,17 @@ class Photo:
     faces: tuple[Face, ...]
 
 
+@dataclass(frozen=True)
+class _Chosen:
+    """A :data:`Reader` over some photos of another one."""
+
+    read: Reader
+    indices: Sequence[int]
+
+    def __call__(self, wanted: Sequence[int], size: tuple[int, int] | None) -> Tensor:
+        return self.read([self.indices[i] for i in wanted], size)
+
+
 @dataclass(frozen=True, eq=False)
 class FaceSet(Sequence[Photo]):
     """A split of a data set of cropped faces: a sequence of photos with one face each, read when asked for.
@@ -133,7 +144,7 @@ class FaceSet(Sequence[Photo]):
             [self.files[i] for i in chosen],
             self.identities[index],
             self.people,
-            lambda wanted, size: self.read([chosen[i] for i in wanted], size),
+            _Chosen(self.read, chosen),
             self.crop_size,
             None if self.landmarks is None else self.landmarks[index],
             self.photo_to_crop,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from tqdm.auto import tqdm
 
 from dlsfaces.evaluate.identification import Array, PairScores, _check_fprs, pair_scores
 
@@ -77,7 +78,7 @@ def identification_rate_interval(
     false, people = scores.false[order], scores.false_people[:, order]
     generator = np.random.default_rng(seed)
     tpr = np.full((resamples, len(fprs)), np.nan)
-    for row in tpr:
+    for row in tqdm(tpr, desc="bootstrap", unit=" resamples", leave=False, delay=2):
         drawn = np.bincount(generator.integers(scores.n_people, size=scores.n_people), minlength=scores.n_people)
         weight = np.append(drawn, 1)  # the last is the distractors'
         row[:] = _weighted_tpr(scores, false, weight[people[0]] * weight[people[1]], drawn, fprs)
@@ -88,9 +89,9 @@ def identification_rate_interval(
 def _weighted_tpr(
     scores: PairScores, false: np.ndarray, false_weight: np.ndarray, drawn: np.ndarray, fprs: Sequence[float]
 ) -> np.ndarray:
-    """TPR where each pair counts as often as its people were drawn; NaN where they give no positive pair."""
+    """TPR where each pair counts as often as its people were drawn; NaN where no positive or no false pair was."""
     positive_weight = drawn[scores.positive_person]
-    if positive_weight.sum() == 0:
+    if positive_weight.sum() == 0 or false_weight.sum() == 0:
         return np.full(len(fprs), np.nan)
     passed = np.cumsum(false_weight)
     ranks = [math.floor(fpr * passed[-1]) for fpr in fprs]

@@ -56,7 +56,9 @@ def pair_scores(query: Array, query_identities: Sequence[int] | Array, distracto
     """
     q = _unit("query", query)
     d = _unit("distractors", distractors) if distractors is not None and len(distractors) else q[:0]
-    ids = _identities(query_identities, len(q))
+    dtype = torch.promote_types(q.dtype, d.dtype)
+    q, d = q.to(dtype), d.to(q.device, dtype)
+    ids = _identities(query_identities, len(q)).to(q.device)
     if d.shape[1] != q.shape[1]:
         raise ValueError(f"query vectors have {q.shape[1]} numbers, distractors {d.shape[1]}")
     names, person = ids.unique(return_inverse=True)

@@ -60,6 +60,7 @@ def test_a_file_comes_whole(server, tmp_path):
         (b"content", dict(sha256="0" * 64), "SHA-256"),
         (b"content", dict(size=9), "7 bytes came instead of 9"),
         ((b"content", {"Content-Length": "20"}), {}, "7 bytes came instead of 20"),
+        ((b"5\r\nhello\r\n", {"Transfer-Encoding": "chunked", "Content-Length": ""}), {}, "broke off"),
         (None, {}, "404"),
     ],
 )
@@ -72,7 +73,7 @@ def test_what_is_not_as_promised_leaves_the_old_file(server, tmp_path, body, opt
 
 
 def test_a_public_yandex_folder(server, tmp_path):
-    archive, inner = zipped(celebA_ir__note="ir"), zipped(celebA_train_500__note="train")
+    archive, inner = zipped(images__a="a", note="b"), zipped(more__c="c")
     server.files |= {
         "/archive": archive,
         "/inner": inner,
@@ -85,21 +86,37 @@ def test_a_public_yandex_folder(server, tmp_path):
                     "items": [
                         {
                             "type": "file",
-                            "name": "celebA_ir.zip",
+                            "name": "part.zip",
                             "file": f"{server.url}/archive",
                             "size": len(archive),
                             "sha256": hashlib.sha256(archive).hexdigest(),
                         },
                         {"type": "file", "name": "../README.txt", "file": f"{server.url}/text"},
-                        {"type": "dir", "name": "celebA_train_500", "path": "/celebA_train_500"},
+                        {"type": "dir", "name": "more", "path": "/more"},
                     ]
                 },
             }
         ).encode(),
     }
-    download.yandex_disk("https://disk/d/key", tmp_path / "into", f"{server.url}/api")
-    found = {str(p.relative_to(tmp_path / "into")) for p in (tmp_path / "into").rglob("*")}
-    assert found == {"README.txt", "celebA_ir", "celebA_ir/note", "celebA_train_500", "celebA_train_500/note"}
+    download.yandex_disk("https://disk/d/key", tmp_path / "celebA_ir", f"{server.url}/api")
+    found = {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()}
+    assert found == {f"celebA_ir/{name}" for name in ("README.txt", "images/a", "note", "more/c")}
+
+
+def test_an_archive_of_the_folder_itself_is_not_nested(server, tmp_path):
+    server.files["/archive"] = zipped(celebA_ir__note="ir")
+    listing = {"type": "file", "name": "celebA_ir.zip", "file": f"{server.url}/archive"}
+    server.files["/api"] = json.dumps(listing).encode()
+    download.yandex_disk("https://disk/d/key", tmp_path / "celebA_ir", f"{server.url}/api")
+    assert [str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()] == ["celebA_ir/note"]
+
+
+def test_a_listing_that_breaks_off_leaves_no_half_folder(server, tmp_path):
+    items = [{"type": "file", "name": n, "file": f"{server.url}/{n}"} for n in ("here", "gone")]
+    server.files |= {"/here": b"x", "/api": json.dumps({"type": "dir", "_embedded": {"items": items}}).encode()}
+    with pytest.raises(OSError, match="404"):
+        download.yandex_disk("https://disk/d/key", tmp_path / "celebA_ir", f"{server.url}/api")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_answer_that_is_no_listing(server, tmp_path):

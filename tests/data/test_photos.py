@@ -3,7 +3,7 @@ import pytest
 import torch
 from PIL import Image
 
-from dlsfaces.data.photos import file_reader, list_photos, read_photo
+from dlsfaces.data.photos import FileReader, list_photos, read_photo
 
 
 def gradient(height=6, width=4):
@@ -73,4 +73,4 @@ def test_readers_keep_the_order(tmp_path):
     paths = [save(tmp_path, np.full((4, 4, 3), i, np.uint8), f"{i}.png") for i in range(9)]
     (tmp_path / "notes.txt").write_text("no photo")
     assert list_photos(tmp_path) == paths
-    assert file_reader(paths, None)([7, 2, 5], None)[:, 0, 0, 0].tolist() == [7, 2, 5]
+    assert FileReader(paths, None)([7, 2, 5], None)[:, 0, 0, 0].tolist() == [7, 2, 5]

@@ -1,6 +1,7 @@
 """The data sets, on small copies of their layout made here."""
 
 import csv
+import pickle
 
 import numpy as np
 import pytest
@@ -77,7 +78,7 @@ def test_celeba500_has_its_splits_crops_and_landmarks(tmp_path):
 def test_celeba500_under_kaggle_in_two_data_sets(nowhere):
     made = make_celeba500(nowhere / "made")
     for n, part in enumerate(("celebA_train_500", "celebA_ir")):
-        target = nowhere / "kaggle" / f"set-{n}" / "inner"
+        target = nowhere / "kaggle" / "datasets" / "owner" / f"set-{n}" / part  # and a folder in a folder
         target.mkdir(parents=True)
         (made / part).rename(target / part)
     assert len(data.load("celeba500", "train")) == 4 and len(data.load("celeba500", "query")) == 4
@@ -88,7 +89,7 @@ def test_celeba500_that_cannot_be_had_says_why_and_what_to_do(nowhere):
         data.load("celeba500")
     empty = nowhere / "empty"
     empty.mkdir()
-    with pytest.raises(data.DataUnavailable, match=rf"no folder celebA_train_500 in {empty}"):
+    with pytest.raises(data.DataUnavailable, match=rf"no folder celebA_train_500 with a .* in {empty}"):
         data.load("celeba500", root=empty)
     with pytest.raises(FileNotFoundError, match="is not a folder"):
         data.load("celeba500", root=nowhere / "missing")
@@ -101,7 +102,11 @@ def test_celeba500_with_broken_annotation_names_file_and_line(tmp_path):
     with pytest.raises(ValueError, match=r"celebA_anno\.txt, line 2: expected 'name number'"):
         celeba500.load("train", tmp_path)
     path.unlink()
-    with pytest.raises(FileNotFoundError, match="incomplete"):
+    with pytest.raises(data.DataUnavailable, match="no folder celebA_train_500 with a celebA_anno.txt"):
+        celeba500.load("train", tmp_path)
+    path.write_text("000000.png 0\n")
+    (path.parent / "celebA_train_split.txt").unlink()
+    with pytest.raises(data.DataUnavailable, match="incomplete"):
         celeba500.load("train", tmp_path)
 
 
@@ -203,6 +208,40 @@ def test_celeba_that_is_incomplete_or_missing(tmp_path, nowhere):
     (tmp_path / "there").mkdir()
     with pytest.raises(data.DataUnavailable, match="no folder celeba"):
         data.load("celeba", root=tmp_path / "there")
+
+
+def test_a_celeba_download_that_failed_is_tried_again(nowhere, monkeypatch):
+    tries = []
+
+    def quota(self):
+        tries.append(1)
+        (nowhere / "cache" / "celeba").mkdir(parents=True, exist_ok=True)
+        raise RuntimeError("Too many users have viewed or downloaded this file recently")
+
+    monkeypatch.setattr(celeba.CelebA, "download", quota)
+    for _ in range(2):
+        with pytest.raises(data.DataUnavailable, match=r"Too many users.*try again a day later"):
+            data.load("celeba")
+    assert len(tries) == 2
+
+
+def test_a_folder_that_may_not_be_read_is_passed_over(tmp_path, monkeypatch):
+    make_celeba500(tmp_path)
+    (tmp_path / "a locked one").mkdir()
+    scandir = places.os.scandir
+
+    def locked(folder):
+        if "locked" in str(folder):
+            raise PermissionError(folder)
+        return scandir(folder)
+
+    monkeypatch.setattr(places.os, "scandir", locked)
+    assert len(data.load("celeba500", "train", tmp_path)) == 4
+
+
+def test_sets_can_be_sent_to_worker_processes(tmp_path):
+    faces = data.load(make_folder(tmp_path / "faces", {"a": 5, "b": 5}), "train").subset([1, 0])
+    assert torch.equal(pickle.loads(pickle.dumps(faces)).images(), faces.images())
 
 
 @pytest.mark.parametrize(

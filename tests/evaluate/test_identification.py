@@ -81,6 +81,12 @@ def test_huge_and_tiny_vectors_have_a_direction():
     assert scaled.tpr == pytest.approx(plain.tpr) and scaled.threshold == pytest.approx(plain.threshold, abs=1e-6)
 
 
+def test_mixed_precision_is_compared_in_the_finer_one():
+    query, ids, distractors = people()
+    mixed = identification_rate(query.double(), ids, distractors, [0.05])
+    assert mixed.threshold == pytest.approx(identification_rate(query, ids, distractors, [0.05]).threshold, abs=1e-6)
+
+
 def test_distractors_may_be_missing():
     query, ids, _ = people()
     tpr, threshold, positive, false = reference(query, ids, np.empty((0, 16)), [0.1])
