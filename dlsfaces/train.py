@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator, DataLoaderConfiguration
 from accelerate.state import AcceleratorState
+from accelerate.utils import broadcast_object_list
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
@@ -88,17 +89,20 @@ def fit(
             loader.set_epoch(epoch)
             row = _epoch(accelerator, wrapped, opt, schedule, loader, augment, rng.key(seed, epoch), epoch, bar)
             if validate is not None:
-                row |= validate(accelerator.unwrap_model(wrapped, keep_fp32_wrapper=False).model)
+                # plain floats: numpy's would make a checkpoint that cannot be loaded without unpickling code
+                row |= {name: float(value) for name, value in validate(model).items()}
             history.append(row)
             bar.set_postfix({k: f"{v:.4g}" for k, v in row.items() if k not in ("epoch", "seconds", "lr")})
             if checkpoint is not None and accelerator.is_main_process:
                 _save(Path(checkpoint), parts, optimizer, schedule, history)
-    accelerator.unwrap_model(wrapped, keep_fp32_wrapper=False)
     return history
 
 
 class _Objective(nn.Module):
-    """Model and loss as one module, so that one wrapper trains both, on one process or many."""
+    """Model and loss as one module, so that one wrapper trains both, on one process or many.
+
+    Half precision and gradient exchange are wrapped around this module, and go with it: the model stays as it was.
+    """
 
     def __init__(self, model: nn.Module, loss: nn.Module) -> None:
         super().__init__()
@@ -168,11 +172,14 @@ def _accelerator(precision: str) -> Accelerator:
     if precision not in ("auto", "no", "bf16", "fp16"):
         raise ValueError(f"precision={precision!r} is none of auto, no, bf16, fp16")
     AcceleratorState._reset_state()
+    cpu = not torch.cuda.is_available()  # Accelerate would pick an Apple GPU, on which the course is not tested
     if precision == "auto":
-        precision = faster_precision(Accelerator().device)
+        measured = [faster_precision(Accelerator(cpu=cpu).device)]
+        precision = broadcast_object_list(measured)[0]  # processes that disagreed would mix scaled gradients
         AcceleratorState._reset_state()
     log.info("training in precision %s", precision)
-    return Accelerator(mixed_precision=precision, dataloader_config=DataLoaderConfiguration(split_batches=True))
+    loader = DataLoaderConfiguration(split_batches=True)
+    return Accelerator(mixed_precision=precision, cpu=cpu, dataloader_config=loader)
 
 
 _measured: dict[str, str] = {}
@@ -194,9 +201,11 @@ def faster_precision(device: torch.device) -> str:
 
 def _seconds_a_step(device: torch.device, precision: str) -> float:
     dtype = {"no": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
-    layers = [nn.Conv2d(64, 64, 3, padding=1, bias=False), nn.BatchNorm2d(64), nn.ReLU()] * 3
+    with torch.random.fork_rng():  # the weights' numbers must not change those of the training that follows
+        layers = [nn.Conv2d(64, 64, 3, padding=1, bias=False), nn.BatchNorm2d(64), nn.ReLU()] * 3
     network = nn.Sequential(*layers).to(device=device, memory_format=torch.channels_last)
-    x = torch.zeros(32, 64, 20, 16, device=device).contiguous(memory_format=torch.channels_last)
+    count = 512 if device.type == "cuda" else 32  # enough work that a GPU's time is not that of launching it
+    x = torch.zeros(count, 64, 20, 16, device=device).contiguous(memory_format=torch.channels_last)
     times = []
     for _ in range(5):
         start = time.perf_counter()

@@ -262,7 +262,8 @@ def test_stored_outputs_leave_out_what_is_volatile():
     written["metadata"]["widgets"] = {"state": {}}
     executed["metadata"]["language_info"] = {"version": "3.99"}
     executed["cells"][1].update(outputs=[text], execution_count=7, metadata={"execution": {"iopub.status.busy": "now"}})
-    executed["cells"][2].update(outputs=[widget], execution_count=8)
+    bar = {"output_type": "stream", "name": "stderr", "text": "training:  32%|###2      | 11/34 [00:02<00:05]"}
+    executed["cells"][2].update(outputs=[widget, bar], execution_count=8)
     stored = run_course.with_outputs(written, executed)
     assert stored["metadata"] == notebook()["metadata"]
     assert stored["cells"][1]["outputs"] == [text]

@@ -1,6 +1,7 @@
 import math
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -145,6 +146,22 @@ def test_the_model_is_left_as_it_was_found():
     fit(model, loss, easy_faces(), precision="no", epochs=1)  # a second run may choose anew
 
 
+@pytest.mark.parametrize("precision", ["no", "bf16"])
+def test_every_epoch_runs_in_the_precision_that_was_chosen(precision):
+    model, loss = small()
+    seen = []
+    model.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype) if module.training else None)
+    fit(model, loss, easy_faces(), precision=precision, epochs=3, validate=lambda m: {"a": 1.0})
+    assert len(seen) == 12 and set(seen) == {torch.bfloat16 if precision == "bf16" else torch.float32}
+
+
+def test_measures_of_numpy_can_be_resumed(tmp_path):
+    checkpoint = tmp_path / "last.pt"
+    options = dict(checkpoint=checkpoint, validate=lambda m: {"a": np.float64(0.5)})
+    fit(*small(), easy_faces(), epochs=1, **options)
+    assert [row["a"] for row in fit(*small(), easy_faces(), epochs=2, **options)] == [0.5, 0.5]
+
+
 def test_a_loss_that_is_no_number_stops_the_run():
     class Broken(nn.Module):
         def forward(self, outputs, targets):
@@ -193,5 +210,25 @@ def train_sampler(count):
     return EpochSampler(count, True, 0)
 
 
-def test_probe_of_precision_answers_with_one_that_exists():
-    assert train.faster_precision(torch.device("cpu")) in ("no", "bf16")
+@pytest.mark.parametrize(
+    ("device", "capability", "seconds", "expected"),
+    [
+        ("cpu", None, {"no": 1.0, "bf16": 0.5}, "bf16"),
+        ("cpu", None, {"no": 1.0, "bf16": 0.9}, "no"),  # not worth it
+        ("cuda", (7, 5), {"no": 1.0, "fp16": 0.3}, "fp16"),  # a T4
+        ("cuda", (8, 0), {"no": 1.0, "bf16": 0.3}, "bf16"),
+    ],
+)
+def test_precision_is_what_the_probe_finds_faster(monkeypatch, device, capability, seconds, expected):
+    monkeypatch.setattr(train, "_measured", {})
+    monkeypatch.setattr(train, "_seconds_a_step", lambda d, precision: seconds[precision])
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda d: capability)
+    assert train.faster_precision(torch.device(device)) == expected
+
+
+def test_the_probe_leaves_the_random_numbers_alone():
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    assert train._seconds_a_step(torch.device("cpu"), "no") > 0
+    assert torch.equal(torch.rand(2), expected)

@@ -257,8 +257,9 @@ def with_outputs(notebook: Notebook, executed: Notebook) -> Notebook:
 
 
 def is_lasting(output: dict[str, Any]) -> bool:
-    """Whether an output means something without a kernel: a widget without its state is an error message."""
-    return WIDGET_VIEW not in output.get("data", {})
+    """Whether an output means something later: not a widget without its state, nor a progress bar."""
+    is_bar = output.get("name") == "stderr" and "%|" in notebooks.joined(output.get("text", ""))
+    return WIDGET_VIEW not in output.get("data", {}) and not is_bar
 
 
 def report(outcomes: list[Outcome], refused: list[str], build: Path) -> int:
