@@ -99,9 +99,9 @@ def scores(
         axes.hist(values, bins, density=True, alpha=0.5, color=colour, label=f"{name} ({len(values):,} pairs)")
     if rate is not None:
         top = axes.get_ylim()[1]
-        for fpr, tpr, threshold in zip(rate.fprs, rate.tpr, rate.threshold, strict=True):
+        for row, (fpr, tpr, threshold) in enumerate(zip(rate.fprs, rate.tpr, rate.threshold, strict=True)):
             axes.axvline(threshold, color=LINE, ls="--", lw=1)
-            axes.text(threshold, top, f" FPR {fpr:g}\n TPR {tpr:.2f}", fontsize=7, va="top")
+            axes.text(threshold, top * (1 - 0.09 * row), f" FPR {fpr:g}: TPR {tpr:.2f}", fontsize=8, va="top")
     axes.set(xlabel="cosine similarity", ylabel="density", title=title)
     axes.legend(fontsize=8, loc="upper left")
     return axes.figure
@@ -128,7 +128,7 @@ def roc(curves: Mapping[str, Roc], points: Mapping[str, tuple[IdentificationRate
 
 def cosines(before: Sequence[Tensor], after: Sequence[Tensor], names: Sequence[str]) -> Figure:
     """Two histograms side by side, before and after training, of as many kinds of cosines as there are names."""
-    figure, panels = plt.subplots(1, 2, figsize=(9, 3), dpi=DPI, sharey=True, layout="constrained")
+    figure, panels = plt.subplots(1, 2, figsize=(9, 3), dpi=DPI, layout="constrained")
     for axes, values, title in zip(panels, (before, after), ("before training", "after training"), strict=True):
         for value, name, colour in zip(values, names, (SAME, OTHER), strict=True):
             axes.hist(value.numpy(), np.linspace(-1, 1, 81), alpha=0.5, density=True, color=colour, label=name)
