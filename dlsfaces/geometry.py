@@ -18,10 +18,16 @@ class Framing(NamedTuple):
     width: int
     height: int
     landmarks: tuple[tuple[float, float], ...]  # left eye, right eye, nose, left and right mouth corner
+    in_loose: tuple[float, float, float, float]  # its box in a picture of the loose framing
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """``(height, width)``."""
+        return self.height, self.width
 
 
 #: The aligned CelebA picture (median landmarks of the course's training set): hair, chin, some background.
-LOOSE = Framing("loose", 178, 218, ((70, 112), (109, 112), (89, 137), (72, 153), (107, 153)))
+LOOSE = Framing("loose", 178, 218, ((70, 112), (109, 112), (89, 137), (72, 153), (107, 153)), (0.0, 0.0, 178.0, 218.0))
 
 #: The box of the tight framing inside the loose one: brows to chin, ear to ear. Found by matching the mean face of the
 #: identification-rate set with crops of the mean training picture: they correlate to 0.997 here, to 0.84 4 pixels off.
@@ -33,6 +39,7 @@ TIGHT = Framing(
     83,
     100,
     tuple((x - TIGHT_IN_LOOSE[0], y - TIGHT_IN_LOOSE[1]) for x, y in LOOSE.landmarks),
+    TIGHT_IN_LOOSE,
 )
 
 FRAMINGS = {f.name: f for f in (TIGHT, LOOSE)}
@@ -81,6 +88,11 @@ def crop_matrix(box: tuple[float, float, float, float], size: tuple[int, int]) -
         raise ValueError(f"the crop box {box} has no area; it is (x1, y1, x2, y2) with x1 < x2 and y1 < y2")
     sx, sy = size[1] / (x2 - x1), size[0] / (y2 - y1)
     return torch.tensor([[sx, 0.0, -sx * x1], [0.0, sy, -sy * y1]])
+
+
+def whole(size: tuple[int, int]) -> tuple[float, float, float, float]:
+    """The box of a whole image of ``size`` (height, width)."""
+    return 0.0, 0.0, float(size[1]), float(size[0])
 
 
 def move_points(matrix: Tensor, points: Tensor) -> Tensor:

@@ -34,6 +34,17 @@ def _bare(axes: Axes) -> Axes:
     return axes
 
 
+def _outline(axes: Axes, box: Sequence[float], colour: str = "yellow") -> None:
+    """A box, drawn also where it leaves the picture."""
+    x1, y1, x2, y2 = box
+    axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, color=colour, lw=2, clip_on=False))
+
+
+def _mark(axes: Axes, landmarks: Tensor) -> None:
+    """Five landmarks, each in its colour."""
+    axes.scatter(*landmarks.T.numpy(), c=LANDMARK_COLOURS, s=28, edgecolors="white", linewidths=0.8)
+
+
 def faces(images: Tensor, titles: Sequence[str] = (), columns: int = 8, height: float = 1.4) -> Figure:
     """A sheet of images ``(N, 3, H, W)``, row by row, with a title over each where given."""
     rows = -(-len(images) // columns)
@@ -57,19 +68,17 @@ def photo(photo: Photo, axes: Axes | None = None) -> Figure:
     axes.imshow(as_picture(photo.image), extent=(0, photo.image.shape[2], photo.image.shape[1], 0))
     for face in photo.faces:
         if face.landmarks is not None:
-            axes.scatter(*face.landmarks.T.numpy(), c=LANDMARK_COLOURS, s=28, edgecolors="white", linewidths=0.8)
+            _mark(axes, face.landmarks)
         if face.box is not None:
-            x1, y1, x2, y2 = face.box.tolist()
-            axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, color="yellow", lw=1.5, clip_on=False))
+            _outline(axes, face.box.tolist())
     axes.set_axis_off()
     return axes.figure
 
 
 def rectangle(axes: Axes, box: Sequence[float], label: str, colour: str = "yellow") -> None:
     """A named box on a picture."""
-    x1, y1, x2, y2 = box
-    axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, color=colour, lw=2))
-    axes.text(x1 + 3, y1 + 3, label, color=colour, va="top", fontsize=9, weight="bold")
+    _outline(axes, box, colour)
+    axes.text(box[0] + 3, box[1] + 3, label, color=colour, va="top", fontsize=9, weight="bold")
 
 
 def history(rows: Sequence[Mapping[str, float]], measure: str) -> Figure:
@@ -87,12 +96,9 @@ def history(rows: Sequence[Mapping[str, float]], measure: str) -> Figure:
     return figure
 
 
-def scores(
-    found: PairScores, rate: IdentificationRate | None = None, axes: Axes | None = None, title: str = ""
-) -> Figure:
+def scores(found: PairScores, rate: IdentificationRate | None = None) -> Figure:
     """How the cosines of positive and of false pairs are distributed, each to its own height; thresholds dashed."""
-    if axes is None:
-        _, axes = plt.subplots(figsize=(8, 3.2), dpi=DPI, layout="constrained")
+    figure, axes = plt.subplots(figsize=(8, 3.2), dpi=DPI, layout="constrained")
     low = min(found.positive.min(), np.quantile(found.false, 0.001))
     bins = np.linspace(low, 1, 80)
     for values, colour, name in ((found.false, OTHER, "different people"), (found.positive, SAME, "same person")):
@@ -102,9 +108,9 @@ def scores(
         for row, (fpr, tpr, threshold) in enumerate(zip(rate.fprs, rate.tpr, rate.threshold, strict=True)):
             axes.axvline(threshold, color=LINE, ls="--", lw=1)
             axes.text(threshold, top * (1 - 0.09 * row), f" FPR {fpr:g}: TPR {tpr:.2f}", fontsize=8, va="top")
-    axes.set(xlabel="cosine similarity", ylabel="density", title=title)
+    axes.set(xlabel="cosine similarity", ylabel="density")
     axes.legend(fontsize=8, loc="upper left")
-    return axes.figure
+    return figure
 
 
 def roc(curves: Mapping[str, Roc], points: Mapping[str, tuple[IdentificationRate, np.ndarray]] | None = None) -> Figure:
@@ -149,20 +155,6 @@ def matrix(values: Tensor, groups: Sequence[int], title: str = "") -> Figure:
     return figure
 
 
-def bars(values: Mapping[str, float], label: str, intervals: Mapping[str, tuple[float, float]] | None = None) -> Figure:
-    """One bar a name, with its value, and its interval where there is one."""
-    figure, axes = plt.subplots(figsize=(7, 0.5 + 0.4 * len(values)), dpi=DPI, layout="constrained")
-    names = list(values)
-    axes.barh(names, [values[n] for n in names], color="tab:blue", alpha=0.7)
-    for row, name in enumerate(names):
-        low, high = (intervals or {}).get(name, (values[name],) * 2)
-        axes.plot([low, high], [row, row], color="black", lw=1.5)
-        axes.text(max(values[name], high), row, f"  {values[name]:.3f}", va="center", fontsize=9)
-    axes.set(xlabel=label, xlim=(0, 1.12 * max([*values.values(), *(h for _, h in (intervals or {}).values()), 0.01])))
-    axes.invert_yaxis()
-    return figure
-
-
 def pipeline(seed: int = 0) -> Figure:
     """The whole course in one picture: a photo, the face found in it, put upright, made a vector, and named.
 
@@ -176,12 +168,10 @@ def pipeline(seed: int = 0) -> Figure:
     titles = ("1. a photo", "2. detect", "3. align", "4. embed", "5. identify")
     for axes, title in zip(panels, titles, strict=True):
         _bare(axes).set_title(title, fontsize=12, weight="bold")
-    box = tilted.boxes[0]
     for axes in panels[:2]:
         axes.imshow(as_picture(tilted.images[0]), extent=(0, 178, 218, 0))
-    x1, y1, x2, y2 = box.tolist()
-    panels[1].add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, color="yellow", lw=2))
-    panels[1].scatter(*tilted.landmarks[0].T.numpy(), c=LANDMARK_COLOURS, s=24, edgecolors="white")
+    _outline(panels[1], tilted.boxes[0].tolist())
+    _mark(panels[1], tilted.landmarks[0])
     panels[2].imshow(as_picture(upright), aspect="equal")
     vector = torch.nn.functional.adaptive_avg_pool2d(upright.float().mean(0, keepdim=True), (20, 2)).flatten()
     panels[3].imshow(vector.view(-1, 2).numpy(), cmap="coolwarm", aspect="auto")

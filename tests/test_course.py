@@ -240,3 +240,10 @@ def test_a_real_set_that_is_here_is_used(monkeypatch):
 
     monkeypatch.setattr(data, "load", lambda name, split: None)
     assert course.find_data(course.Course("local", torch.device("cpu"), "gpu", "lfw", 0)) == "lfw"
+
+
+def test_the_names_of_the_sets_are_those_that_can_be_loaded():
+    """The course's list stands apart, because it must be readable where torch cannot be loaded."""
+    from dlsfaces import data
+
+    assert course.DATA_NAMES == data.NAMES

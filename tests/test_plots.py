@@ -57,8 +57,6 @@ def test_the_rest_draws():
     assert left.lines[0].get_ydata().tolist() == [3, 2, 1] and right.lines[0].get_xdata().tolist() == [1, 2, 3]
     assert len(plots.cosines([torch.rand(9)] * 2, [torch.rand(9)] * 2, ["own", "other"]).axes) == 2
     assert plots.matrix(torch.eye(4), [0, 0, 1, 1]).axes[0].images
-    bars = plots.bars({"a": 0.2, "b": 0.5}, "TPR", {"a": (0.1, 0.3)}).axes[0]
-    assert [p.get_width() for p in bars.patches] == [0.2, 0.5]
     assert len(plots.pipeline().axes) == 5
 
 

@@ -13,7 +13,6 @@ from dlsfaces.data import folder, places
 from dlsfaces.data.photos import FileReader
 from dlsfaces.data.records import UNKNOWN, FaceSet
 
-SPLITS = folder.SPLITS
 QUERY_PEOPLE = 100
 ADVICE = (
     "CelebA's Google Drive folder often answers with its quota page; then try again a day later, or download "
@@ -43,9 +42,8 @@ def load(
     chosen = [row for person in persons for row in rows[person]]
     if not chosen:
         raise ValueError(f"CelebA's split {split!r} is empty for people={people}")
-    size = (geometry.FRAMINGS[framing].height, geometry.FRAMINGS[framing].width)
-    crop = geometry.TIGHT_IN_LOOSE if framing == "tight" else (0.0, 0.0, 178.0, 218.0)
-    matrix = geometry.crop_matrix(crop, size)
+    frame = geometry.FRAMINGS[framing]
+    matrix = geometry.crop_matrix(frame.in_loose, frame.size)
     identities = [UNKNOWN if split == "distractors" else i for i, p in enumerate(persons) for _ in rows[p]]
     images = Path(table.root) / table.base_folder / "img_align_celeba"
     return FaceSet(
@@ -55,8 +53,8 @@ def load(
         [table.filename[row] for row in chosen],
         torch.tensor(identities, dtype=torch.int64),
         [] if split == "distractors" else persons,
-        FileReader([images / table.filename[row] for row in chosen], crop),
-        size,
+        FileReader([images / table.filename[row] for row in chosen], frame.in_loose),
+        frame.size,
         geometry.move_points(matrix, table.landmarks_align[chosen].float().reshape(-1, 5, 2)),
         matrix,
     )

@@ -22,8 +22,7 @@ LINKS = {
     "celebA_ir": "https://disk.yandex.com/d/KN4EEkNKrF_ZXQ",
 }
 ANNOTATION = {"celebA_train_500": "celebA_anno.txt", "celebA_ir": "celebA_anno_query.csv"}
-TRAIN_SPLITS = {"train": 0, "validation": 1, "test": 2}
-SPLITS = (*TRAIN_SPLITS, "query", "distractors")
+TRAIN_SPLITS = {"train": 0, "validation": 1, "test": 2}  # as celebA_train_split.txt numbers them
 ADVICE = (
     "To get it by hand: open "
     + " and ".join(LINKS.values())
@@ -67,11 +66,8 @@ def _load_train(folder: Path, split: str, framing: str) -> FaceSet:
     identities = _read_pairs(folder / "celebA_anno.txt")
     splits = _read_pairs(folder / "celebA_train_split.txt")
     names = [name for name in identities if splits.get(name) == TRAIN_SPLITS[split]]
-    crop = {"loose": (0.0, 0.0, float(geometry.LOOSE.width), float(geometry.LOOSE.height))}.get(
-        framing, geometry.TIGHT_IN_LOOSE
-    )
-    size = (geometry.FRAMINGS[framing].height, geometry.FRAMINGS[framing].width)
-    matrix = geometry.crop_matrix(crop, size)
+    frame = geometry.FRAMINGS[framing]
+    matrix = geometry.crop_matrix(frame.in_loose, frame.size)
     return FaceSet(
         "celeba500",
         split,
@@ -79,8 +75,8 @@ def _load_train(folder: Path, split: str, framing: str) -> FaceSet:
         names,
         torch.tensor([identities[name] for name in names], dtype=torch.int64),
         [str(i) for i in range(max(identities.values()) + 1)],
-        FileReader([folder / "celebA_imgs" / name for name in names], crop),
-        size,
+        FileReader([folder / "celebA_imgs" / name for name in names], frame.in_loose),
+        frame.size,
         _landmarks(folder / "landmarks_mtcnn.csv", names, matrix),
         matrix,
     )
@@ -95,10 +91,10 @@ def _load_test(folder: Path, split: str) -> FaceSet:
         paths = list_photos(folder / "celebA_distractors")
         identities = {path.name: UNKNOWN for path in paths}
     ids = torch.tensor(list(identities.values()), dtype=torch.int64)
-    size = (geometry.TIGHT.height, geometry.TIGHT.width)
+    size = geometry.TIGHT.size
     people = [str(i) for i in range(int(ids.max()) + 1)] if len(ids) else []
     files = [path.name for path in paths]
-    matrix = geometry.crop_matrix((0.0, 0.0, float(size[1]), float(size[0])), size)
+    matrix = geometry.crop_matrix(geometry.whole(size), size)
     return FaceSet(
         "celeba500", split, "tight", files, ids, people, FileReader(paths, None), size, photo_to_crop=matrix
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
-import logging
 import os
 import shutil
 import urllib.parse
@@ -17,8 +16,6 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from dlsfaces.files import written_whole
-
-log = logging.getLogger(__name__)
 
 YANDEX_API = "https://cloud-api.yandex.net/v1/disk/public/resources"
 TIMEOUT = 20.0  # seconds without an answer

@@ -16,8 +16,6 @@ from dlsfaces.data import places
 from dlsfaces.data.photos import Box, FileReader, list_photos, read_photo
 from dlsfaces.data.records import UNKNOWN, FaceSet
 
-SPLITS = ("train", "validation", "test", "query", "distractors")
-
 #: The tight framing in a 250x250 picture of the funneled or deep-funneled LFW, by its usual eye line and distance.
 LFW_CROP: Box = (77.0, 73.0, 166.0, 181.0)
 LFW_FOLDERS = ("lfw-deepfunneled", "lfw_funneled", "lfw-funneled", "lfw")
@@ -37,7 +35,7 @@ def load(folder: Path, split: str, crop: Box | None = None, people: int | None =
 
     Args:
         folder: holds one folder a person.
-        split: one of ``SPLITS``.
+        split: one of ``data.SPLITS``.
         crop: the tight framing in each photo, ``(x1, y1, x2, y2)``; None: the photos are tight crops already.
         people: only the so many best-covered people.
     Raises:
@@ -127,5 +125,5 @@ def _crop_and_size(first: Path, crop: Box | None) -> tuple[Box, tuple[int, int]]
     """The crop and its size, which where the photos are crops already is the first one's."""
     if crop is not None:
         return crop, (round(crop[3] - crop[1]), round(crop[2] - crop[0]))
-    height, width = read_photo(first).shape[1:]
-    return (0.0, 0.0, float(width), float(height)), (height, width)
+    size = tuple(read_photo(first).shape[1:])
+    return geometry.whole(size), size

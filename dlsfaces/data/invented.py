@@ -22,11 +22,9 @@ from dlsfaces.files import written_whole
 
 log = logging.getLogger(__name__)
 
-#: People of one seed by what they are for, far apart: (first person, people, pictures each) for the default sizes.
+#: The first person's number in the query and among the distractors; the known people begin at 0.
 QUERY_FROM, DISTRACTORS_FROM = 1_000_000, 2_000_000
-KNOWN_SPLITS = {"train": 0, "validation": 1, "test": 2}
-SPLITS = (*KNOWN_SPLITS, "query", "distractors")
-CHUNK = 64
+CHUNK = 64  #: faces rendered at a time
 
 
 def load(
@@ -40,8 +38,8 @@ def load(
     """One split of the synthetic people; see :func:`dlsfaces.data.load`.
 
     Of each known person's ``pictures``, of seven five are for training, one for validation and one for the test. The
-    query has a fifth as many other people (at least 4) with a third as many pictures each (at least 4), the distractors as many
-    pictures as ``people`` x 5, each of a person of its own.
+    query has a fifth as many other people (at least 4) with a third as many pictures each (at least 4), the
+    distractors ``people`` x 5 pictures, each of a person of its own.
 
     Args:
         cache: a folder to keep rendered pictures in; nothing is kept where None.
@@ -62,9 +60,9 @@ def load(
         identities,
         [] if split == "distractors" else [str(i) for i in range(int(identities.max()) + 1)],
         _Rendered(rendered["images"]),
-        (frame.height, frame.width),
+        frame.size,
         rendered["landmarks"],
-        geometry.crop_matrix((0.0, 0.0, float(frame.width), float(frame.height)), (frame.height, frame.width)),
+        geometry.crop_matrix(geometry.whole(frame.size), frame.size),
     )
 
 
@@ -130,7 +128,7 @@ def _keep(rendered: dict[str, Tensor], path: Path) -> None:
 
 
 def _render(person: Tensor, number: Tensor, seed: int, framing: geometry.Framing) -> dict[str, Tensor]:
-    images = torch.empty(len(person), 3, framing.height, framing.width, dtype=torch.uint8)
+    images = torch.empty(len(person), 3, *framing.size, dtype=torch.uint8)
     landmarks = torch.empty(len(person), 5, 2)
     with tqdm(total=len(person), desc="rendering synthetic faces", unit=" faces", leave=False, delay=2) as bar:
         for start in range(0, len(person), CHUNK):

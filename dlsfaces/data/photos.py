@@ -12,6 +12,8 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
+from dlsfaces import geometry
+
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 
 Box = tuple[float, float, float, float]
@@ -37,7 +39,7 @@ def read_photo(path: str | Path, crop: Box | None = None, size: tuple[int, int] 
         raise FileNotFoundError(f"there is no photo at {path}") from None
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"{path} cannot be read as an image ({error}); remove or replace the file") from error
-    box = crop or (0.0, 0.0, float(image.width), float(image.height))
+    box = crop or geometry.whole((image.height, image.width))
     if box[0] < 0 or box[1] < 0 or box[2] > image.width or box[3] > image.height:
         raise ValueError(f"{path} is {image.width}x{image.height}, too small for the crop {crop}")
     height, width = size or (round(box[3] - box[1]), round(box[2] - box[0]))

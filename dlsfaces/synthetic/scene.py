@@ -60,7 +60,7 @@ def render(
     n = check("people", people, PERSON)
     if check("pictures", pictures, PICTURE) != n:
         raise ValueError(f"{n} people but {len(pictures['yaw'])} pictures; give one person a picture")
-    size = (framing.height, framing.width) if size is None else (int(size[0]), int(size[1]))
+    size = framing.size if size is None else (int(size[0]), int(size[1]))
     if min(size) <= 0:
         raise ValueError(f"size is (height, width) in pixels, both positive, not {size}")
     people, pictures = ({k: v.float() for k, v in d.items()} for d in (people, pictures))
