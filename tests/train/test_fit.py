@@ -1,47 +1,17 @@
 import math
 from itertools import pairwise
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.utils.data import BatchSampler, DataLoader
 
 from dlsfaces import rng, train
-from dlsfaces.data import Augmentation, FaceSet, batches
-from dlsfaces.recognize import CrossEntropy, FaceResNet
-
-
-def easy_faces(n_people=4, pictures=16, size=(32, 32)):
-    """People that are colours: anything that learns at all learns these."""
-    ids = torch.arange(n_people).repeat(pictures)
-    colours = rng.uniform(rng.key(1, torch.arange(n_people)), 3)[ids] * 200
-    noise = rng.uniform(rng.key(2, torch.arange(len(ids))), 3 * size[0] * size[1]).view(-1, 3, *size) * 55
-    images = (colours[:, :, None, None] + noise).to(torch.uint8)
-    return FaceSet(
-        "easy",
-        "train",
-        "tight",
-        [str(i) for i in range(len(ids))],
-        ids,
-        ["a", "b", "c", "d"][:n_people],
-        lambda i, s: images[list(i)],
-        size,
-    )
-
-
-def small(seed=0):
-    torch.manual_seed(seed)
-    return FaceResNet("small", 16, (32, 32)), CrossEntropy(16, 4)
-
-
-def fit(model, loss, faces, **options):
-    options = dict(epochs=3, lr=0.05, precision="no", progress=False) | options
-    return train.fit(model, loss, batches(faces, (32, 32), 16, shuffle=True), **options)
-
-
-def weights(*modules):
-    return torch.cat([p.detach().flatten() for m in modules for p in m.state_dict().values() if p.is_floating_point()])
+from dlsfaces.data import Augmentation, batches
+from dlsfaces.recognize import CrossEntropy
+from dlsfaces.train import precision
+from dlsfaces.train.watch import Watch
+from tests.train.easy import easy_faces, fit, small, weights
 
 
 def test_it_learns_and_tells_how():
@@ -50,6 +20,7 @@ def test_it_learns_and_tells_how():
     assert [row["epoch"] for row in history] == [1, 2, 3, 4, 5]
     assert history[-1]["loss"] < 0.8 * history[0]["loss"] < 0.8 * math.log(4)
     assert all(row["images_per_second"] > 0 and row["seen"] == 1 for row in history)
+    assert all(0 <= row["data_wait_share"] < 1 for row in history)
     assert history[-1]["lr"] == pytest.approx(0, abs=1e-9)
 
 
@@ -85,59 +56,6 @@ def test_equals_a_loop_written_out():
     assert torch.allclose(weights(model, loss), weights(twin, twin_loss), atol=1e-6)
 
 
-class Killed(Exception):
-    pass
-
-
-def test_a_run_that_stops_between_epochs_goes_on_to_the_same_weights(tmp_path):
-    whole = small()
-    history = fit(*whole, easy_faces(), augment=Augmentation(), epochs=4)
-    stopped = small()
-    checkpoint = tmp_path / "run" / "last.pt"
-
-    def stop_after_two(model):
-        if checkpoint.exists() and len(torch.load(checkpoint)["history"]) == 2:
-            raise Killed
-        return {}
-
-    with pytest.raises(Killed):
-        fit(*stopped, easy_faces(), augment=Augmentation(), epochs=4, checkpoint=checkpoint, validate=stop_after_two)
-    resumed = small(seed=9)  # other weights: all of them come from the checkpoint
-    rows = fit(*resumed, easy_faces(), augment=Augmentation(), epochs=4, checkpoint=checkpoint)
-    assert torch.equal(weights(*whole), weights(*resumed))
-    assert [r["loss"] for r in rows] == [r["loss"] for r in history]
-    assert [p.name for p in checkpoint.parent.iterdir()] == ["last.pt"]
-    again = small(seed=5)
-    assert fit(*again, easy_faces(), augment=Augmentation(), epochs=4, checkpoint=checkpoint) == rows
-    assert torch.equal(weights(*again), weights(*whole))
-
-
-def test_a_checkpoint_of_something_else_is_refused_by_name(tmp_path):
-    checkpoint = tmp_path / "last.pt"
-    checkpoint.write_bytes(b"not a checkpoint")
-    with pytest.raises(ValueError, match=r"last\.pt cannot be resumed"):
-        fit(*small(), easy_faces(), checkpoint=checkpoint)
-    checkpoint.unlink()
-    fit(*small(), easy_faces(), checkpoint=checkpoint, epochs=1)
-    with pytest.raises(ValueError, match=r"last\.pt cannot be resumed"):
-        fit(FaceResNet("small", 8, (32, 32)), CrossEntropy(8, 4), easy_faces(), checkpoint=checkpoint)
-
-
-def test_a_failed_write_keeps_the_last_checkpoint(tmp_path, monkeypatch):
-    checkpoint = tmp_path / "last.pt"
-    fit(*small(), easy_faces(), checkpoint=checkpoint, epochs=1)
-    before = checkpoint.read_bytes()
-
-    def full_disk(state, path):
-        path.write_bytes(b"half")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(torch, "save", full_disk)
-    with pytest.raises(OSError, match="No space left"):
-        fit(*small(), easy_faces(), checkpoint=checkpoint, epochs=2)
-    assert checkpoint.read_bytes() == before and len(list(tmp_path.iterdir())) == 1
-
-
 def test_the_model_is_left_as_it_was_found():
     model, loss = small()
     forward = type(model).forward
@@ -155,23 +73,46 @@ def test_every_epoch_runs_in_the_precision_that_was_chosen(precision):
     assert len(seen) == 12 and set(seen) == {torch.bfloat16 if precision == "bf16" else torch.float32}
 
 
-def test_measures_of_numpy_can_be_resumed(tmp_path):
-    checkpoint = tmp_path / "last.pt"
-    options = dict(checkpoint=checkpoint, validate=lambda m: {"a": np.float64(0.5)})
-    fit(*small(), easy_faces(), epochs=1, **options)
-    assert [row["a"] for row in fit(*small(), easy_faces(), epochs=2, **options)] == [0.5, 0.5]
+class Scaled(nn.Module):
+    """Another loss whose value is multiplied from a given step on."""
+
+    def __init__(self, factor, start):
+        super().__init__()
+        self.inner, self.factor, self.start, self.calls = CrossEntropy(16, 4), factor, start, []
+
+    def forward(self, outputs, targets):
+        self.calls.append(1)
+        return self.inner(outputs, targets) * (self.factor if len(self.calls) > self.start else 1.0)
 
 
-def test_a_loss_that_is_no_number_stops_the_run():
-    class Broken(nn.Module):
-        def forward(self, outputs, targets):
-            return outputs.sum() * math.nan
+@pytest.mark.parametrize("start", [0, 3, 6])
+def test_a_loss_that_is_no_number_stops_the_run_with_step_and_rate_and_advice(start, tmp_path):
+    epoch, step = 1 + start // 4, 1 + start % 4
+    lr = 0.05 * train.warmup_cosine(start, 12, 0.1)
+    kept = r"last\.pt holds the last good state" if start > 3 else ""
+    message = rf"loss is nan in epoch {epoch}, step {step}, at learning rate {lr:.3g} .*lower lr.*warmup.*{kept}"
+    with pytest.raises(FloatingPointError, match=message):
+        fit(small()[0], Scaled(math.nan, start), easy_faces(), checkpoint=tmp_path / "last.pt")
 
-    with pytest.raises(FloatingPointError, match=r"loss is nan in epoch 1, step 1, at learning rate .*lower lr"):
-        fit(small()[0], Broken(), easy_faces())
+
+def test_a_loss_that_explodes_stops_the_run():
+    with pytest.raises(FloatingPointError, match=r"loss is \d.* in epoch 2, step 3, .*it began at 1\.\d"):
+        fit(small()[0], Scaled(1000.0, 6), easy_faces())
+    fit(small()[0], Scaled(2.0, 6), easy_faces())  # a loss may rise
+    with pytest.raises(FloatingPointError, match="loss is"):
+        fit(*small(), easy_faces(), lr=1e6, epochs=20)  # the real thing
 
 
-@pytest.mark.parametrize("options", [dict(epochs=0), dict(lr=0.0), dict(warmup=1.0), dict(precision="half")])
+def test_one_odd_batch_is_no_explosion():
+    watch = Watch(None)
+    for step in range(10):
+        watch.note(torch.tensor(11.0 if step == 5 else 1.0), 0, step, 0.1)
+    assert watch.look() == 1.0
+
+
+@pytest.mark.parametrize(
+    "options", [dict(epochs=0), dict(lr=0.0), dict(warmup=1.0), dict(precision="half"), dict(save_every=0)]
+)
 def test_settings_out_of_range(options):
     with pytest.raises(ValueError, match=next(iter(options))):
         fit(*small(), easy_faces(), **options)
@@ -220,15 +161,15 @@ def train_sampler(count):
     ],
 )
 def test_precision_is_what_the_probe_finds_faster(monkeypatch, device, capability, seconds, expected):
-    monkeypatch.setattr(train, "_measured", {})
-    monkeypatch.setattr(train, "_seconds_a_step", lambda d, precision: seconds[precision])
+    monkeypatch.setattr(precision, "_measured", {})
+    monkeypatch.setattr(precision, "seconds_a_step", lambda d, p: seconds[p])
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda d: capability)
-    assert train.faster_precision(torch.device(device)) == expected
+    assert precision.faster_precision(torch.device(device)) == expected
 
 
 def test_the_probe_leaves_the_random_numbers_alone():
     torch.manual_seed(3)
     expected = torch.rand(2)
     torch.manual_seed(3)
-    assert train._seconds_a_step(torch.device("cpu"), "no") > 0
+    assert precision.seconds_a_step(torch.device("cpu"), "no") > 0
     assert torch.equal(torch.rand(2), expected)
