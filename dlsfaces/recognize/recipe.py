@@ -15,6 +15,7 @@ from dlsfaces.data import Augmentation, FaceSet, places
 from dlsfaces.recognize.backbones import FaceResNet
 from dlsfaces.recognize.embedding import features_of
 from dlsfaces.recognize.losses import CrossEntropy
+from dlsfaces.train import checkpoints
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ class Recipe:
 
     def checkpoint(self, faces: FaceSet) -> Path:
         """Where a run of this recipe on these faces is kept."""
-        what = [dlsfaces.__version__, repr(self), faces.framing, list(faces.files), faces.identities.tolist()]
+        version = [dlsfaces.__version__, checkpoints.FORMAT]
+        what = [*version, repr(self), faces.framing, list(faces.files), faces.identities.tolist()]
         digest = hashlib.sha256(json.dumps(what).encode())
         a_few = range(0, len(faces), max(1, len(faces) // 8))  # pictures may change under the same names
         digest.update(faces.read(a_few, self.image_size).numpy().tobytes())

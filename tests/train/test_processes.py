@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from dlsfaces.recognize import CrossEntropy
+from dlsfaces.recognize import CrossEntropy, Recipe, train_cross_entropy
 from dlsfaces.train import launch, processes
 from tests.train.easy import Plain, easy_faces, fit, weights
 from tests.train.test_resume import ROOT, run_script
@@ -76,6 +76,15 @@ def test_a_call_in_two_processes_gives_what_it_gives_here(capfd):
     assert isinstance(there[0], nn.Module) and there[0](torch.rand(1, 3, 32, 32)).shape == (1, 16)
     assert [row["loss"] for row in there[2]] == pytest.approx([row["loss"] for row in history], abs=1e-5)
     assert torch.allclose(weights(*there[:2]), weights(model, loss), atol=1e-5)
+
+
+def test_a_recipe_trains_in_two_processes_and_is_not_repeated(tmp_path):
+    recipe = Recipe(network="small", image_size=(32, 32), embedding_dim=16, epochs=2, batch_size=16, lr=0.05)
+    arguments = (easy_faces(), easy_faces(), recipe, tmp_path / "run.pt")
+    model, loss, history = launch.on_all_gpus(train_cross_entropy, *arguments, processes=2)
+    assert len(history) == 2 and history[-1]["validation_accuracy"] >= 0.25
+    again = train_cross_entropy(*arguments)  # finished: whoever asks
+    assert again[2] == history and torch.equal(weights(*again[:2]), weights(model, loss))
 
 
 def test_an_error_in_another_process_is_raised_here():
