@@ -16,17 +16,21 @@ JOBS ?= 2
 
 export PYTHON
 python := .venv/bin/python
+# A machine like Colab's: its Python, where PATH has that one, and the versions in requirements-colab.txt.
+colab_python := python3.13
+colab := .venv-colab
+colab_tests := tests/test_notebooks.py tests/test_course.py tests/test_plots.py $(wildcard tests/test_widgets.py)
 # One torch thread for each of the parallel tests: more only get in each other's way.
 one_thread := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 DLSFACES_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check-torch course test lint format bench picture repo clean distclean
+.PHONY: help setup check-torch course test test-colab lint format bench picture repo clean distclean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 setup: ## prepare .venv (the other targets do it by themselves)
-	@sh tools/setup.sh $(MAKECMDGOALS)
+	@sh tools/setup.sh
 
 check-torch: setup
 	@$(python) tools/check_torch.py
@@ -36,6 +40,11 @@ course: check-torch ## run the notebooks: SIZE=smoke|cpu|gpu DATA=name|folder NO
 
 test: check-torch ## run the tests, JOBS=2 at a time: TESTS="tests/test_course.py -k start" for some
 	@$(one_thread) $(python) -m pytest -n $(JOBS) $(TESTS)
+
+test-colab: ## the notebooks, the controls and the set-up beside Colab's versions, in .venv-colab: JOBS=1 TESTS=...
+	@PREFERRED_PYTHON=$(colab_python) sh tools/setup.sh --venv $(colab) --machine requirements-colab.txt
+	@$(colab)/bin/python tools/check_torch.py
+	@$(one_thread) $(colab)/bin/python -m pytest -n $(JOBS) $(or $(TESTS),$(colab_tests))
 
 lint: setup ## ruff: rules and format, package and notebooks
 	@$(python) -m ruff check . && $(python) -m ruff format --check .
@@ -54,8 +63,8 @@ repo: ## stamp the address into badges and set-up cells: NAME=owner/name for a f
 
 clean: ## remove what was built
 	rm -rf build .pytest_cache .ruff_cache *.egg-info
-	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
-	find . -name .ipynb_checkpoints -not -path './.venv/*' -prune -exec rm -rf {} +
+	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
+	find . -name .ipynb_checkpoints -not -path './.venv*' -prune -exec rm -rf {} +
 
-distclean: clean ## remove .venv too
-	rm -rf .venv
+distclean: clean ## remove .venv and .venv-colab too
+	rm -rf .venv $(colab)

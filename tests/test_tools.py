@@ -1,7 +1,8 @@
-"""What `make` calls: set-up of the environment, running the course, stamping the address, judging a notebook."""
+"""What `make` calls: set-up of the environments, running the course, stamping the address, judging a notebook."""
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
 import re
@@ -11,11 +12,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
-from tools import notebooks, repo, run_course, setup_env
+from tools import check_setup_cell, notebooks, repo, run_course, setup_env
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "someone/faces-2"
+MACHINE = "requirements-colab.txt"
 
 
 def cell(source: str, kind: str = "code", **fields) -> dict:
@@ -271,19 +274,20 @@ def test_stored_outputs_leave_out_what_is_volatile():
     assert stored["cells"][2]["outputs"] == []
 
 
-# Preparing the environment
+# Preparing the environments
 
 
 @pytest.fixture
 def fresh(tmp_path, monkeypatch):
     """A checkout to prepare, with an installer that only notes that it was called."""
-    for name in setup_env.INPUTS:
-        shutil.copy(ROOT / name, tmp_path)
     (tmp_path / "tools").mkdir()
+    for name in (*setup_env.INPUTS, MACHINE, "tools/repo.py"):
+        shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / "tools" / "check_torch.py").write_text("")
+    (tmp_path / "tools" / "check_setup_cell.py").write_text("")
     calls = []
     state = {"version": list(sys.version_info[:3]), "absent": []}
-    monkeypatch.setattr(setup_env, "install", lambda root, venv: calls.append("install") or 0)
+    monkeypatch.setattr(setup_env, "install", lambda *_: calls.append("install") or state.update(absent=[]) or 0)
     monkeypatch.setattr(setup_env, "create", lambda venv: calls.append("create") or fake_venv(venv))
     monkeypatch.setattr(setup_env, "probe", lambda venv, names: state if setup_env.python_of(venv).exists() else None)
     return tmp_path, calls, state
@@ -295,97 +299,171 @@ def fake_venv(venv: Path) -> None:
     setup_env.python_of(venv).symlink_to(sys.executable)
 
 
-def test_the_second_run_installs_nothing(fresh):
+def prepare(root: Path, exact: bool = False, machine: str | None = None) -> int:
+    return setup_env.prepare(root, root / ".venv", exact, machine)
+
+
+@pytest.mark.parametrize("machine", [None, MACHINE])
+def test_the_second_run_installs_nothing(fresh, machine):
     root, calls, _ = fresh
-    assert [setup_env.prepare(root), setup_env.prepare(root)] == [0, 0]
+    assert [prepare(root, machine=machine), prepare(root, machine=machine)] == [0, 0]
     assert calls == ["create", "install"]
 
 
-@pytest.mark.parametrize("name", setup_env.INPUTS)
-def test_a_changed_requirement_installs_again(fresh, name):
+@pytest.mark.parametrize(
+    ("machine", "name"),
+    [*((None, name) for name in setup_env.INPUTS), (MACHINE, "requirements.txt"), (MACHINE, MACHINE),
+     (MACHINE, "tools/repo.py")],
+)  # fmt: skip
+def test_a_changed_requirement_installs_again(fresh, machine, name):
     root, calls, _ = fresh
-    setup_env.prepare(root)
+    prepare(root, machine=machine)
     with (root / name).open("a") as file:
         file.write("\n# changed\n")
-    setup_env.prepare(root)
+    prepare(root, machine=machine)
     assert calls == ["create", "install", "install"]
 
 
 def test_a_missing_distribution_installs_again(fresh):
     root, calls, state = fresh
-    setup_env.prepare(root)
+    prepare(root)
     state["absent"] = ["tqdm"]
-    setup_env.prepare(root)
+    assert prepare(root) == 0
     assert calls == ["create", "install", "install"]
+
+
+def test_what_pip_leaves_out_is_reported(fresh, monkeypatch, capsys):
+    root, _, state = fresh
+    monkeypatch.setattr(setup_env, "install", lambda *_: state.update(absent=["torch==2.11.0"]) or 0)
+    assert [prepare(root, machine=MACHINE), prepare(root, machine=MACHINE)] == [1, 1]
+    assert "lacks: torch==2.11.0" in capsys.readouterr().err
 
 
 def test_a_failed_installation_is_reported_and_tried_again(fresh, monkeypatch, capsys):
     root, calls, _ = fresh
-    monkeypatch.setattr(setup_env, "install", lambda root, venv: calls.append("failed") or 3)
-    assert [setup_env.prepare(root), setup_env.prepare(root)] == [3, 3]
+    monkeypatch.setattr(setup_env, "install", lambda *_: calls.append("failed") or 3)
+    assert [prepare(root), prepare(root)] == [3, 3]
     assert calls == ["create", "failed", "failed"]
     assert "The installation failed" in capsys.readouterr().err
 
 
-def test_an_interrupted_installation_starts_over(fresh, monkeypatch):
+@pytest.mark.parametrize("machine", [None, MACHINE])
+def test_an_interrupted_installation_starts_over(fresh, monkeypatch, machine):
     root, calls, _ = fresh
 
-    def killed(root, venv):
+    def killed(*_):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(setup_env, "install", killed)
-        setup_env.prepare(root)
-    assert setup_env.prepare(root) == 0
+        prepare(root, machine=machine)
+    assert prepare(root, machine=machine) == 0
     assert calls == ["create", "create", "install"]
 
 
 def test_a_python_that_does_not_run_is_replaced(fresh):
     root, calls, _ = fresh
-    setup_env.prepare(root)
+    prepare(root)
     setup_env.python_of(root / ".venv").unlink()
-    assert setup_env.prepare(root) == 0
+    assert prepare(root) == 0
     assert calls == ["create", "install"] * 2
 
 
 def test_another_python_rebuilds_only_where_it_was_asked_for(fresh):
     root, calls, state = fresh
     state["version"] = [3, 10 if sys.version_info[1] != 10 else 11, 1]
-    setup_env.prepare(root)
-    setup_env.prepare(root)
+    prepare(root)
+    prepare(root)
     assert calls == ["create", "install"]
-    setup_env.prepare(root, exact=True)
+    prepare(root, exact=True)
     assert calls == ["create", "install"] * 2
 
 
-def test_a_mismatched_torch_is_no_finished_environment(fresh):
+@pytest.mark.parametrize(
+    ("machine", "check"), [(None, "check_torch"), (MACHINE, "check_torch"), (MACHINE, "check_setup_cell")]
+)
+def test_an_environment_that_fails_its_check_is_not_finished(fresh, machine, check):
     root, calls, _ = fresh
-    (root / "tools" / "check_torch.py").write_text("raise SystemExit('do not fit')")
-    assert [setup_env.prepare(root), setup_env.prepare(root)] == [1, 1]
+    (root / "tools" / f"{check}.py").write_text("raise SystemExit('do not fit')")
+    assert [prepare(root, machine=machine), prepare(root, machine=machine)] == [1, 1]
     assert calls == ["create", "install", "install"]
 
 
-def test_the_probe_tells_what_is_absent():
+@pytest.mark.parametrize("machine", [None, MACHINE])
+def test_the_course_is_installed_beside_the_machines_versions(monkeypatch, machine):
+    steps = []
+    done = subprocess.CompletedProcess([], 0)
+    monkeypatch.setattr(setup_env.subprocess, "run", lambda command, **_: steps.append(command[5:]) or done)
+    assert setup_env.install(ROOT, Path("venv"), machine) == 0
+    course = ["-r", "requirements-dev.txt", "-e", "."]
+    assert steps[1:] == ([["-r", MACHINE], ["-c", MACHINE, *course]] if machine else [course])
+
+
+def test_the_probe_tells_what_is_absent(tmp_path, monkeypatch):
     prefix = Path(sys.prefix)
-    assert setup_env.probe(prefix, ["pytest", "no-such-thing"])["absent"] == ["no-such-thing"]
+    pretend_installed(tmp_path, "faces", "2.11.0+cpu")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    there = ["pytest", f"pytest=={pytest.__version__}", "faces==2.11.0", "faces==2.11.0+cpu"]
+    absent = ["no-such-thing", "no-such-thing==1.0", "faces==2.11.1", "faces==2.11"]
+    assert setup_env.probe(prefix, [*there, *absent])["absent"] == absent
     assert setup_env.probe(prefix / "nowhere", []) is None
-    assert {"torch", "torchvision", "pytest", "nbval"} <= set(setup_env.distributions(ROOT))
+
+
+def pretend_installed(folder: Path, name: str, version: str) -> None:
+    (folder / f"{name}-{version}.dist-info").mkdir()
+    (folder / f"{name}-{version}.dist-info" / "METADATA").write_text(f"Name: {name}\nVersion: {version}\n")
+
+
+def test_what_requirement_files_ask_for():
+    assert {"torch", "torchvision", "pytest", "nbval"} <= set(
+        setup_env.distributions(ROOT / name for name in setup_env.requirement_files(None))
+    )
+    exact = setup_env.distributions([ROOT / MACHINE])
+    assert {wanted.partition("==")[0] for wanted in exact} >= {"torch", "torchvision", "numpy", "ipywidgets"}
+    assert exact == [line for line in (ROOT / MACHINE).read_text().splitlines() if not line.startswith("#")]
+
+
+def test_the_machines_versions_are_exact_and_good_enough_for_the_course():
+    found = {line.name: line for line in map(Requirement, setup_env.distributions([ROOT / MACHINE]))}
+    assert all(re.fullmatch(r"==\d+\.\d+\.\d+", str(line.specifier)) for line in found.values())
+    for text in (ROOT / "requirements.txt").read_text().splitlines():
+        needed = Requirement(text.partition("#")[0]) if text.partition("#")[0] else None
+        if needed and needed.name in found:
+            assert needed.specifier.contains(str(found[needed.name].specifier).lstrip("="))
 
 
 @pytest.mark.parametrize(("answers", "status"), [({}, 1), ({"python3": 1}, 1), ({"python3": 1, "python3.12": 0}, 0)])
 def test_the_python_is_looked_for(tmp_path, answers, status):
-    """setup.sh takes the first Python that fits, and says clearly when none does (each fake answers its question)."""
-    for name, answer in answers.items():
-        fake = f'#!/bin/sh\ncase "$1" in -c) exit {answer};; *) echo ran "$0" "$@";; esac\n'
-        (tmp_path / name).write_text(fake)
-        (tmp_path / name).chmod(0o755)
-    (tmp_path / "dirname").symlink_to(shutil.which("dirname"))
-    shell = shutil.which("sh")
-    done = subprocess.run(
-        [shell, ROOT / "tools" / "setup.sh"], env={"PATH": str(tmp_path)}, capture_output=True, text=True
-    )
+    """setup.sh takes the first Python that fits, and says clearly when none does."""
+    done = find_python(tmp_path, answers)
     assert done.returncode == status
     assert ("python3.12" in done.stdout) if status == 0 else ("No Python 3.10" in done.stderr)
+
+
+def find_python(folder: Path, answers: dict[str, int], **environment: str) -> subprocess.CompletedProcess:
+    """Run setup.sh where only these Pythons are in PATH; each answers whether it fits, and says what it was given."""
+    for name, answer in answers.items():
+        fake = f'#!/bin/sh\ncase "$1" in -c) exit {answer};; *) echo ran "$0" "$@";; esac\n'
+        (folder / name).write_text(fake)
+        (folder / name).chmod(0o755)
+    (folder / "dirname").symlink_to(shutil.which("dirname"))
+    command = [shutil.which("sh"), ROOT / "tools" / "setup.sh", "--venv", "my folder"]
+    return subprocess.run(command, env={"PATH": str(folder), **environment}, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    ("environment", "ran"),
+    [
+        ({}, r"/python3 \S+/setup_env.py --venv my folder"),
+        ({"PREFERRED_PYTHON": "python3.13"}, r"/python3.13 \S+/setup_env.py --venv my folder"),
+        ({"PREFERRED_PYTHON": "python3.10"}, r"/python3 \S+/setup_env.py --venv my folder"),
+        ({"PYTHON": "python3.12", "PREFERRED_PYTHON": "python3.13"}, r"/python3.12 \S+ --exact --venv my folder"),
+        ({"PYTHON": "python3.10"}, "PYTHON=python3.10 does not run, or is not"),
+    ],
+)
+def test_a_python_can_be_preferred_or_named(tmp_path, environment, ran):
+    done = find_python(tmp_path, {"python3": 0, "python3.13": 0, "python3.12": 0, "python3.10": 1}, **environment)
+    assert re.search(ran, done.stdout + done.stderr)
 
 
 def test_requirements_have_lower_bounds_and_a_reason():
@@ -393,3 +471,69 @@ def test_requirements_have_lower_bounds_and_a_reason():
         lines = [line for line in (ROOT / name).read_text().splitlines() if line and not line.startswith(("#", "-r"))]
         for line in lines:
             assert re.fullmatch(r"[A-Za-z0-9._-]+>=[0-9.]+ +# \S.*", line), f"{name}: {line}"
+
+
+# A machine's versions and the set-up cell
+
+# What a set-up cell does that installs: without a network, and without a package.
+INSTALL = """
+import importlib.util, pathlib, sysconfig
+def install(name, version):
+    folder = pathlib.Path(sysconfig.get_path("purelib"), f"{name}-{version}.dist-info")
+    folder.mkdir()
+    (folder / "METADATA").write_text(f"Name: {name}\\nVersion: {version}\\n")
+assert importlib.util.find_spec("nbval") is None and importlib.util.find_spec("pytest") is not None
+from dlsfaces import course
+"""
+
+
+@pytest.mark.parametrize(
+    ("cell", "problem"),
+    [
+        ("install('nbval', '0.1')", None),
+        ("pass", r"does not yet have: nbval\."),
+        ("install('nbval', '0.1'); install('pytest', '99.0')", r"no longer has.*: pytest==[\d.]+\. See"),
+        ("1 / 0", r"failed \(exit status 1\)"),
+    ],
+)
+def test_a_setup_cell_that_changes_a_version_is_found_out(cell, problem, capfd):
+    version = f"pytest=={pytest.__version__}"
+    found = check_setup_cell.problem_of(INSTALL + cell, [version], ["nbval"])
+    assert found is None if problem is None else re.search(problem, found)
+    assert importlib.metadata.version("pytest") == pytest.__version__, "this very environment was changed"
+
+
+def test_a_chapter_lacks_no_package_after_the_setup_cell():
+    """What the course requires is what the cell can install, and what comes with every torch and torchvision."""
+    brought = {"torch", "torchvision"}
+    for package in ("torch", "torchvision"):
+        needed = map(Requirement, importlib.metadata.requires(package))
+        brought |= {line.name for line in needed if line.marker is None or "extra" not in str(line.marker)}
+    installable = {name.partition(":")[0] for name in repo.NEEDED.split()}
+    assert set(setup_env.distributions([ROOT / "requirements.txt"])) <= installable | brought
+
+
+# The Makefile
+
+
+def make(*arguments: str) -> list[str]:
+    """The lines that make prints, whatever the make that runs this test was told."""
+    own = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")
+    environment = {name: value for name, value in os.environ.items() if name not in own}
+    done = subprocess.run(["make", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
+def test_make_help_lists_every_target():
+    targets = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE).group(1).split()
+    assert [line.split()[1] for line in make("help")] == [name for name in targets if name != "check-torch"]
+
+
+def test_notebooks_and_controls_are_tested_beside_colabs_versions():
+    tested = make("--dry-run", "test-colab", "TESTS=")[-1].split()
+    assert tested[tested.index("-m") - 1] == ".venv-colab/bin/python"
+    tests = {path: path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")}
+    controls = [path for path, text in tests.items() if re.search(r"^(from|import) .*widgets", text, re.MULTILINE)]
+    for path in [ROOT / "tests" / "test_notebooks.py", ROOT / "tests" / "test_course.py", *controls]:
+        assert path.relative_to(ROOT).as_posix() in tested
+    assert all((ROOT / name).is_file() for name in tested if name.endswith(".py"))
