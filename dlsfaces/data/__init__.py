@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from dlsfaces.data import celeba, celeba500, folder, invented, places
@@ -43,6 +44,9 @@ def load(
 ) -> FaceSet:
     """One split of a data set of cropped faces.
 
+    Photos that cannot be read are left out: ``FaceSet.skipped`` names them, a log warning counts them. Every photo is
+    looked at the first time it is loaded, which takes a while for a large set, and what proved sound is remembered.
+
     Train, validation and test share their people; query and distractors are other people, and distractors' identities
     are ``UNKNOWN``.
 
@@ -61,7 +65,9 @@ def load(
         crop: of a folder, the tight framing in each photo, ``(x1, y1, x2, y2)``; by default the photos are tight.
     Raises:
         DataUnavailable: the set is neither here nor to be had; the message says what to do.
-        ValueError: an unknown name or split, a framing that the set does not have, or an option it does not take.
+        FileNotFoundError: the name is no set's, and no folder's (``DataUnavailable`` is one too).
+        ValueError: an unknown name or split, a framing that the set does not have, an option it does not take, nothing
+            in the split, a damaged list, or a set whose photos for the most part cannot be read.
     """
     name = str(name_or_path)
     if split not in SPLITS:
@@ -83,7 +89,7 @@ def load(
     if name == "lfw":
         return folder.load_lfw(split, root, people)
     path = Path(root or ".", name).expanduser()
-    if not path.is_dir():
+    if not os.path.isdir(path):  # unlike Path.is_dir, no error for a name that no folder can have
         raise FileNotFoundError(f"{name!r} is neither one of {', '.join(NAMES)} nor a folder")
     return folder.load(path, split, crop, people)
 

@@ -9,7 +9,8 @@ import torch
 from torchvision.datasets import CelebA
 
 from dlsfaces import geometry
-from dlsfaces.data import folder, places
+from dlsfaces.data import archives, download, folder, places
+from dlsfaces.data.checks import find_broken
 from dlsfaces.data.photos import FileReader
 from dlsfaces.data.records import UNKNOWN, FaceSet
 
@@ -17,8 +18,8 @@ QUERY_PEOPLE = 100
 ADVICE = (
     "CelebA's Google Drive folder often answers with its quota page; then try again a day later, or download "
     "img_align_celeba.zip and the list_*.txt and identity_CelebA.txt files by hand from the page "
-    "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html into a folder called celeba, and name the folder around it with "
-    "root=... or DLSFACES_ROOT."
+    "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html into a folder called celeba, unpack the zip there, and name the "
+    "folder around it with root=... or DLSFACES_ROOT."
 )
 
 
@@ -33,6 +34,11 @@ def load(
 
     Train, validation and test share the people of CelebA's own training partition (or the ``people`` best covered of
     them); query are the 100 best-covered people of its test partition, distractors all others there.
+
+    Raises:
+        DataUnavailable: the set is neither here nor to be had.
+        ValueError: the split is empty, or most of its photos cannot be read; a few that cannot are left out
+            (``FaceSet.skipped``, and a log warning).
     """
     table = _open("test" if split in ("query", "distractors") else "train", root, fetch)
     numbers = defaultdict(list)  # person -> rows of the table
@@ -42,10 +48,16 @@ def load(
     chosen = [row for person in persons for row in rows[person]]
     if not chosen:
         raise ValueError(f"CelebA's split {split!r} is empty for people={people}")
+    images = Path(table.root) / table.base_folder / "img_align_celeba"
+    paths = {row: images / table.filename[row] for row in chosen}
+    # Looked at as whole aligned pictures in either framing, so that both skip the same ones.
+    broken = find_broken(list(paths.values()), images, f"celeba/{split}", geometry.LOOSE.in_loose)
+    skipped = [table.filename[row] for row in chosen if paths[row] in broken]
+    chosen = [row for row in chosen if paths[row] not in broken]
+    number = {row: i for i, person in enumerate(persons) for row in rows[person]}
+    identities = [UNKNOWN if split == "distractors" else number[row] for row in chosen]
     frame = geometry.FRAMINGS[framing]
     matrix = geometry.crop_matrix(frame.in_loose, frame.size)
-    identities = [UNKNOWN if split == "distractors" else i for i, p in enumerate(persons) for _ in rows[p]]
-    images = Path(table.root) / table.base_folder / "img_align_celeba"
     return FaceSet(
         "celeba",
         split,
@@ -53,10 +65,11 @@ def load(
         [table.filename[row] for row in chosen],
         torch.tensor(identities, dtype=torch.int64),
         [] if split == "distractors" else persons,
-        FileReader([images / table.filename[row] for row in chosen], frame.in_loose),
+        FileReader([paths[row] for row in chosen], frame.in_loose),
         frame.size,
         geometry.move_points(matrix, table.landmarks_align[chosen].float().reshape(-1, 5, 2)),
         matrix,
+        skipped,
     )
 
 
@@ -71,13 +84,26 @@ def _divide(numbers: dict[str, list[int]], split: str, people: int | None) -> tu
 
 def _open(partition: str, root: str | Path | None, fetch: bool) -> CelebA:
     found = places.find((CelebA.base_folder,), root)
-    # A download that failed has left its folder in the cache; torchvision goes on with what is missing in it.
+    # A download that failed has left its folder in the cache; the next one goes on with what is missing in it.
     unfinished = found is not None and found.parent == places.cache_folder()
-    download = fetch and root is None and (found is None or unfinished)
-    if found is None and not download:
+    may_download = fetch and root is None and (found is None or unfinished)
+    if found is None and not may_download:
         raise places.DataUnavailable(f"there is no folder {CelebA.base_folder}. {ADVICE}")
     parent = found.parent if found else places.cache_folder()
     try:
-        return CelebA(str(parent), partition, ["identity", "landmarks"], download=download)
-    except Exception as error:  # gdown and torchvision raise many kinds, RuntimeError and bare Exception among them
+        if may_download:
+            _complete(parent / CelebA.base_folder)
+        return CelebA(str(parent), partition, ["identity", "landmarks"], download=False)
+    except Exception as error:  # torchvision raises many kinds over files that are not what they should be
         raise places.DataUnavailable(f"CelebA could not be opened in {parent} ({error}). {ADVICE}") from error
+
+
+def _complete(into: Path) -> None:
+    """Download what is missing of the files that torchvision lists, and unpack the pictures."""
+    pictures = into / "img_align_celeba"
+    with download.alone(into):
+        for file_id, md5, name in CelebA.file_list:
+            if not (name.endswith(".zip") and pictures.is_dir()):
+                download.google_drive(file_id, into / name, md5=md5)
+        if not pictures.is_dir():
+            archives.unpack(pictures.with_suffix(".zip"), into)

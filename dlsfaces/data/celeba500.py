@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import logging
+import math
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from dlsfaces import geometry
-from dlsfaces.data import download, places
-from dlsfaces.data.photos import FileReader, list_photos
+from dlsfaces.data import download, lists, places
+from dlsfaces.data.checks import find_broken
+from dlsfaces.data.photos import Box, FileReader, list_photos
 from dlsfaces.data.records import UNKNOWN, FaceSet
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,12 @@ def load(split: str, root: str | Path | None = None, framing: str = "tight", fet
     """One split of CelebA-500; see :func:`dlsfaces.data.load`.
 
     Train, validation and test share their 500 people; query (51 people) and distractors (identities not given) are
-    others, and come as tight crops only.
+    others, and come as tight crops only. Photos that cannot be read, or that the lists name but that are not there, are
+    left out (``FaceSet.skipped``, and a log warning).
+
+    Raises:
+        DataUnavailable: the set is not to be had, or a part of it is missing.
+        ValueError: a list is damaged (names file and line), the split is empty, or most of its photos cannot be read.
     """
     if split in TRAIN_SPLITS:
         return _load_train(_folder("celebA_train_500", root, fetch), split, framing)
@@ -63,11 +69,16 @@ def _folder(name: str, root: str | Path | None, fetch: bool) -> Path:
 
 
 def _load_train(folder: Path, split: str, framing: str) -> FaceSet:
-    identities = _read_pairs(folder / "celebA_anno.txt")
-    splits = _read_pairs(folder / "celebA_train_split.txt")
-    names = [name for name in identities if splits.get(name) == TRAIN_SPLITS[split]]
+    identities = lists.read_numbers(_part(folder, "celebA_anno.txt"), lists.MOST_PEOPLE)
+    splits = lists.read_numbers(_part(folder, "celebA_train_split.txt"), len(TRAIN_SPLITS))
+    if unlike := identities.keys() ^ splits.keys():
+        log.warning("%s: its two lists do not name the same photos; %d are ignored", folder, len(unlike))
+    images = _part(folder, "celebA_imgs")
     frame = geometry.FRAMINGS[framing]
     matrix = geometry.crop_matrix(frame.in_loose, frame.size)
+    listed = [name for name in identities if splits.get(name) == TRAIN_SPLITS[split]]
+    # Looked at as whole aligned pictures in either framing, so that both skip the same ones.
+    names, skipped = _sound(images, listed, split, geometry.LOOSE.in_loose)
     return FaceSet(
         "celeba500",
         split,
@@ -75,51 +86,57 @@ def _load_train(folder: Path, split: str, framing: str) -> FaceSet:
         names,
         torch.tensor([identities[name] for name in names], dtype=torch.int64),
         [str(i) for i in range(max(identities.values()) + 1)],
-        FileReader([folder / "celebA_imgs" / name for name in names], frame.in_loose),
+        FileReader([images / name for name in names], frame.in_loose),
         frame.size,
         _landmarks(folder / "landmarks_mtcnn.csv", names, matrix),
         matrix,
+        skipped,
     )
 
 
 def _load_test(folder: Path, split: str) -> FaceSet:
+    images = _part(folder, f"celebA_{split}")
     if split == "query":
-        with (folder / "celebA_anno_query.csv").open(newline="") as file:
-            identities = {row["img"]: int(row["id"]) for row in csv.DictReader(file)}
-        paths = [folder / "celebA_query" / name for name in identities]
+        identities = lists.read_identities(_part(folder, ANNOTATION["celebA_ir"]))
     else:
-        paths = list_photos(folder / "celebA_distractors")
-        identities = {path.name: UNKNOWN for path in paths}
-    ids = torch.tensor(list(identities.values()), dtype=torch.int64)
+        identities = {path.name: UNKNOWN for path in list_photos(images)}
+    names, skipped = _sound(images, list(identities), split)
     size = geometry.TIGHT.size
-    people = [str(i) for i in range(int(ids.max()) + 1)] if len(ids) else []
-    files = [path.name for path in paths]
-    matrix = geometry.crop_matrix(geometry.whole(size), size)
     return FaceSet(
-        "celeba500", split, "tight", files, ids, people, FileReader(paths, None), size, photo_to_crop=matrix
+        "celeba500",
+        split,
+        "tight",
+        names,
+        torch.tensor([identities[name] for name in names], dtype=torch.int64),
+        [str(i) for i in range(max(identities.values()) + 1)],
+        FileReader([images / name for name in names]),
+        size,
+        photo_to_crop=geometry.crop_matrix(geometry.whole(size), size),
+        skipped=skipped,
     )
 
 
-def _read_pairs(path: Path) -> dict[str, int]:
-    """Lines of ``name number``."""
-    if not path.is_file():
-        raise places.DataUnavailable(f"{path} is missing: the copy of CelebA-500 is incomplete. {ADVICE}")
-    pairs = {}
-    for number, line in enumerate(path.read_text().splitlines(), 1):
-        try:
-            name, value = line.split()
-            pairs[name] = int(value)
-        except ValueError:
-            raise ValueError(f"{path}, line {number}: expected 'name number', found {line!r}") from None
-    return pairs
+def _part(folder: Path, name: str) -> Path:
+    """A file or folder without which a copy is none."""
+    found = folder / name
+    if not (found.is_file() if found.suffix else found.is_dir()):
+        raise places.DataUnavailable(f"{found} is missing: the copy of CelebA-500 is incomplete. {ADVICE}")
+    return found
+
+
+def _sound(images: Path, listed: list[str], split: str, crop: Box | None = None) -> tuple[list[str], list[str]]:
+    """Of the photos listed, those that can be read and those that cannot."""
+    if not listed:
+        raise ValueError(f"the lists beside {images} name no photo of the split {split!r}; copy them again")
+    broken = {path.name for path in find_broken([images / name for name in listed], images, f"celeba500/{split}", crop)}
+    return [name for name in listed if name not in broken], [name for name in listed if name in broken]
 
 
 def _landmarks(path: Path, names: list[str], matrix: Tensor) -> Tensor | None:
     """Pseudo-landmarks, where the copy of the set has them, in pixels of the crop; NaN where a detector found none."""
     if not path.is_file():
         return None
-    with path.open(newline="") as file:
-        rows = {row[0]: row[6:16] for row in list(csv.reader(file))[1:]}
-    values = [[float(v) if v else float("nan") for v in rows.get(name) or [""] * 10] for name in names]
-    points = torch.tensor(values, dtype=torch.float32).reshape(-1, 5, 2)
+    found = lists.read_landmarks(path)
+    nowhere = (math.nan,) * 10
+    points = torch.tensor([found.get(name, nowhere) for name in names], dtype=torch.float32).reshape(-1, 5, 2)
     return geometry.move_points(matrix, points)

@@ -6,6 +6,8 @@ Such a set comes without the course's splits; they are made here, always the sam
 from __future__ import annotations
 
 import hashlib
+import logging
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,8 +15,11 @@ import torch
 
 from dlsfaces import geometry
 from dlsfaces.data import places
-from dlsfaces.data.photos import Box, FileReader, list_photos, read_photo
+from dlsfaces.data.checks import find_broken
+from dlsfaces.data.photos import Box, FileReader, by_name, composed, list_photos, read_photo
 from dlsfaces.data.records import UNKNOWN, FaceSet
+
+log = logging.getLogger(__name__)
 
 #: The tight framing in a 250x250 picture of the funneled or deep-funneled LFW, by its usual eye line and distance.
 LFW_CROP: Box = (77.0, 73.0, 166.0, 181.0)
@@ -33,19 +38,20 @@ def load(folder: Path, split: str, crop: Box | None = None, people: int | None =
     People with one picture are distractors. Of the others, a fifth (at least two, if there are four or more) are held
     out: half as query, half as distractors. The pictures of the rest are divided into train, validation and test.
 
+    Photos that cannot be read count when people are divided, so that the others' splits do not depend on them, and are
+    then left out (``FaceSet.skipped``, and a log warning).
+
     Args:
-        folder: holds one folder a person.
+        folder: holds one folder a person. Photos beside these folders are ignored, with a log warning.
         split: one of ``data.SPLITS``.
         crop: the tight framing in each photo, ``(x1, y1, x2, y2)``; None: the photos are tight crops already.
         people: only the so many best-covered people.
     Raises:
-        ValueError: no people, or the split is empty.
+        FileNotFoundError: no such folder.
+        ValueError: no people, the split is empty, or most of its photos cannot be read.
     """
-    photos = {d.name: list_photos(d) for d in sorted(p for p in folder.iterdir() if p.is_dir())}
-    photos = {person: paths for person, paths in photos.items() if paths}
-    if not photos:
-        raise ValueError(f"{folder} holds no person: it needs folders of pictures, such as {folder}/Ada/1.jpg")
-    photos = best_covered(photos, people)
+    name = name or folder.resolve().name
+    photos = best_covered(find_people(folder), people)
     persons, files = divide(photos, split)
     paths = [path for person in persons for path in files[person]]
     if not paths:
@@ -53,19 +59,63 @@ def load(folder: Path, split: str, crop: Box | None = None, people: int | None =
             f"{folder} has no pictures for the split {split!r}: it holds {len(photos)} people with "
             f"{sum(map(len, photos.values()))} pictures, too few to set some aside"
         )
-    identities = [UNKNOWN if split == "distractors" else i for i, p in enumerate(persons) for _ in files[p]]
-    box, size = _crop_and_size(paths[0], crop)
+    broken = find_broken(paths, folder, f"{name}/{split}", crop)
+    sound = [path for path in paths if path not in broken]
+    number = {path: i for i, person in enumerate(persons) for path in files[person]}
+    identities = [UNKNOWN if split == "distractors" else number[path] for path in sound]
+    box, size = _crop_and_size(sound[0], crop)
     return FaceSet(
-        name or folder.name,
+        name,
         split,
         "tight",
-        [str(path.relative_to(folder)) for path in paths],
+        [str(path.relative_to(folder)) for path in sound],
         torch.tensor(identities, dtype=torch.int64),
         [] if split == "distractors" else persons,
-        FileReader(paths, crop),
+        FileReader(sound, crop),
         size,
         photo_to_crop=geometry.crop_matrix(box, size),
+        skipped=[str(path.relative_to(folder)) for path in paths if path in broken],
     )
+
+
+def find_people(folder: Path) -> dict[str, list[Path]]:
+    """The photos of each person in a folder of people, by name, in Unicode's composed form wherever they were stored.
+
+    Hidden folders and macOS's ``__MACOSX`` are no people, nor are folders without photos. What may not be listed is
+    left out with a log warning.
+
+    Raises:
+        FileNotFoundError: no such folder.
+        ValueError: nobody in it.
+    """
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"there is no folder {folder}")
+    try:
+        entries = sorted(folder.iterdir(), key=by_name)
+    except OSError as error:
+        raise ValueError(f"{folder} cannot be listed ({error}); make it readable") from error
+    people: dict[str, list[Path]] = {}
+    for person in entries:
+        if os.path.isdir(person) and not person.name.startswith((".", "__MACOSX")):
+            people.setdefault(composed(person.name), []).extend(_list_photos(person))
+    people = {person: paths for person, paths in people.items() if paths}
+    loose = _list_photos(folder)
+    if not people:
+        lie = f"; {len(loose)} photos lie loose in it" if loose else ""
+        raise ValueError(f"{folder} holds no person: it needs folders of pictures, such as {folder}/Ada/1.jpg{lie}")
+    if loose:
+        log.warning(
+            "%s: %d photos beside the people's folders are ignored, such as %s", folder, len(loose), loose[0].name
+        )
+    return people
+
+
+def _list_photos(person: Path) -> list[Path]:
+    try:
+        return list_photos(person)
+    except ValueError as error:
+        log.warning("%s: this person is left out", error)
+        return []
 
 
 def load_lfw(split: str, root: str | Path | None = None, people: int | None = None) -> FaceSet:
@@ -105,7 +155,7 @@ def divide_photos(photos: Sequence, split: str) -> list:
 
     With fewer than three photos there is none for validation.
     """
-    ranked = sorted(photos, key=lambda p: _rank(str(p.name if isinstance(p, Path) else p)))
+    ranked = sorted(photos, key=lambda p: _rank(p.name if isinstance(p, Path) else str(p)))
     test = max(1, round(len(ranked) / 7))
     validation = test if len(ranked) >= 3 else 0
     parts = {
@@ -113,12 +163,12 @@ def divide_photos(photos: Sequence, split: str) -> list:
         "validation": ranked[test : test + validation],
         "train": ranked[test + validation :],
     }
-    return sorted(parts[split])
+    return sorted(parts[split], key=lambda p: by_name(p) if isinstance(p, Path) else p)
 
 
 def _rank(name: str) -> str:
-    """A fixed order that has nothing to do with the alphabet."""
-    return hashlib.sha256(name.encode()).hexdigest()
+    """A fixed order that has nothing to do with the alphabet, nor with how a system stores accents."""
+    return hashlib.sha256(composed(name).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _crop_and_size(first: Path, crop: Box | None) -> tuple[Box, tuple[int, int]]:

@@ -78,6 +78,7 @@ class FaceSet(Sequence[Photo]):
         landmarks: float32 ``(N, 5, 2)`` in pixels of a crop of ``crop_size``, NaN where unknown; or None.
         crop_size: ``(height, width)`` of the crop before any resizing.
         photo_to_crop: the ``(2, 3)`` map from the file's pixels to the crop's.
+        skipped: files of this split that cannot be read, and are therefore in none of the above.
     """
 
     name: str
@@ -90,6 +91,7 @@ class FaceSet(Sequence[Photo]):
     crop_size: tuple[int, int]
     landmarks: Tensor | None = None
     photo_to_crop: Tensor | None = None
+    skipped: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         for what, values in (("identities", self.identities), ("landmarks", self.landmarks)):
@@ -121,7 +123,8 @@ class FaceSet(Sequence[Photo]):
     def __repr__(self) -> str:
         known = self.identities[self.identities != UNKNOWN].unique().numel()
         who = f"{known} people" if known else "people not given"
-        return f"FaceSet({self.name}/{self.split}: {len(self)} photos, {who}, {self.framing} framing)"
+        skipped = f", {len(self.skipped)} skipped" if self.skipped else ""
+        return f"FaceSet({self.name}/{self.split}: {len(self)} photos, {who}, {self.framing} framing{skipped})"
 
     def images(self, size: tuple[int, int] | None = None, chunk: int = 256) -> Tensor:
         """All images in memory: uint8 ``(N, 3, height, width)``, scaled to ``size`` (height, width) where given."""
@@ -134,7 +137,7 @@ class FaceSet(Sequence[Photo]):
         return out
 
     def subset(self, indices: Sequence[int] | Tensor) -> FaceSet:
-        """The photos at ``indices``, in that order; identities keep their numbers."""
+        """The photos at ``indices``, in that order; identities keep their numbers, and the files skipped stay named."""
         index = torch.as_tensor(indices, dtype=torch.int64)
         chosen = index.tolist()
         return FaceSet(
@@ -148,4 +151,5 @@ class FaceSet(Sequence[Photo]):
             self.crop_size,
             None if self.landmarks is None else self.landmarks[index],
             self.photo_to_crop,
+            self.skipped,
         )

@@ -1,7 +1,12 @@
 """The data sets, on small copies of their layout made here."""
 
 import csv
+import hashlib
+import logging
 import pickle
+import shutil
+import unicodedata
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +25,12 @@ def picture(path, number, size=(178, 218)):
     image[..., 0], image[75:175, 44:127, 1] = number, 200
     Image.fromarray(image).save(path.with_suffix(".png"))
     return path.with_suffix(".png")
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """What the course keeps, it keeps here."""
+    monkeypatch.setenv("DLSFACES_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture
@@ -102,11 +113,60 @@ def test_celeba500_with_broken_annotation_names_file_and_line(tmp_path):
     with pytest.raises(ValueError, match=r"celebA_anno\.txt, line 2: expected 'name number'"):
         celeba500.load("train", tmp_path)
     path.unlink()
-    with pytest.raises(data.DataUnavailable, match="no folder celebA_train_500 with a celebA_anno.txt"):
+    with pytest.raises(data.DataUnavailable, match=r"no folder celebA_train_500 with a celebA_anno\.txt"):
         celeba500.load("train", tmp_path)
     path.write_text("000000.png 0\n")
     (path.parent / "celebA_train_split.txt").unlink()
     with pytest.raises(data.DataUnavailable, match="incomplete"):
+        celeba500.load("train", tmp_path)
+
+
+def test_photos_that_cannot_be_read_are_left_out_of_celeba500(tmp_path):
+    make_celeba500(tmp_path)
+    images = dict.fromkeys(celeba500.TRAIN_SPLITS, tmp_path / "celebA_train_500" / "celebA_imgs")
+    images |= {split: tmp_path / "celebA_ir" / f"celebA_{split}" for split in ("query", "distractors")}
+    for split, folder_of_images in images.items():
+        expect_one_left_out(lambda split: data.load("celeba500", split, tmp_path), folder_of_images, [split])
+    loose, tight = (data.load("celeba500", "train", tmp_path, framing=f) for f in ("loose", "tight"))
+    assert loose.skipped == tight.skipped == ["000001.png"]
+
+
+def test_celeba500_without_a_photo_that_its_list_names(tmp_path):
+    make_celeba500(tmp_path)
+    (tmp_path / "celebA_train_500" / "celebA_imgs" / "000002.png").unlink()
+    faces = data.load("celeba500", "train", tmp_path)
+    assert faces.skipped == ["000002.png"] and faces.identities.tolist() == [0, 1, 0] and len(faces.images()) == 3
+
+
+@pytest.mark.parametrize("missing", ["celebA_imgs", "celebA_train_split.txt", "celebA_query", "celebA_distractors"])
+def test_celeba500_of_which_a_part_is_missing(tmp_path, missing):
+    make_celeba500(tmp_path)
+    path = next(tmp_path.rglob(missing))
+    path.rename(tmp_path / "elsewhere")
+    split = missing.removeprefix("celebA_") if path.parent.name == "celebA_ir" else "train"
+    with pytest.raises(data.DataUnavailable, match=rf"{missing} is missing: the copy of CelebA-500 is incomplete"):
+        data.load("celeba500", split, tmp_path)
+
+
+def test_celeba500_whose_lists_do_not_agree(tmp_path, caplog):
+    make_celeba500(tmp_path)
+    (tmp_path / "celebA_train_500" / "celebA_train_split.txt").write_text("000000.png 0\n000001.png 0\n")
+    with caplog.at_level(logging.WARNING):
+        assert len(data.load("celeba500", "train", tmp_path)) == 2
+    assert "do not name the same photos; 6 are ignored" in caplog.text
+    with pytest.raises(ValueError, match="name no photo of the split 'test'"):
+        data.load("celeba500", "test", tmp_path)
+
+
+def test_celeba500_with_an_absurd_identity_or_split(tmp_path):
+    make_celeba500(tmp_path)
+    path = tmp_path / "celebA_train_500" / "celebA_anno.txt"
+    path.write_text(f"000000.png {10**12}\n")
+    with pytest.raises(ValueError, match=r"celebA_anno\.txt, line 1: expected a number from 0 to 999999"):
+        celeba500.load("train", tmp_path)
+    path.write_text("000000.png 0\n")
+    (path.parent / "celebA_train_split.txt").write_text("000000.png 3\n")
+    with pytest.raises(ValueError, match=r"celebA_train_split\.txt, line 1: expected a number from 0 to 2"):
         celeba500.load("train", tmp_path)
 
 
@@ -164,6 +224,188 @@ def test_lfw_from_a_local_copy_or_with_advice(nowhere):
     assert len(data.load("lfw", "query", nowhere / "elsewhere")) > 0
 
 
+def test_photos_that_cannot_be_read_are_left_out_of_a_folder(tmp_path):
+    root = make_folder(tmp_path / "faces", COUNTS)
+    expect_one_left_out(lambda split: data.load(root, split), root)
+
+
+def test_photos_that_cannot_be_read_are_left_out_of_lfw(nowhere):
+    root = make_folder(nowhere / "data" / "lfw", COUNTS, (250, 250))
+    expect_one_left_out(lambda split: data.load("lfw", split), root)
+
+
+def expect_one_left_out(load, images, splits=data.SPLITS):
+    """Cut the second photo of every split short: that one is left out of everything, and nothing else changes."""
+    before = {split: load(split) for split in splits}
+    whole = {split: faces.images() for split, faces in before.items()}
+    for faces in before.values():
+        path = images / faces.files[1]
+        path.write_bytes(path.read_bytes()[:-20])
+    for split, old in before.items():
+        kept = [0, *range(2, len(old))]
+        for new in (load(split), load(split)):  # looked at, and remembered
+            assert new.skipped == [old.files[1]] and new.files == [old.files[i] for i in kept]
+            assert len(new) == len(list(new)) == len(kept) and new.people == old.people
+            assert torch.equal(new.identities, old.identities[kept])
+            assert torch.equal(new.images(), whole[split][kept])
+        if old.landmarks is not None:
+            assert torch.equal(new.landmarks.nan_to_num(), old.landmarks[kept].nan_to_num())
+        seen = torch.cat([index for _, _, index in data.batches(new, new.crop_size, 2)])
+        assert seen.tolist() == list(range(len(kept)))
+        assert repr(new).endswith("tight framing, 1 skipped)") and new.subset([0]).skipped == new.skipped
+
+
+def test_a_broken_photo_is_said_aloud(tmp_path, caplog):
+    root = make_folder(tmp_path / "faces", {"a": 5, "b": 5})
+    (root / "a" / "photo 0.png").write_bytes(b"")
+    (root / "b" / "photo 1.png").unlink()
+    (root / "b" / "photo 1.png").symlink_to("nowhere.png")
+    loaded = [data.load(root, split) for split in ("train", "validation", "test")]
+    assert sum(len(faces.skipped) for faces in loaded) == 2 and sum(map(len, loaded)) == 8
+    assert "photos cannot be read; they are left out" in caplog.text
+    assert "photo 0.png cannot be read as an image (the file is empty)" in caplog.text
+
+
+def test_the_first_photo_may_be_broken(tmp_path):
+    root = make_folder(tmp_path / "faces", {"a": 5, "b": 5})
+    first = root / data.load(root, "train").files[0]
+    first.write_text("no photo")
+    assert data.load(root, "train").crop_size == (50, 40)
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path):
+    root = make_folder(tmp_path / "faces", {"a": 9, "b": 9})
+    for path in root.glob("a/*"):
+        path.write_text("no photo")
+    assert len(data.load(root, "train")) == len(data.load(root, "train").skipped) == 7
+    for path in root.glob("b/*"):
+        path.write_text("no photo")
+    with pytest.raises(ValueError, match=r"14 of 14 photos cannot be read, so .*faces is probably another folder"):
+        data.load(root, "train")
+
+
+def test_a_photo_too_small_for_the_crop_is_left_out(tmp_path):
+    root = make_folder(tmp_path / "faces", {"a": 5, "b": 5}, (178, 218))
+    small = data.load(root, "train").files[3]
+    picture(root / small, 0, (90, 90))
+    faces = data.load(root, "train", crop=(44, 75, 127, 175))
+    assert faces.skipped == [small] and faces.images().shape[2:] == (100, 83)
+    assert data.load(root, "train").skipped == []
+
+
+def litter(root):
+    """What systems and people leave behind in folders of photos."""
+    for name in (".DS_Store", "Thumbs.db", "notes.txt", ".hidden.jpg"):
+        (root / name).write_text("litter")
+        for person in list(root.iterdir()):
+            if person.is_dir():
+                (person / name).write_text("litter")
+    for name in ("__MACOSX", ".ipynb_checkpoints", "@ empty"):
+        (root / name).mkdir()
+    for path in (root / "__MACOSX" / "1.jpg", root / ".ipynb_checkpoints" / "1.jpg", root / "__MACOSX" / "._x.jpg"):
+        path.write_text("litter")
+
+
+def test_litter_changes_nothing(tmp_path, caplog):
+    root = make_folder(tmp_path / "faces", COUNTS)
+    before = {split: data.load(root, split).files for split in data.SPLITS}
+    litter(root)
+    assert {split: data.load(root, split).files for split in data.SPLITS} == before
+    assert not caplog.records
+
+
+def test_photos_beside_the_people_are_ignored_and_said(tmp_path, caplog):
+    root = make_folder(tmp_path / "faces", {"a": 5, "b": 5})
+    before = data.load(root, "train").files
+    picture(root / "group", 0)
+    assert data.load(root, "train").files == before
+    assert "1 photos beside the people's folders are ignored, such as group.png" in caplog.text
+    with pytest.raises(ValueError, match=r"faces/a holds no person.*5 photos lie loose in it"):
+        data.load(root / "a", "train")
+
+
+def test_a_division_does_not_depend_on_how_accents_are_stored(tmp_path):
+    counts = {f"Андрій Й{i} é": 7 for i in range(10)} | {"Zoë": 1}
+    sets = []
+    for form in ("NFC", "NFD"):
+        root = tmp_path / form
+        for person, count in counts.items():
+            for n in range(count):
+                picture(root / unicodedata.normalize(form, person) / unicodedata.normalize(form, f"й {n}"), n, (40, 50))
+        sets.append({split: data.load(root, split) for split in data.SPLITS})
+    for composed, decomposed in zip(sets[0].values(), sets[1].values()):
+        assert [unicodedata.normalize("NFC", name) for name in decomposed.files] == composed.files
+        assert decomposed.people == composed.people and torch.equal(decomposed.identities, composed.identities)
+        assert torch.equal(decomposed.images(), composed.images())
+
+
+def test_one_person_under_both_spellings_is_one_person(tmp_path):
+    for form in ("NFC", "NFD"):
+        make_folder(tmp_path / "faces", {unicodedata.normalize(form, "Zoë"): 4})
+    if len(list((tmp_path / "faces").iterdir())) == 1:
+        pytest.skip("this file system takes the two spellings for one")
+    faces = data.load(tmp_path / "faces", "train")
+    assert faces.people == ["Zoë"] and len(faces) + len(data.load(tmp_path / "faces", "test")) == 7
+
+
+def test_the_same_names_under_several_people_and_endings(tmp_path):
+    root = tmp_path / "faces"
+    for person in "ab":
+        for n, name in enumerate(("1.jpg", "1.png", "1.jpeg", "1.BMP", "2.TIF", "3.gif", "1.webp")):
+            (root / person).mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (8, 8), (n * 30, 0, 0)).save(root / person / name)
+    files = [f for split in ("train", "validation", "test") for f in data.load(root, split).files]
+    assert len(set(files)) == len(files) == 14
+
+
+def test_very_long_names(tmp_path):
+    name = "n" * 240
+    faces = data.load(make_folder(tmp_path / "faces", {name: 3, "b": 3}), "train")
+    assert faces.people == ["b", name] and faces.images().shape[0] == 2
+    with pytest.raises(FileNotFoundError, match="is neither one of synthetic"):
+        data.load("n" * 5000)
+
+
+def test_one_person_and_one_picture(tmp_path):
+    root = make_folder(tmp_path / "one person", {"a": 3})
+    assert [len(data.load(root, split)) for split in ("train", "validation", "test")] == [1, 1, 1]
+    with pytest.raises(ValueError, match="no pictures for the split 'query': it holds 1 people with 3 pictures"):
+        data.load(root, "query")
+    root = make_folder(tmp_path / "one picture", {"a": 1})
+    assert data.load(root, "distractors").identities.tolist() == [data.UNKNOWN]
+    with pytest.raises(ValueError, match="no pictures for the split 'train'"):
+        data.load(root, "train")
+
+
+def test_nothing_there(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match=r"empty holds no person: it needs folders of pictures, such as .*Ada/1\.jpg$"):
+        data.load(tmp_path / "empty")
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        folder.load(tmp_path / "missing", "train")
+
+
+def test_a_folder_of_the_current_directory_has_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(make_folder(tmp_path / "faces", {"a": 3, "b": 3}))
+    assert data.load(".", "train").name == "faces"
+
+
+def test_a_person_who_may_not_be_listed_is_left_out_and_said(tmp_path, monkeypatch, caplog):
+    root = make_folder(tmp_path / "faces", {"a": 3, "b": 3, "locked": 3})
+    iterdir = Path.iterdir
+
+    def locked(path):
+        if path.name == "locked":
+            raise PermissionError(13, "Permission denied", str(path))
+        return iterdir(path)
+
+    monkeypatch.setattr(Path, "iterdir", locked)
+    assert data.load(root, "train").people == ["a", "b"]
+    assert "locked cannot be listed" in caplog.text and "this person is left out" in caplog.text
+    with pytest.raises(ValueError, match=r"locked cannot be listed .*make it readable"):
+        data.load(root / "locked", "train")
+
+
 def make_celeba(root, monkeypatch):
     """CelebA's own tables for 12 people of 6 pictures: people 1-8 in the training partition, 9-12 in the test one."""
     base = root / "celeba"
@@ -201,28 +443,48 @@ def test_celeba_through_torchvision(tmp_path, monkeypatch):
     assert data.load("celeba", "query", tmp_path, framing="loose")[0].image.shape == (3, 218, 178)
 
 
+def test_photos_that_cannot_be_read_are_left_out_of_celeba(tmp_path, monkeypatch):
+    make_celeba(tmp_path, monkeypatch)
+    images = tmp_path / "celeba" / "img_align_celeba"
+    expect_one_left_out(lambda split: data.load("celeba", split, tmp_path), images)
+
+
 def test_celeba_that_is_incomplete_or_missing(tmp_path, nowhere):
     (tmp_path / "here" / "celeba").mkdir(parents=True)
-    with pytest.raises(data.DataUnavailable, match="could not be opened.*quota page"):
+    with pytest.raises(data.DataUnavailable, match=r"could not be opened.*quota page"):
         data.load("celeba", root=tmp_path / "here")
     (tmp_path / "there").mkdir()
     with pytest.raises(data.DataUnavailable, match="no folder celeba"):
         data.load("celeba", root=tmp_path / "there")
 
 
-def test_a_celeba_download_that_failed_is_tried_again(nowhere, monkeypatch):
+def test_a_celeba_download_that_failed_goes_on_with_what_is_missing(nowhere, monkeypatch):
+    check = celeba.CelebA._check_integrity
+    made = make_celeba(nowhere / "made", monkeypatch) / "celeba"
+    shutil.make_archive(str(made / "img_align_celeba"), "zip", made, "img_align_celeba")
+    files = sorted(path for path in made.iterdir() if path.is_file())
+    listed = [(f"id of {path.name}", hashlib.md5(path.read_bytes()).hexdigest(), path.name) for path in files]
+    monkeypatch.setattr(celeba.CelebA, "file_list", listed)
+    monkeypatch.setattr(celeba.CelebA, "_check_integrity", check)
     tries = []
 
-    def quota(self):
-        tries.append(1)
-        (nowhere / "cache" / "celeba").mkdir(parents=True, exist_ok=True)
-        raise RuntimeError("Too many users have viewed or downloaded this file recently")
+    def google_drive(file_id, path, md5):
+        if not path.is_file():
+            tries.append(file_id)
+            if len(tries) == 3:
+                raise OSError("Google Drive's quota is used up")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(made / path.name, path)
+        assert hashlib.md5(path.read_bytes()).hexdigest() == md5
 
-    monkeypatch.setattr(celeba.CelebA, "download", quota)
-    for _ in range(2):
-        with pytest.raises(data.DataUnavailable, match=r"Too many users.*try again a day later"):
-            data.load("celeba")
-    assert len(tries) == 2
+    monkeypatch.setattr(celeba.download, "google_drive", google_drive)
+    with pytest.raises(data.DataUnavailable, match=r"quota is used up.*try again a day later"):
+        data.load("celeba")
+    assert len(data.load("celeba", "query")) == 12
+    assert tries == [f"id of {path.name}" for path in (*files[:3], *files[2:])]
+    (nowhere / "cache" / "celeba" / "img_align_celeba.zip").unlink()  # the pictures are there
+    (nowhere / "cache" / "celeba" / "list_attr_celeba.txt").unlink()
+    assert len(data.load("celeba", "query")) == 12 and tries[-1] == "id of list_attr_celeba.txt"
 
 
 def test_a_folder_that_may_not_be_read_is_passed_over(tmp_path, monkeypatch):
@@ -285,5 +547,5 @@ def test_division_does_not_depend_on_other_people():
     photos = {f"p{i}": [f"p{i}/{n}" for n in range(7)] for i in range(10)}
     assert folder.divide_photos(photos["p3"], "test") == folder.divide_photos(list(reversed(photos["p3"])), "test")
     parts = [folder.divide_photos(photos["p3"], s) for s in ("train", "validation", "test")]
-    assert [len(p) for p in parts] == [5, 1, 1] and sorted(sum(parts, [])) == photos["p3"]
+    assert [len(p) for p in parts] == [5, 1, 1] and sorted(p for part in parts for p in part) == photos["p3"]
     assert [len(folder.divide_photos(["a", "b"], s)) for s in ("train", "validation", "test")] == [1, 0, 1]
