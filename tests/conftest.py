@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 # The tests run in parallel: more threads in each only get in each other's way. Before torch is imported.
@@ -41,6 +42,14 @@ def real_data() -> Path:
     if not root.is_dir():
         pytest.skip(f"no real faces: {root} is no folder (DLSFACES_ROOT names another)")
     return root
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_cache_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What the tests keep is theirs: the user's cache is neither read nor written."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DLSFACES_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(autouse=True)
