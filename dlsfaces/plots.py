@@ -11,11 +11,12 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch, Rectangle
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from dlsfaces import geometry, synthetic
 from dlsfaces.data.records import Photo
-from dlsfaces.evaluate import IdentificationRate, PairScores, Roc
+from dlsfaces.evaluate import Det, IdentificationRate, PairScores, Roc
 
 DPI = 80  # keeps notebooks small
 SAME, OTHER, LINE = "tab:green", "tab:red", "0.35"
@@ -128,6 +129,49 @@ def roc(curves: Mapping[str, Roc], points: Mapping[str, tuple[IdentificationRate
     axes.plot(chance, chance, color="0.7", ls=":", label="guessing")
     axes.set(xscale="log", xlim=(1e-4, 1), ylim=(0, 1.02), xlabel="false positive rate", ylabel="true positive rate")
     axes.grid(alpha=0.3, which="both")
+    axes.legend(fontsize=8)
+    return figure
+
+
+def det(curves: Mapping[str, Det]) -> Figure:
+    """DET curves by name: one kind of error over the other, both axes logarithmic; the lower left is good."""
+    figure, axes = plt.subplots(figsize=(6, 4), dpi=DPI, layout="constrained")
+    for name, curve in curves.items():
+        seen = (curve.fmr > 0) & (curve.fnmr > 0)  # a logarithm has no zero
+        keep = np.unique(np.geomspace(1, seen.sum(), 2000).astype(int)) - 1
+        axes.plot(curve.fmr[seen][keep], curve.fnmr[seen][keep], label=name)
+    both = np.logspace(-4, 0, 50)
+    axes.plot(both, both, color="0.7", ls=":", label="equal errors")
+    axes.set(xscale="log", yscale="log", xlim=(1e-4, 1), ylim=(1e-2, 1))
+    axes.set(xlabel="false match rate (FPR)", ylabel="false non-match rate (1 - TPR)")
+    axes.grid(alpha=0.3, which="both")
+    axes.legend(fontsize=8)
+    return figure
+
+
+def cmc(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], gallery: int) -> Figure:
+    """Identification rate over the rank, by name, with its interval as a band; guessing in a gallery of so many."""
+    figure, axes = plt.subplots(figsize=(6, 3.4), dpi=DPI, layout="constrained")
+    for name, (rate, interval) in curves.items():
+        ranks = np.arange(1, len(rate) + 1)
+        line = axes.plot(ranks, rate, ".-", label=name)[0]
+        axes.fill_between(ranks, *interval.T, color=line.get_color(), alpha=0.2, lw=0)
+    axes.plot(ranks, np.minimum(1, ranks / gallery), color="0.7", ls=":", label="guessing")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(xlabel="rank", ylabel="the person is among the first", ylim=(0, 1.02))
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    return figure
+
+
+def strangers(sizes: Sequence[int], measured: Sequence[float], independent: Sequence[float]) -> Figure:
+    """The share of strangers who get in over the gallery's size: as measured, and were comparisons independent."""
+    figure, axes = plt.subplots(figsize=(6, 3.2), dpi=DPI, layout="constrained")
+    axes.plot(sizes, independent, "--", color=LINE, label="1 - (1 - FPR)^G")
+    axes.plot(sizes, measured, ".-", color=OTHER, label="measured")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(xlabel="people in the gallery, G", ylabel="strangers who get in", ylim=(0, None))
+    axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
     return figure
 

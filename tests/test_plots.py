@@ -2,6 +2,7 @@
 
 import matplotlib
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 import torch
 
@@ -45,10 +46,28 @@ def test_scores_and_roc_show_the_numbers():
     rate = evaluate.identification_rate(query, ids, distractors, [0.01, 0.1])
     axes = plots.scores(found, rate).axes[0]
     assert [line.get_xdata()[0] for line in axes.lines] == pytest.approx(rate.threshold.tolist())
-    interval = evaluate.identification_rate_interval(query, ids, distractors, [0.01, 0.1], resamples=20)
+    interval = evaluate.identification_rate_interval(found, [0.01, 0.1], resamples=20)
     curve = evaluate.roc(found)
     lines = plots.roc({"net": curve}, {"net": (rate, interval)}).axes[0].lines
     assert lines[0].get_ydata()[-1] == 1 and f"{curve.auc:.3f}" in lines[0].get_label()
+
+
+def test_det_shows_errors_over_errors_and_no_zeros():
+    query, ids, distractors = pairs()
+    curve = evaluate.det(evaluate.roc(evaluate.pair_scores(query, ids, distractors)))
+    line = plots.det({"net": curve}).axes[0].lines[0]
+    fmr, fnmr = line.get_data()
+    assert len(fmr) > 5 and (fmr > 0).all() and (fnmr > 0).all()
+    assert set(zip(fmr, fnmr)) <= set(zip(curve.fmr, curve.fnmr))
+
+
+def test_curves_of_a_gallery_show_what_they_are_given():
+    rate, interval = np.array([0.5, 0.8, 1.0]), np.array([[0.4, 0.6], [0.7, 0.9], [1.0, 1.0]])
+    lines = plots.cmc({"net": (rate, interval)}, 4).axes[0].lines
+    assert lines[0].get_xdata().tolist() == [1, 2, 3] and lines[0].get_ydata().tolist() == rate.tolist()
+    assert lines[1].get_ydata().tolist() == [0.25, 0.5, 0.75]  # guessing among four
+    independent, measured = plots.strangers([1, 5], [0.1, 0.3], [0.1, 0.4]).axes[0].lines
+    assert list(measured.get_ydata()) == [0.1, 0.3] and list(independent.get_ydata()) == [0.1, 0.4]
 
 
 def test_the_rest_draws():

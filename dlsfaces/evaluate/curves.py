@@ -1,15 +1,12 @@
-"""The whole curve instead of a few points of it, and how sure one can be of the points."""
+"""The whole curve instead of a few points of it."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from tqdm.auto import tqdm
 
-from dlsfaces.evaluate.identification import Array, PairScores, _check_fprs, pair_scores
+from dlsfaces.evaluate.pairs import PairScores
 
 
 @dataclass(frozen=True)
@@ -29,72 +26,59 @@ class Roc:
         """Area under the curve: the chance that a positive pair scores above a false one, ties counted half."""
         return float(np.sum(np.diff(self.fpr) * (self.tpr[1:] + self.tpr[:-1]) / 2))
 
+    @property
+    def eer(self) -> float:
+        """Equal error rate: where the share of false pairs that pass is the share of positive pairs that do not.
+
+        Between two points of the curve it lies on the straight line.
+        """
+        gap = 1 - self.tpr - self.fpr  # from 1 down to -1
+        after = int(np.argmax(gap <= 0))
+        share = gap[after - 1] / (gap[after - 1] - gap[after])
+        return float(self.fpr[after - 1] + share * (self.fpr[after] - self.fpr[after - 1]))
+
+
+@dataclass(frozen=True)
+class Det:
+    """Detection error tradeoff: the same curve as two kinds of errors, float64 arrays of one length.
+
+    At ``threshold[i]``, the share ``fmr[i]`` of the false pairs is taken for the same person (false match rate), and
+    the share ``fnmr[i]`` of the positive pairs is not (false non-match rate).
+    """
+
+    fmr: np.ndarray
+    fnmr: np.ndarray
+    threshold: np.ndarray
+
 
 def roc(scores: PairScores) -> Roc:
     """The curve over all distinct scores (Fawcett 2006, "An introduction to ROC analysis", algorithm 1)."""
-    values = np.concatenate((scores.positive, scores.false))
-    order = np.argsort(-values, kind="stable")
-    values = values[order]
-    hits = np.cumsum(order < len(scores.positive))
-    last_of_tie = np.flatnonzero(np.append(np.diff(values) != 0, True))
-    tpr = hits[last_of_tie] / len(scores.positive)
-    fpr = (last_of_tie + 1 - hits[last_of_tie]) / len(scores.false)
-    start = np.zeros(1)
-    return Roc(
-        np.concatenate((start, fpr)),
-        np.concatenate((start, tpr)),
-        np.concatenate((start + np.inf, values[last_of_tie])),
-    )
+    same = np.arange(len(scores.positive) + len(scores.false)) < len(scores.positive)
+    return labelled_roc(np.concatenate((scores.positive, scores.false)), same)
 
 
-def identification_rate_interval(
-    query: Array,
-    query_identities: Sequence[int] | Array,
-    distractors: Array | None,
-    fprs: Sequence[float],
-    *,
-    level: float = 0.95,
-    resamples: int = 200,
-    seed: int = 0,
-) -> np.ndarray:
-    """Bootstrap intervals of the TPR that resample the query's people, not its pairs.
+def det(curve: Roc) -> Det:
+    """A ROC curve as errors over errors, NIST's way to draw it (Martin et al. 1997, "The DET curve")."""
+    return Det(curve.fpr, 1 - curve.tpr, curve.threshold)
 
-    Pairs of one person stand and fall together, so treating them as independent makes intervals far too narrow. Each
-    resample draws as many people as the query has, with replacement; two copies of one person count as two people and
-    are not compared with each other. Distractors stay, since it is not known which of them belong together.
+
+def labelled_roc(scores: np.ndarray, same: np.ndarray, weights: np.ndarray | None = None) -> Roc:
+    """The curve of pairs with a label; some positive and some false pair must have a weight above 0.
 
     Args:
-        level: share of the resamples that the interval holds.
-    Returns:
-        float64 ``(len(fprs), 2)``: low and high, in the order of ``fprs``.
-    Raises:
-        ValueError: as :func:`identification_rate`, or a level outside (0, 1).
+        scores: similarities, ``(N,)``.
+        same: whether a pair shows one person, ``(N,)`` bool.
+        weights: how often each pair counts, ``(N,)``; once where None.
     """
-    _check_fprs(fprs)
-    if not 0 < level < 1:
-        raise ValueError(f"level={level} is not between 0 and 1 (exclusive)")
-    scores = pair_scores(query, query_identities, distractors)
-    order = np.argsort(-scores.false, kind="stable")
-    false, people = scores.false[order], scores.false_people[:, order]
-    generator = np.random.default_rng(seed)
-    tpr = np.full((resamples, len(fprs)), np.nan)
-    for row in tqdm(tpr, desc="bootstrap", unit=" resamples", leave=False, delay=2):
-        drawn = np.bincount(generator.integers(scores.n_people, size=scores.n_people), minlength=scores.n_people)
-        weight = np.append(drawn, 1)  # the last is the distractors'
-        row[:] = _weighted_tpr(scores, false, weight[people[0]] * weight[people[1]], drawn, fprs)
-    tail = 50 * (1 - level)
-    return np.nanpercentile(tpr, [tail, 100 - tail], axis=0).T
-
-
-def _weighted_tpr(
-    scores: PairScores, false: np.ndarray, false_weight: np.ndarray, drawn: np.ndarray, fprs: Sequence[float]
-) -> np.ndarray:
-    """TPR where each pair counts as often as its people were drawn; NaN where no positive or no false pair was."""
-    positive_weight = drawn[scores.positive_person]
-    if positive_weight.sum() == 0 or false_weight.sum() == 0:
-        return np.full(len(fprs), np.nan)
-    passed = np.cumsum(false_weight)
-    ranks = [math.floor(fpr * passed[-1]) for fpr in fprs]
-    index = np.minimum(np.searchsorted(passed, ranks, side="right"), len(false) - 1)
-    above = scores.positive[:, None] > false[index]
-    return (above * positive_weight[:, None]).sum(0) / positive_weight.sum()
+    order = np.argsort(-scores, kind="stable")
+    values, positive = scores[order], same[order]
+    weights = np.ones(len(scores), dtype=np.int64) if weights is None else weights[order]
+    last_of_tie = np.flatnonzero(np.append(np.diff(values) != 0, True))
+    hits = np.cumsum(weights * positive)[last_of_tie]
+    alarms = np.cumsum(weights * ~positive)[last_of_tie]
+    start = np.zeros(1)
+    return Roc(
+        np.concatenate((start, alarms / alarms[-1])),
+        np.concatenate((start, hits / hits[-1])),
+        np.concatenate((start + np.inf, values[last_of_tie])),
+    )

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.nn import functional as F
 
-Array = Tensor | np.ndarray
+from dlsfaces.evaluate.bootstrap import person_bootstrap, weighted_at
+from dlsfaces.evaluate.cosines import Array, full_precision
+from dlsfaces.evaluate.pairs import Pairs, PairScores
+from dlsfaces.evaluate.ranks import order_statistics, ranges_of_sample
 
 
 @dataclass(frozen=True)
@@ -23,68 +24,6 @@ class IdentificationRate:
     threshold: np.ndarray
     positive_pairs: int
     false_pairs: int
-
-
-@dataclass(frozen=True)
-class PairScores:
-    """Cosine similarities of all pairs.
-
-    Attributes:
-        positive: pairs of queries of one person, ``(P,)`` float64.
-        false: pairs of queries of different people, then every query with every distractor, ``(F,)`` float64.
-        positive_person: the person's number, ``0..n_people - 1``, a positive pair, ``(P,)``.
-        false_people: both people's numbers a false pair, ``(2, F)``; a distractor's is ``n_people``.
-        n_people: people in the query.
-    """
-
-    positive: np.ndarray
-    false: np.ndarray
-    positive_person: np.ndarray
-    false_people: np.ndarray
-    n_people: int
-
-
-def pair_scores(query: Array, query_identities: Sequence[int] | Array, distractors: Array | None = None) -> PairScores:
-    """Cosine similarities of all positive and all false pairs.
-
-    Args:
-        query: embeddings ``(Q, D)``, of any length.
-        query_identities: the person of each, ``(Q,)`` integers.
-        distractors: embeddings ``(M, D)`` of people who are not in the query; none where None.
-    Raises:
-        ValueError: shapes that do not fit, NaN or infinity, a zero vector, no positive pair, no false pair.
-    """
-    q = _unit("query", query)
-    d = _unit("distractors", distractors) if distractors is not None and len(distractors) else q[:0]
-    dtype = torch.promote_types(q.dtype, d.dtype)
-    q, d = q.to(dtype), d.to(q.device, dtype)
-    ids = _identities(query_identities, len(q)).to(q.device)
-    if d.shape[1] != q.shape[1]:
-        raise ValueError(f"query vectors have {q.shape[1]} numbers, distractors {d.shape[1]}")
-    names, person = ids.unique(return_inverse=True)
-    first, second = torch.triu_indices(len(q), len(q), offset=1, device=q.device)
-    same = person[first] == person[second]
-    if not same.any():
-        raise ValueError("there is no positive pair: no person has two pictures in the query")
-    among = (q @ q.T)[first, second]
-    against = (q @ d.T).flatten()
-    n_people = len(names)
-    false_people = torch.cat(
-        (
-            torch.stack((person[first], person[second]))[:, ~same],
-            torch.stack((person.repeat_interleave(len(d)), torch.full_like(against, n_people, dtype=torch.int64))),
-        ),
-        dim=1,
-    )
-    if false_people.shape[1] == 0:
-        raise ValueError("there is no false pair: the query has one person, and there are no distractors")
-    return PairScores(
-        among[same].double().cpu().numpy(),
-        torch.cat((among[~same], against)).double().cpu().numpy(),
-        person[first][same].cpu().numpy(),
-        false_people.cpu().numpy(),
-        n_people,
-    )
 
 
 def identification_rate(
@@ -100,56 +39,109 @@ def identification_rate(
     similarity at index ``n`` of the false pairs in descending order, so that at most ``n`` of them lie above it; TPR is
     the share of positive pairs strictly above it.
 
+    The result is exact for any number of distractors, and no more than some blocks of pairs are in memory at a time:
+    distractors may be a memory map of a file. Cosines are float32, or float64 where either input is, whatever autocast
+    or precision of products the caller has set; they are computed on the GPU where either input lies there.
+
     Args:
         query: embeddings ``(Q, D)``; they need not be normalised.
-        query_identities: the person of each, ``(Q,)`` integers.
+        query_identities: the person of each, ``(Q,)`` integers from 0.
         distractors: embeddings ``(M, D)`` of other people; None or empty: only the query's own false pairs count.
         fprs: rates in (0, 1).
     Raises:
-        ValueError: no positive pair, a zero vector, NaN, lengths that differ, an fpr outside (0, 1) or so small that
-            not one false pair may pass.
+        ValueError: no positive pair, a zero vector, NaN, lengths that differ, an unknown person (an identity below 0),
+            an fpr outside (0, 1) or so small that not one false pair may pass.
     """
-    _check_fprs(fprs)
-    scores = pair_scores(query, query_identities, distractors)
-    count = len(scores.false)
-    ranks = [math.floor(fpr * count) for fpr in fprs]
-    for fpr, n in zip(fprs, ranks, strict=True):
-        if n < 1:
-            raise ValueError(
-                f"fpr={fpr} of {count} false pairs is less than one pair; at least {1 / count:.2g} is needed"
-            )
-    threshold = np.sort(scores.false)[::-1][ranks]
-    positive = np.sort(scores.positive)
-    above = len(positive) - np.searchsorted(positive, threshold, side="right")
-    return IdentificationRate(tuple(fprs), above / len(positive), threshold, len(positive), count)
+    check_rates("fpr", fprs)
+    pairs = Pairs(query, query_identities, distractors)
+    indices = allowed("fpr", fprs, pairs.n_false, "false pair")
+    with full_precision(pairs.device), torch.no_grad():
+        threshold = order_statistics(
+            pairs.false_cosines,
+            pairs.n_false,
+            indices,
+            lambda: ranges_of_sample(*pairs.sample(), [n / pairs.n_false for n in indices]),
+            np.dtype(np.float64 if pairs.dtype == torch.float64 else np.float32),
+        )
+        above = _above(pairs, threshold)
+    return IdentificationRate(tuple(fprs), above / pairs.n_positive, threshold, pairs.n_positive, pairs.n_false)
 
 
-def _check_fprs(fprs: Sequence[float]) -> None:
-    for fpr in fprs:
-        if not 0 < fpr < 1:  # NaN is refused too
-            raise ValueError(f"fpr={fpr} is not between 0 and 1 (exclusive)")
+def identification_rate_interval(
+    scores: PairScores, fprs: Sequence[float], *, level: float = 0.95, resamples: int = 200, seed: int = 0
+) -> np.ndarray:
+    """Person-bootstrap intervals of the TPR.
+
+    Two copies of one person count as two people and are not compared with each other. Distractors stay, since it is not
+    known which of them belong together.
+
+    Args:
+        scores: as :func:`pair_scores` gives them.
+        fprs: rates in (0, 1).
+        level, resamples, seed: as :func:`person_bootstrap` takes them.
+    Returns:
+        float64 ``(len(fprs), 2)``: low and high, in the order of ``fprs``.
+    Raises:
+        ValueError: an fpr outside (0, 1) or so small that not one false pair may pass, a level outside (0, 1).
+    """
+    check_rates("fpr", fprs)
+    allowed("fpr", fprs, len(scores.false), "false pair")
+    order = np.argsort(-scores.false)
+    false, people = scores.false[order], scores.false_people[:, order].astype(np.intp)
+    queries = int(scores.pictures.sum())
+    distractors = (len(false) - _pairs_between(scores.pictures)) // queries
+
+    def tpr(drawn: np.ndarray) -> np.ndarray:
+        pictures = drawn * scores.pictures
+        total = _pairs_between(pictures) + int(pictures.sum()) * distractors
+        positive_weight = drawn[scores.positive_person]
+        if not total or not positive_weight.any():
+            return np.full(len(fprs), np.nan)
+        indices = [math.floor(fpr * total) for fpr in fprs]
+        weight = np.append(drawn, 1)  # the last is the distractors'
+        top, passed = math.ceil(1.25 * max(fprs) * len(false)), [0]
+        while passed[-1] <= max(indices):  # most often once: what is below all thresholds need not be counted
+            passed = np.cumsum(weight[people[0, :top]] * weight[people[1, :top]])
+            top *= 2
+        threshold = weighted_at(false, passed, indices)
+        return positive_weight @ (scores.positive[:, None] > threshold) / positive_weight.sum()
+
+    return person_bootstrap(tpr, scores.n_people, level=level, resamples=resamples, seed=seed)
 
 
-def _unit(name: str, vectors: Array) -> Tensor:
-    """Checked, and divided by their lengths."""
-    x = torch.as_tensor(vectors).detach()
-    x = x if x.dtype == torch.float64 else x.float()
-    if x.ndim != 2:
-        raise ValueError(f"{name} must be (count, dimension), not {tuple(x.shape)}")
-    finite = x.isfinite().all(1)
-    if not finite.all():
-        raise ValueError(f"{name}: vector {int((~finite).nonzero()[0, 0])} holds NaN or infinity")
-    zero = x.abs().amax(1) == 0 if x.numel() else x.new_zeros(len(x), dtype=torch.bool)
-    if zero.any():
-        raise ValueError(f"{name}: vector {int(zero.nonzero()[0, 0])} is zero: it has no direction to compare")
-    x = x / x.abs().amax(1, keepdim=True)  # so that squares of huge or tiny numbers stay in range
-    return F.normalize(x, dim=1)
+def _pairs_between(pictures: np.ndarray) -> int:
+    """Pairs of pictures of different people, who have so many each."""
+    return int(pictures.sum() ** 2 - (pictures**2).sum()) // 2
 
 
-def _identities(identities: Sequence[int] | Array, count: int) -> Tensor:
-    ids = torch.as_tensor(identities)
-    if ids.shape != (count,):
-        raise ValueError(f"{count} query vectors but identities of shape {tuple(ids.shape)}")
-    if ids.is_floating_point():
-        raise ValueError(f"identities must be integers, not {ids.dtype}")
-    return ids
+def _above(pairs: Pairs, threshold: np.ndarray) -> np.ndarray:
+    """How many positive pairs lie strictly above each threshold."""
+    above = np.zeros(len(threshold), dtype=np.int64)
+    for cosines in pairs.positive_cosines():
+        for i in np.argsort(threshold):  # what is not above a threshold is not above a higher one
+            cosines = cosines[cosines > float(threshold[i])]
+            above[i] += len(cosines)
+    return above
+
+
+def check_rates(name: str, rates: Sequence[float]) -> None:
+    """Raise ``ValueError`` where there is no rate, or one that is not between 0 and 1."""
+    if not len(rates):
+        raise ValueError(f"{name}s: at least one rate is needed")
+    for rate in rates:
+        if not 0 < rate < 1:  # NaN is refused too
+            raise ValueError(f"{name}={rate} is not between 0 and 1 (exclusive)")
+
+
+def allowed(name: str, rates: Sequence[float], count: int, what: str) -> list[int]:
+    """How many of ``count`` may pass at each rate, ``floor(rate * count)``.
+
+    Raises:
+        ValueError: a rate at which not one may.
+    """
+    numbers = [math.floor(rate * count) for rate in rates]
+    for rate, number in zip(rates, numbers):
+        if number < 1:
+            least = f"at least {1 / count:.2g} is needed"
+            raise ValueError(f"{name}={rate} of {count} {what}s is less than one {what.split()[-1]}; {least}")
+    return numbers
