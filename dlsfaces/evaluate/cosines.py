@@ -91,7 +91,7 @@ class Tile:
 
     The order in which a library adds up depends on the shape of the product, so the cosine of the same two vectors can
     differ in its last bit from one product to another, and at the ragged edge of a product from its middle. In
-    products of one shape, filled up with zeros to sides of whole 16s, equal pairs have equal cosines: a tie is a tie.
+    products of one shape, filled up to sides of whole 16s, equal pairs have equal cosines: a tie is a tie.
 
     Args:
         rows, columns: sides, as :func:`side` gives them.
@@ -110,7 +110,6 @@ class Tile:
 
     def fill(self, count: int) -> None:
         """Only the first ``count`` rows of :attr:`vectors` are in use."""
-        self.vectors[count:] = 0
         self._filled = count
 
     def cosines(self, columns: Tensor, filled: int) -> Tensor:

@@ -74,7 +74,7 @@ def open_set_scores(
     mated = np.isin(ids, g.known)
     rows = np.flatnonzero(mated)
     rows = rows[np.argsort(ids[rows], kind="stable")]  # probes of one person meet the same few pictures of theirs
-    search = _Search(p, g)
+    search = _Search(p, g, max(len(rows), len(p) - len(rows)))
     with full_precision(search.device), torch.no_grad():
         own, rank = search.own_and_rank(rows, np.searchsorted(g.known, ids[rows]))
         best = search.best(np.flatnonzero(~mated))
@@ -128,11 +128,11 @@ class _Gallery:
 class _Search:
     """Probes against a gallery, in blocks of cosines ``(gallery's rows, probes)``."""
 
-    def __init__(self, probes: Vectors, gallery: _Gallery) -> None:
+    def __init__(self, probes: Vectors, gallery: _Gallery, at_once: int) -> None:
         self._probes, self._gallery = probes, gallery
         self.device = probes.device if probes.device.type != "cpu" else gallery.device
         self._dtype = torch.promote_types(probes.dtype, gallery.vectors.dtype)
-        rows, columns = side(len(gallery.person)), side(len(probes))
+        rows, columns = side(len(gallery.person)), side(at_once)
         self._tile = Tile(rows, columns, probes.dim, self._dtype, self.device)
         self._columns = torch.zeros(columns, probes.dim, dtype=self._dtype, device=self.device)
         self._everybody = np.arange(len(gallery.person))
@@ -159,9 +159,7 @@ class _Search:
     def _loaded(self, probes: np.ndarray) -> Iterator[slice]:
         """Parts of the probes, while each is in the columns."""
         for some in slices(len(probes), len(self._columns)):
-            count = some.stop - some.start
-            self._probes.unit(torch.from_numpy(probes[some]), self._columns[:count])
-            self._columns[count:] = 0
+            self._probes.unit(torch.from_numpy(probes[some]), self._columns[: some.stop - some.start])
             yield some
 
     def _blocks(self, rows: np.ndarray, count: int) -> Iterator[tuple[np.ndarray, Tensor]]:

@@ -90,8 +90,9 @@ def ranges_of_sample(sample: np.ndarray, all_columns: bool, shares: Sequence[flo
         # The square keeps the range open where few scores or none lie above, and the spread means little.
         margin = _ERRORS * spread + _ERRORS**2
         first, last = math.floor(index - margin), math.ceil(index + margin)
-        high = float(scores[first]) if first >= 0 else HIGHEST
-        low = float(np.nextafter(scores[last], sample.dtype.type(LOWEST))) if last < len(scores) else LOWEST
+        top, bottom = scores[max(first, 0)], scores[min(last, len(scores) - 1)]
+        high = HIGHEST if first < 0 and bottom < top else float(top)  # many equal ones: none is expected above
+        low = LOWEST if last >= len(scores) else float(np.nextafter(bottom, bottom.dtype.type(LOWEST)))
         ranges.append((low, high))
     return ranges
 

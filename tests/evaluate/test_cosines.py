@@ -128,7 +128,7 @@ def coarse(choice):
 def test_the_callers_precision_is_not_used_and_holds_again_afterwards(choice):
     if choice == "newer" and not hasattr(getattr(torch.backends.mkldnn, "matmul", None), "fp32_precision"):
         pytest.skip("this torch has only the older interface")
-    cpu, (a, b) = torch.device("cpu"), torch.randn(2, 256, 256)
+    cpu, a, b = torch.device("cpu"), torch.randn(600, 512), torch.randn(512, 700)  # where it makes a difference
     exact = a @ b
     chosen, undo = coarse(choice)
     try:

@@ -255,8 +255,8 @@ def test_the_same_again_and_from_any_kind_of_array(tmp_path, small_blocks):
         assert (half.threshold == whole.threshold).all() and (half.tpr == whole.tpr).all()
 
 
-def test_precision_is_not_the_callers(small_blocks):
-    query, ids, distractors = people(dim=256, distractors=300)
+def test_precision_is_not_the_callers():
+    query, ids, distractors = people(n=120, dim=512, distractors=700)  # where it makes a difference
     expected = identification_rate(query, ids, distractors, [0.05]).threshold
     before = torch.get_float32_matmul_precision()
     try:

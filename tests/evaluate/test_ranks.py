@@ -66,6 +66,22 @@ def test_good_guesses_need_one_pass_and_one_that_misses_three(monkeypatch):
     assert ask(monkeypatch, scores, [200], [(0.9, 1.0)], 100)[1] == 3
 
 
+def test_overlapping_guesses_need_one_pass(monkeypatch):
+    guesses = GUESSES["overlapping"](None, None)
+    assert ask(monkeypatch, INPUTS["smooth"], [50, 100, 150, 300], guesses, 390)[1] == 1
+
+
+def test_where_too_many_scores_would_be_kept_the_widest_range_is_given_up(monkeypatch):
+    scores, results, one = INPUTS["sorted"], [], ranks._pass
+    monkeypatch.setattr(ranks, "_pass", lambda *arguments: results.append(one(*arguments)) or results[-1])
+    descending = np.sort(scores)[::-1]
+    narrow, wide = (float(descending[310]), float(descending[290])), (float(descending[250]), float(descending[0]))
+    found, passes = ask(monkeypatch, scores, [300, 100, 60, 200], [narrow, wide], 100)
+    assert found == pytest.approx(descending[[300, 100, 60, 200]], abs=1e-7)
+    assert list(results[0]) == [narrow] and len(results[0][narrow]) == 20
+    assert all(sum(map(len, kept.values())) <= 100 for kept in results) and passes == len(results) > 2
+
+
 def test_one_value_in_all_scores_is_found_without_keeping_them(monkeypatch):
     value = float(np.float32(0.1))
     below = float(np.nextafter(np.float32(0.1), np.float32(-1)))
@@ -102,5 +118,6 @@ def test_ranges_stay_open_where_the_sample_has_nothing_to_say():
     assert ranges_of_sample(sample, True, [1 - 1e-6])[0][0] == LOWEST
     assert ranges_of_sample(np.full((20, 20), -np.inf), True, [0.1]) == [(LOWEST, HIGHEST)]
     constant = np.full((20, 20), 0.25, dtype=np.float32)
-    ((low, high),) = ranges_of_sample(constant, True, [0.5])
-    assert high == 0.25 and low == np.nextafter(np.float32(0.25), np.float32(0))
+    for share in (0.5, 1e-6):
+        ((low, high),) = ranges_of_sample(constant, True, [share])
+        assert high == 0.25 and low == np.nextafter(np.float32(0.25), np.float32(0))
