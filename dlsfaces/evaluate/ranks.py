@@ -114,17 +114,15 @@ def _narrowest(above: dict[float, int], index: int) -> Range:
 
 
 def _plan(above: dict[float, int], ranges: Collection[Range], dtype: np.dtype) -> tuple[list[float], list[Range]]:
-    """For the next pass: edges that cut ranges with too many scores, and ranges to keep; what has no room now waits."""
-    edges, affordable, room = [], [], _KEPT
+    """For the next pass: edges that cut the ranges with too many scores, and the other ranges, to be kept."""
+    edges, small = [], []
     for low, high in sorted(ranges):
-        size = above[low] - above[high]
-        if size <= room:
-            affordable.append((low, high))
-            room -= size
-        elif size > _KEPT:
+        if above[low] - above[high] <= _KEPT:
+            small.append((low, high))
+        else:
             cuts = np.linspace(low, high, _PARTS + 1).astype(dtype)
             edges += [edge for edge in np.unique(cuts).tolist() if low < edge < high]
-    return edges, affordable
+    return edges, small
 
 
 def _pass(
@@ -143,7 +141,7 @@ def _pass(
                 kept[part].append(found[part])
                 sizes[part] += len(found[part])
         while sum(sizes[part] for part in kept) > _KEPT:
-            del kept[max(kept, key=sizes.__getitem__)]
+            del kept[max(kept, key=sizes.__getitem__)]  # its turn comes in a later pass
     above |= counts
     return {part: np.concatenate(scores) for part, scores in kept.items()}
 

@@ -113,7 +113,7 @@ def verification_interval(
 
 
 def _checked(scores: Sequence[float] | Array, same: Sequence[bool] | Array) -> tuple[np.ndarray, np.ndarray]:
-    values = np.asarray(scores.detach().cpu() if isinstance(scores, Tensor) else scores, dtype=np.float64)
+    values = np.asarray(scores.detach().cpu().double() if isinstance(scores, Tensor) else scores, dtype=np.float64)
     labels = np.asarray(same.cpu() if isinstance(same, Tensor) else same)
     if values.ndim != 1 or values.shape != labels.shape:
         raise ValueError(f"scores and same must be of one length, not {values.shape} and {labels.shape}")

@@ -49,6 +49,7 @@ def test_lfws_list_falls_into_lfws_folds():
     scores = same + 0.4 * np.random.default_rng(0).normal(size=6000)
     given = verification(scores, same, np.repeat(np.arange(10), 600))
     counted = verification(torch.from_numpy(scores), torch.from_numpy(same))
+    assert verification(torch.from_numpy(scores).bfloat16(), same).accuracy == pytest.approx(given.accuracy, abs=0.01)
     assert counted.fold_accuracy.tolist() == given.fold_accuracy.tolist() and len(given.fold_accuracy) == 10
     assert given.accuracy == pytest.approx(0.89, abs=0.02) and 0 < given.standard_error < 0.01
 
