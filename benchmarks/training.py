@@ -21,8 +21,10 @@ import torch
 
 from benchmarks._record import ROOT, record
 from dlsfaces import data, rng, train
+from dlsfaces.course import device
 from dlsfaces.data import Augmentation, DataUnavailable
 from dlsfaces.recognize import CrossEntropy, FaceResNet
+from dlsfaces.train.precision import half_precision
 
 SIZE, BATCH, STEPS, EPOCHS, ROUNDS = (80, 64), 128, 10, 3, 3  # the first epoch warms up and is not counted
 CASES = ("fp32", "half", "plain loop", "from files")
@@ -83,7 +85,8 @@ def measure(case: str, root: str) -> dict[str, float | str]:
     if case == "plain loop":
         rows = plain_loop(model, loss, batches)
     else:
-        options = dict(epochs=EPOCHS, precision=half() if case == "half" else "no", augment=Augmentation())
+        precision = half_precision(device()) if case == "half" else "no"
+        options = dict(epochs=EPOCHS, precision=precision, augment=Augmentation())
         rows = train.fit(model, loss, batches, progress=False, **options)
     rows = rows[1:]
     values = {key: statistics.median(row[key] for row in rows) for key in ("images_per_second", "data_wait_share")}
@@ -99,16 +102,10 @@ def pictures(root: str) -> data.FaceSet:
     return faces.subset(torch.randperm(len(faces), generator=torch.Generator().manual_seed(0))[: STEPS * BATCH])
 
 
-def half() -> str:
-    """The half precision of this machine."""
-    old_gpu = torch.cuda.is_available() and torch.cuda.get_device_capability()[0] < 8
-    return "fp16" if old_gpu else "bf16"
-
-
 def plain_loop(model: torch.nn.Module, loss: torch.nn.Module, batches: torch.utils.data.DataLoader) -> list[dict]:
     """The same training by PyTorch alone."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model.to(device).train(), loss.to(device).train()
+    where = device()
+    model.to(where).train(), loss.to(where).train()
     parameters = [*model.parameters(), *loss.parameters()]
     optimizer = torch.optim.SGD(parameters, lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4)
     augment, rows = Augmentation(), []
@@ -121,7 +118,7 @@ def plain_loop(model: torch.nn.Module, loss: torch.nn.Module, batches: torch.uti
             waited += time.perf_counter() - asked
             if batch is None:
                 break
-            images, identities, indices = (part.to(device) for part in batch)
+            images, identities, indices = (part.to(where) for part in batch)
             value = loss(model(augment(images, rng.key(0, epoch, indices))), identities)
             optimizer.zero_grad()
             value.backward()

@@ -114,12 +114,17 @@ def scores(found: PairScores, rate: IdentificationRate | None = None) -> Figure:
     return figure
 
 
+def _visible(count: int) -> np.ndarray:
+    """Places of the points of a curve of so many that the eye can tell apart on a logarithmic axis."""
+    return np.unique(np.geomspace(1, count, 2000).astype(int)) - 1
+
+
 def roc(curves: Mapping[str, Roc], points: Mapping[str, tuple[IdentificationRate, np.ndarray]] | None = None) -> Figure:
     """ROC curves by name, FPR on a logarithmic axis; ``points`` adds rates with their intervals ``(len(fprs), 2)``."""
     figure, axes = plt.subplots(figsize=(6, 4), dpi=DPI, layout="constrained")
     for name, curve in curves.items():
         seen = curve.fpr > 0
-        keep = np.unique(np.geomspace(1, seen.sum(), 2000).astype(int)) - 1  # what the eye can tell apart
+        keep = _visible(seen.sum())
         line = axes.plot(curve.fpr[seen][keep], curve.tpr[seen][keep], label=f"{name} (AUC {curve.auc:.3f})")[0]
         if points and name in points:
             rate, interval = points[name]
@@ -138,7 +143,7 @@ def det(curves: Mapping[str, Det]) -> Figure:
     figure, axes = plt.subplots(figsize=(6, 4), dpi=DPI, layout="constrained")
     for name, curve in curves.items():
         seen = (curve.fmr > 0) & (curve.fnmr > 0)  # a logarithm has no zero
-        keep = np.unique(np.geomspace(1, seen.sum(), 2000).astype(int)) - 1
+        keep = _visible(seen.sum())
         axes.plot(curve.fmr[seen][keep], curve.fnmr[seen][keep], label=name)
     both = np.logspace(-4, 0, 50)
     axes.plot(both, both, color="0.7", ls=":", label="equal errors")

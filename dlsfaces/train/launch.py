@@ -61,13 +61,14 @@ def on_all_gpus(
 
 
 def _refuse_unimportable(function: Callable) -> None:
+    module, name = getattr(function, "__module__", "nowhere"), getattr(function, "__qualname__", repr(function))
     try:
-        found = getattr(importlib.import_module(function.__module__), function.__qualname__)
+        found = getattr(importlib.import_module(module), name)
     except (AttributeError, ImportError, ValueError):
         found = None
-    if function.__module__ == "__main__" or found is not function:
+    if module == "__main__" or found is not function:
         raise ValueError(
-            f"other processes cannot import {function.__qualname__}: it is defined in {function.__module__}. "
+            f"other processes cannot import {name}: it is defined in {module}. "
             "Give a function of a module, such as dlsfaces.recognize.train_cross_entropy"
         )
 

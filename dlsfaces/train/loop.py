@@ -94,8 +94,6 @@ def fit(
         **checkpoints.settings_of(parts),
         **checkpoints.settings_of_sampler(batches),
     }
-    if saved is not None:
-        checkpoints.refuse_other_run(path, saved["run"], configuration)
     run = Run(accelerator, parts, batches, configuration, path, save_every)
     if saved is not None:
         run.restore(saved)

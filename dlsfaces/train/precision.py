@@ -21,12 +21,17 @@ def faster_precision(device: torch.device) -> str:
     fp16 is the candidate on GPUs without bf16 units (a T4 only emulates it), bf16 elsewhere. Measured once a process.
     """
     if str(device) not in _measured:
-        old_gpu = device.type == "cuda" and torch.cuda.get_device_capability(device)[0] < 8
-        candidate = "fp16" if old_gpu else "bf16"
+        candidate = half_precision(device)
         slow, fast = (seconds_a_step(device, p) for p in ("no", candidate))
         log.info("a probe step takes %.1f ms in float32, %.1f ms in %s", 1e3 * slow, 1e3 * fast, candidate)
         _measured[str(device)] = candidate if fast < slow / 1.2 else "no"
     return _measured[str(device)]
+
+
+def half_precision(device: torch.device) -> str:
+    """The half precision for which a device has units: ``"fp16"`` on GPUs before Ampere, else ``"bf16"``."""
+    old_gpu = device.type == "cuda" and torch.cuda.get_device_capability(device)[0] < 8
+    return "fp16" if old_gpu else "bf16"
 
 
 def seconds_a_step(device: torch.device, precision: str) -> float:

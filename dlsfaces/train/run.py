@@ -172,7 +172,8 @@ class Run:
         checkpoints.write(self.path, state)
 
     def restore(self, state: checkpoints.State) -> None:
-        """Stand where the checkpoint stood."""
+        """Stand where the checkpoint stood; ``ValueError`` where it is of another run."""
+        checkpoints.refuse_other_run(self.path, state["run"], self.configuration)
         try:
             self.parts.load_state_dict(state["parts"])
             self.optimizer.load_state_dict(state["optimizer"])

@@ -103,7 +103,7 @@ def test_what_other_processes_cannot_import_is_refused(monkeypatch):
         pass
 
     for function in (local, partial(plain_run, 1)):
-        with pytest.raises((ValueError, AttributeError), match=r"cannot import|no attribute"):
+        with pytest.raises(ValueError, match="other processes cannot import"):
             launch.on_all_gpus(function, processes=2)
     monkeypatch.setattr(sys.modules["__main__"], "in_a_notebook", local, raising=False)
     local.__module__, local.__qualname__ = "__main__", "in_a_notebook"
