@@ -24,7 +24,7 @@ colab_tests := tests/test_notebooks.py tests/test_course.py tests/test_plots.py 
 one_thread := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 DLSFACES_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check-torch course test test-colab lint format bench picture repo clean distclean
+.PHONY: help setup check-torch course test test-colab lint format bench peers picture repo clean distclean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +54,9 @@ format: setup ## ruff: put the format right, and what else it can mend by itself
 
 bench: check-torch ## run the benchmarks and rewrite benchmarks/README.md: BENCH=name for one
 	@sh tools/bench.sh $(BENCH)
+
+peers: setup ## install the judges of BENCH=synthetic_realism into build/peers (compiles: 10 minutes)
+	@sh tools/peers.sh
 
 picture: setup ## draw the README's picture anew
 	@$(python) -c "from dlsfaces import plots; plots.pipeline().savefig('assets/pipeline.png', dpi=120)"

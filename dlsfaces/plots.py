@@ -9,8 +9,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.patches import ConnectionPatch, Rectangle
+from matplotlib.patches import ConnectionPatch, Patch, Rectangle
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
@@ -202,6 +203,55 @@ def matrix(values: Tensor, groups: Sequence[int], title: str = "") -> Figure:
     figure.colorbar(shown, label="cosine similarity")
     _bare(axes).set(title=title, xlabel="pictures, person by person")
     return figure
+
+
+REGION_COLOURS = {
+    "background": "#30343a",
+    "skin": "#e0a080",
+    "hair": "#5a3a20",
+    "eyes": "#2a7fff",
+    "brows": "#8a4dff",
+    "nose": "#ffd166",
+    "mouth": "#e63946",
+    "beard": "#7a7a4a",
+    "glasses": "#00c2b2",
+    "clothes": "#8aa0b8",
+    "hat": "#b5651d",
+    "mask": "#a8e6cf",
+    "hand": "#ff9bd2",
+    "jewellery": "#fff275",
+}
+
+
+def ground_truth(made: synthetic.Rendering) -> Figure:
+    """Synthetic pictures, a column each: as they are, what each pixel shows, and 68 landmarks, hidden ones hollow."""
+    names = [region.name.lower() for region in synthetic.Region]
+    palette = torch.tensor([to_rgb(REGION_COLOURS[name]) for name in names])
+    n, (height, width) = len(made.images), made.images.shape[2:]
+    figure, grid = plt.subplots(
+        3, n, figsize=(1.6 * n, 4.8 * height / width + 0.4), dpi=DPI, squeeze=False, layout="constrained"
+    )
+    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
+    for k, column in enumerate(grid.T):
+        for axes, image in zip(column, (made.images[k], palette[made.regions[k].long()].permute(2, 0, 1)) * 2):
+            axes.imshow(as_picture(image), extent=(0, width, height, 0))
+            axes.axis("off")
+        for shown, face in ((made.dense_visibility[k], "yellow"), (~made.dense_visibility[k], "none")):
+            x, y = made.dense[k][shown].T.numpy()
+            column[2].scatter(x, y, s=7, c=face, edgecolors="red" if face == "none" else "black", linewidths=0.5)
+        column[2].set(xlim=(0, width), ylim=(height, 0))
+    found = [names[i] for i in made.regions.unique().tolist()]
+    handles = [Patch(color=REGION_COLOURS[name], label=name) for name in found]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(found), fontsize=8, frameon=False)
+    return figure
+
+
+def contact_sheet(people: int = 8, pictures: int = 8, first: int = 0, seed: int = 0, height: float = 1.4) -> Figure:
+    """Synthetic people, a row each, in some of their pictures."""
+    who, which = torch.arange(first, first + people), torch.arange(pictures)
+    who, which = who.repeat_interleave(pictures), which.repeat(people)
+    made = synthetic.render(synthetic.people(who, seed), synthetic.pictures(who, which, seed), geometry.LOOSE)
+    return faces(made.images, columns=pictures, height=height)
 
 
 def pipeline(seed: int = 0) -> Figure:

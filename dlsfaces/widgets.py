@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping, Sequence
 
 import ipywidgets
 import torch
@@ -11,7 +12,14 @@ from PIL import Image
 from dlsfaces import geometry, synthetic
 from dlsfaces.plots import as_picture
 
-DIALS = ("yaw", "pitch", "roll", "smile", "mouth_open", "eye_shut", "light_azimuth", "ambient", "blur")
+#: The sliders of the demo, by tab.
+DIALS: dict[str, tuple[str, ...]] = {
+    "person": ("sex", "age", "skin_tone", "face_width", "jaw_width", "eye_size", "nose_length", "mouth_width"),
+    "hair": ("hair_style", "hair_length", "hair_light", "hair_volume", "beard", "glasses"),
+    "pose": ("yaw", "pitch", "roll", "smile", "mouth_open", "eye_shut", "brow_raise", "gaze_x"),
+    "light": ("light_azimuth", "light_elevation", "light_hardness", "ambient", "light_fill", "light_warmth"),
+    "camera": ("distance", "exposure", "blur", "noise", "jpeg", "low_resolution"),
+}
 
 
 def draw_person(person: int, seed: int = 0, **dials: float) -> torch.Tensor:
@@ -32,25 +40,45 @@ def draw_person(person: int, seed: int = 0, **dials: float) -> torch.Tensor:
     return synthetic.render(who, picture, geometry.LOOSE).images[0]
 
 
-def person_sliders(dials: tuple[str, ...] = DIALS, seed: int = 0) -> ipywidgets.Widget:
-    """Sliders for the person's number and for some dials, beside the picture."""
-    who = synthetic.people(torch.tensor([0]), seed)
-    start = {**{k: float(v) for k, v in who.items()}, **{k: float(v) for k, v in synthetic.neutral_pictures(1).items()}}
+def person_sliders(dials: Mapping[str, Sequence[str]] = DIALS, seed: int = 0) -> ipywidgets.Widget:
+    """Sliders for the person's number and for some dials, in tabs, beside the picture.
+
+    Another number sets the dials of the person to what that person has; those of the picture stay.
+
+    Args:
+        dials: names of ``synthetic.PERSON_RANGES`` or ``synthetic.PICTURE_RANGES`` by the title of their tab.
+    """
     ranges = {**synthetic.PERSON_RANGES, **synthetic.PICTURE_RANGES}
+    neutral = synthetic.neutral_pictures(1)
     number = ipywidgets.IntSlider(0, 0, 200, description="person", continuous_update=False)
-    sliders = [
-        ipywidgets.FloatSlider(start[d], min=ranges[d][0], max=ranges[d][1], step=0.01, description=d) for d in dials
-    ]
+    sliders = {name: _slider(name, *ranges[name], neutral) for names in dials.values() for name in names}
     picture = ipywidgets.Image(format="png", width=356, height=436)
 
     def redraw(_: object = None) -> None:
-        image = draw_person(number.value, seed, **{s.description: s.value for s in sliders})
-        picture.value = as_png(image)
+        picture.value = as_png(draw_person(number.value, seed, **{k: s.value for k, s in sliders.items()}))
 
-    for control in (number, *sliders):
-        control.observe(redraw, names="value")
-    redraw()
-    return ipywidgets.HBox([picture, ipywidgets.VBox([number, *sliders])])
+    def another(_: object = None) -> None:
+        who = synthetic.people(torch.tensor([number.value]), seed)
+        for name in sliders.keys() & who.keys():
+            sliders[name].unobserve(redraw, names="value")  # one picture, not one a slider
+            sliders[name].value = float(who[name])
+            sliders[name].observe(redraw, names="value")
+        redraw()
+
+    for slider in sliders.values():
+        slider.observe(redraw, names="value")
+    number.observe(another, names="value")
+    another()
+    tabs = ipywidgets.Tab([ipywidgets.VBox([sliders[name] for name in names]) for names in dials.values()])
+    for k, title in enumerate(dials):
+        tabs.set_title(k, title)  # ipywidgets 7 and 8
+    return ipywidgets.HBox([picture, ipywidgets.VBox([number, tabs])])
+
+
+def _slider(name: str, low: float, high: float, start: Mapping[str, torch.Tensor]) -> ipywidgets.FloatSlider:
+    value = float(start[name]) if name in start else (low + high) / 2
+    step = 1.0 if high - low > 10 else 0.01
+    return ipywidgets.FloatSlider(value, min=low, max=high, step=step, description=name.replace("_", " "))
 
 
 def as_png(image: torch.Tensor) -> bytes:

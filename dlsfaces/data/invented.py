@@ -105,24 +105,51 @@ def _cached(
         "framing": framing.name,
         "members": hashlib.sha256(torch.stack((person, number)).numpy().tobytes()).hexdigest(),
     }
-    path = cache / f"synthetic-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]}.safetensors"
+    digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
+    path = cache / f"synthetic-v{synthetic.VERSION}-{digest}.safetensors"
     try:
-        with safe_open(path, "pt") as file:
-            return {name: file.get_tensor(name) for name in ("images", "landmarks")}
+        return _believed(path, len(person), framing)
     except FileNotFoundError:
         pass
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, ValueError) as error:
         log.warning("the cache %s is broken (%s); it is rendered anew", path, error)
     rendered = _render(person, number, seed, framing)
     _keep(rendered, path)
     return rendered
 
 
+def _believed(path: Path, count: int, framing: geometry.Framing) -> dict[str, Tensor]:
+    """What a cache file holds, if it is what was written.
+
+    Raises:
+        FileNotFoundError, OSError, SafetensorError, ValueError: there is none, or it is not.
+    """
+    with safe_open(path, "pt") as file:
+        found = {name: file.get_tensor(name) for name in ("images", "landmarks")}
+        written = (file.metadata() or {}).get("sha256")
+    shapes = [tuple(t.shape) for t in found.values()]
+    if shapes != [(count, 3, *framing.size), (count, 5, 2)]:
+        raise ValueError(f"it holds tensors of shapes {shapes}")
+    if _fingerprint(found) != written:
+        raise ValueError("its content is not what was written")
+    return found
+
+
+def _fingerprint(tensors: dict[str, Tensor]) -> str:
+    sha = hashlib.sha256()
+    for tensor in tensors.values():
+        sha.update(tensor.numpy())
+    return sha.hexdigest()
+
+
 def _keep(rendered: dict[str, Tensor], path: Path) -> None:
-    """A full or read-only disk costs the cache, not the lesson."""
+    """A full or read-only disk costs the cache, not the lesson. What another version rendered makes room."""
     try:
         with written_whole(path) as part:
-            save_file(rendered, part)
+            save_file(rendered, part, {"sha256": _fingerprint(rendered)})
+        for old in path.parent.glob("synthetic-*.safetensors"):
+            if not old.name.startswith(f"synthetic-v{synthetic.VERSION}-"):
+                old.unlink(missing_ok=True)
     except (OSError, SafetensorError) as error:
         log.warning("the rendered faces could not be kept in %s (%s)", path, error)
 

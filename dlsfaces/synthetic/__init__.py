@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dlsfaces.synthetic.people import PERSON, PICTURE, average_people, neutral_pictures, people, pictures
 from dlsfaces.synthetic.scene import Rendering, render
+from dlsfaces.synthetic.truth import Region
 
 #: Raised whenever the pictures change: caches are keyed by it.
-VERSION = 1
+VERSION = 2
 
 PERSON_RANGES: dict[str, tuple[float, float]] = {name: (dial.low, dial.high) for name, dial in PERSON.items()}
 PICTURE_RANGES: dict[str, tuple[float, float]] = {name: (dial.low, dial.high) for name, dial in PICTURE.items()}
@@ -20,6 +21,7 @@ __all__ = [
     "PERSON_RANGES",
     "PICTURE_RANGES",
     "VERSION",
+    "Region",
     "Rendering",
     "average_people",
     "neutral_pictures",

@@ -27,6 +27,8 @@ def skull_fields(points: tuple[Tensor, Tensor, Tensor]) -> dict[str, list[Term]]
         "skull_width": [(0, 0.085 * x * smooth(-3, 4, y))],
         "skull_height": [(1, 0.13 * (y - 2).clamp(min=0))],
         "skull_depth": [(2, 0.10 * z.clamp(max=0))],
+        "forehead_bulge": [(2, 0.5 * torch.exp(-(((y - 5.5) / 2.2) ** 2) - (x / 4) ** 2) * smooth(2, 6, z))],
+        "temples": [(0, 0.35 * torch.tanh(x / 2) * torch.exp(-(((y - 3) / 2.6) ** 2)) * smooth(-2, 3, z))],
         "forehead_slope": [(2, -1.0 * torch.exp(-(((y - 8) / 3.2) ** 2)) * smooth(0, 6, z))],
         "face_width": [(0, 0.075 * x * smooth(5, -1, y))],
     }
@@ -46,10 +48,14 @@ def face_fields(points: tuple[Tensor, Tensor, Tensor]) -> dict[str, list[Term]]:
 
     lower = smooth(-6.36, -6.64, y)  # everything below the slit of the mouth
     return {
+        "face_length": [(1, 0.07 * y.clamp(max=0) * front)],
+        "cheek_hollow": [(2, -0.5 * bump(4.6, -5.2, 1.5, 1.9)), (0, -0.45 * side * bump(5.6, -5.4, 1.8, 2.0))],
+        "midface_forward": [(2, 0.45 * bump(0, -3.5, 4.0, 3.0))],
+        "double_chin": [(1, -1.3 * bump(1.5, -11.6, 3.4, 1.5)), (0, 0.5 * side * bump(3.6, -10.4, 2.2, 1.8))],
         "cheekbones": [(2, 0.4 * bump(5.0, -1.8, 1.8, 1.4)), (0, 0.45 * side * bump(6.2, -1.6, 2.4, 1.6))],
-        "cheek_fullness": [(2, 0.5 * bump(4.4, -5.2, 2.0, 2.2)), (0, 0.6 * side * bump(5.8, -5.6, 2.6, 2.6))],
-        "jaw_width": [(0, 0.15 * x * torch.exp(-(((y + 8.0) / 3.4) ** 2)))],
-        "jaw_angle": [(1, -0.9 * bump(4.6, -9.0, 1.6, 2.0)), (0, 0.5 * side * bump(5.0, -8.6, 1.9, 2.2))],
+        "cheek_fullness": [(2, 0.5 * bump(4.4, -5.2, 2.0, 2.2)), (0, 0.4 * side * bump(5.8, -5.6, 2.6, 2.6))],
+        "jaw_width": [(0, 0.12 * x * torch.exp(-(((y + 8.0) / 3.4) ** 2)))],
+        "jaw_angle": [(1, -0.9 * bump(4.6, -9.0, 1.6, 2.0)), (0, 0.35 * side * bump(5.0, -8.6, 1.9, 2.2))],
         "chin_length": [(1, -1.0 * smooth(-7.2, -11, y) * front)],
         "chin_width": [(0, 0.7 * side * bump(1.6, -10.4, 1.8, 1.7))],
         "chin_forward": [(2, 0.9 * bump(0, -10, 2.6, 1.9))],
@@ -68,12 +74,16 @@ def face_fields(points: tuple[Tensor, Tensor, Tensor]) -> dict[str, list[Term]]:
         "nose_tip": [(2, 0.7 * bump(0, -3.8, 1.0, 1.0))],
         "nose_tip_width": [(0, 0.25 * side * bump(0.6, -3.8, 0.6, 0.7))],
         "nose_up": [(1, 0.4 * bump(0, -3.8, 0.9, 0.7))],
+        "nose_wings": [(2, 0.35 * bump(1.35, -4.3, 0.5, 0.6)), (1, -0.22 * bump(1.35, -4.3, 0.6, 0.7))],
+        "nose_bend": [(0, 0.28 * bump(0, -2.9, 1.3, 1.5))],
         "nose_hump": [(2, 0.33 * bump(0, -1.7, 0.6, 0.8))],
         "mouth_width": [(0, 0.45 * side * bump(2.5, -6.5, 1.7, 1.3))],
         "mouth_height": [(1, 0.36 * bump(0, -6.5, 3.4, 1.4))],
         "mouth_curve": [(1, 0.22 * bump(2.7, -6.5, 1.0, 0.7))],
         "lip_upper": [(2, 0.28 * bump(0, -6.05, 1.9, 0.4))],
         "lip_lower": [(2, 0.32 * bump(0, -7.0, 1.7, 0.45))],
+        "lips_forward": [(2, 0.4 * bump(0, -6.5, 2.6, 1.2))],
+        "philtrum": [(1, -0.3 * smooth(-4.6, -6.0, y) * smooth(-9.5, -7.2, y) * bump(0, -6.5, 4.0, 6.0))],
         "beard_thickness": [(2, 0.7 * bump(0, -9.8, 3.6, 2.6)), (1, -0.9 * bump(0, -11.2, 3.0, 1.6))],
         "mouth_open": [
             (1, -1.5 * lower * torch.exp(-((x / 2.15) ** 4)) * smooth(-11, -7, y) * front - 1.1 * smooth(-6, -10, y)),
@@ -96,24 +106,6 @@ def ear_fields(points: tuple[Tensor, Tensor, Tensor]) -> dict[str, list[Term]]:
         "ear_out": [(0, torch.sign(x) * 0.33 * (-0.2 - z).clamp(min=0))],
         "ear_tucked": [(0, torch.sign(x) * (6.4 - x.abs()))],  # flat under the hair
     }
-
-
-def average_features(x: Tensor, y: Tensor, z: Tensor) -> Tensor:
-    """How far the average face stands out of its smooth slices: nose, sockets, lips, chin (cm along z)."""
-    front = smooth(0, 4, z)
-
-    def bump(at_x: float, at_y: float, wide: float, high: float) -> Tensor:
-        return torch.exp(-(((x.abs() - at_x) / wide) ** 2) - ((y - at_y) / high) ** 2)
-
-    ridge = (0.5 + 1.8 * ((0.6 - y) / 4.4).clamp(0, 1) ** 1.2) * smooth(-4.95, -4.0, y) * smooth(2.4, 0.2, y)
-    half = 0.55 + 0.42 * smooth(-2.0, -3.8, y)
-    nose = ridge * torch.exp(-((x / half) ** 2)) + 0.85 * bump(1.2, -4.15, 0.5, 0.5)
-    eyes = 0.5 * bump(3.1, 0.0, 1.25, 0.85) - 0.75 * bump(2.9, 0.15, 1.9, 1.15) - 0.35 * bump(1.6, 0.2, 0.5, 0.8)
-    brows = 0.3 * bump(2.8, 1.9, 2.2, 0.8) + 0.35 * bump(4.8, -2.2, 1.8, 1.4)
-    lips = 0.36 * bump(0, -6.02, 1.8, 0.36) + 0.45 * bump(0, -7.02, 1.5, 0.42) - 0.25 * bump(0, -6.5, 2.6, 0.2)
-    mouth = lips + 0.35 * bump(0, -6.4, 2.4, 1.6) - 0.12 * bump(0, -5.35, 0.3, 0.45) - 0.15 * bump(2.9, -6.5, 0.5, 0.5)
-    chin = 0.45 * bump(0, -9.8, 1.8, 1.1) - 0.3 * bump(0, -8.1, 1.7, 0.45)
-    return (nose + eyes + brows + mouth + chin) * front
 
 
 def displace(rest: Tensor, fields: dict[str, list[Term]], amounts: dict[str, Tensor]) -> Tensor:

@@ -14,40 +14,40 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from dlsfaces.synthetic.directions import Term, average_features, ear_fields, face_fields, skull_fields, smooth
+from dlsfaces.synthetic.directions import Term, ear_fields, face_fields, skull_fields, smooth
+from dlsfaces.synthetic.sculpture import spline, stands_out
 
-HEAD, EAR, NECK, HAIR = range(4)  # the parts of the mesh
-
-#: Rest points of the landmarks, whose z is the surface's: the pupils, the tip of the nose, the corners of the mouth.
-LANDMARKS = ((-3.1, 0.0), (3.1, 0.0), (0.0, -3.84), (-2.79, -6.5), (2.79, -6.5))
+#: What a triangle is part of.
+HEAD, EAR, NECK, HAIR, GLASSES, LENS, HAT, MASK, HAND, JEWEL = range(10)
 
 #: Horizontal slices of the average head without features: height, half width, foremost and hindmost z.
 _SLICES = torch.tensor(
     [
         (12.0, 0.0, -1.5, -1.5),
-        (11.75, 2.2, 1.0, -4.0),
-        (11.2, 3.9, 3.0, -6.2),
-        (10.0, 5.7, 5.3, -8.3),
-        (8.0, 6.7, 7.2, -9.7),
-        (5.5, 7.4, 8.2, -10.3),
+        (11.75, 2.0, 0.8, -4.0),
+        (11.2, 3.55, 2.8, -6.2),
+        (10.0, 5.2, 5.2, -8.3),
+        (8.0, 6.45, 7.2, -9.7),
+        (5.5, 7.25, 8.2, -10.3),
         (3.0, 7.55, 8.5, -10.2),
         (1.0, 7.4, 8.1, -9.7),
         (-1.0, 7.2, 7.8, -8.8),
         (-3.0, 6.8, 8.0, -7.5),
-        (-5.0, 6.25, 8.3, -5.6),
-        (-7.0, 5.5, 8.3, -3.6),
-        (-8.5, 4.8, 8.1, -2.0),
-        (-10.0, 3.85, 7.8, -0.2),
-        (-11.0, 2.85, 7.3, 1.2),
-        (-11.7, 1.7, 6.5, 2.4),
+        (-5.0, 6.0, 8.3, -5.6),
+        (-7.0, 5.3, 8.3, -3.6),
+        (-8.5, 4.65, 8.1, -2.0),
+        (-10.0, 3.7, 7.8, -0.2),
+        (-11.0, 2.7, 7.3, 1.2),
+        (-11.7, 1.6, 6.5, 2.4),
         (-12.0, 0.0, 4.6, 4.6),
     ]
 )
 _NECK_SLICES = torch.tensor(
     [
-        (-5.0, 4.6, 1.5, -6.8),
-        (-8.0, 4.9, 2.2, -7.0),
-        (-11.0, 5.1, 3.0, -7.3),
+        (-0.5, 3.6, 0.5, -7.0),
+        (-4.0, 4.5, 1.3, -6.6),
+        (-8.0, 4.9, 2.2, -6.8),
+        (-11.0, 5.1, 2.8, -7.2),
         (-13.5, 5.6, 3.6, -7.8),
         (-15.2, 8.0, 4.6, -8.5),
         (-16.8, 12.5, 5.6, -9.0),
@@ -107,35 +107,64 @@ class Grid(NamedTuple):
 
 
 class Mesh(NamedTuple):
-    """What all heads share. The landmarks follow the ``V`` vertices of head, ears and neck as five points more."""
+    """What all heads share: head, ears and neck. Hair and what people wear have meshes of their own."""
 
-    rest: Tensor  # (V + 5, 3)
-    grids: tuple[Grid, ...]  # hair last, whose vertices each person has of their own
-    triangles: Tensor  # (T, 3), hair's vertices numbered from V on
-    parts: Tensor  # (T,) HEAD, EAR, NECK or HAIR
-    fields: dict[str, list[Term]]  # directions: name to (axis, displacement (V + 5,))
-    occlusion: Tensor  # (V,) how much of the ambient light arrives, 0 to 1
+    rest: Tensor  # (V, 3)
+    grids: tuple[Grid, ...]  # head, left and right ear, neck
+    triangles: Tensor  # (T, 3)
+    parts: Tensor  # (T,) HEAD, EAR or NECK
+    fields: dict[str, list[Term]]  # directions: name to (axis, displacement (V,))
     follows: Tensor  # (V,) 1 moves with the head, 0 with the shoulders
-    angles: Tensor  # (61,) of the head's columns
+    angles: Tensor  # (65,) of the head's columns
 
 
-HAIR_COLUMNS = 49  # around the head
-HAIR_ROWS = 26  # from the crown to the ends
+_COLUMNS = 65  # of the head
+
+#: Height, and how many rows of the mesh a centimetre has there: dense where the face has features.
+_ROWS_A_CM = (
+    (-12.0, 5.5),
+    (-11.0, 3.0),
+    (-9.0, 2.6),
+    (-7.5, 4.6),
+    (-6.5, 6.2),
+    (-5.0, 6.2),
+    (-4.2, 5.6),
+    (-2.5, 3.6),
+    (-1.0, 4.6),
+    (0.3, 5.4),
+    (1.3, 4.4),
+    (3.0, 2.4),
+    (6.0, 1.2),
+    (10.0, 1.1),
+    (11.5, 2.4),
+    (12.0, 5.0),
+)
+_HEAD_ROWS = 81
+_SLIT = (-6.36, -6.64)  # the rows between which the mouth opens
 
 
 def _head_angles() -> Tensor:
     """The head's columns, denser in the face: radians from the front, positive to the viewer's right."""
-    k = torch.linspace(-1, 1, 61)
-    return torch.pi * (0.36 * k + 0.64 * k**3)
+    k = torch.linspace(-1, 1, _COLUMNS)
+    return torch.pi * (0.3 * k + 0.7 * k**3)
+
+
+@functools.cache
+def _head_heights() -> Tensor:
+    """The head's rows from the top down, two of them on the edges of the mouth's slit."""
+    heights, density = (torch.tensor(column, dtype=torch.float64) for column in zip(*_ROWS_A_CM))
+    fine = torch.linspace(-12, 12, 2401, dtype=torch.float64)
+    rows_so_far = (spline(tuple(heights.tolist()), fine) @ density).cumsum(0)
+    wanted = torch.linspace(float(rows_so_far[0]), float(rows_so_far[-1]), _HEAD_ROWS, dtype=torch.float64)
+    y = fine[torch.searchsorted(rows_so_far, wanted).clamp(max=2400)].flip(0)
+    y[0], y[-1] = 12, -12
+    upper = int((y > sum(_SLIT) / 2).sum()) - 1
+    y[upper], y[upper + 1] = _SLIT
+    return y.float()
 
 
 def _head_rest() -> Tensor:
-    lips = torch.tensor([-6.36, -6.64])  # rows at the two sides of the slit between the lips
-    y = torch.cat((torch.linspace(2.6, -6.1, 30), lips, torch.linspace(-6.9, -10.0, 11)))
-    top = 12 - 9.1 * torch.linspace(0, 1, 12) ** 2
-    bottom = -12 + 1.8 * torch.linspace(1, 0, 8) ** 2
-    y = torch.cat((top, y, bottom))
-    y, angle = torch.meshgrid(y, _head_angles(), indexing="ij")
+    y, angle = torch.meshgrid(_head_heights(), _head_angles(), indexing="ij")
     x, z = around(*slice_at(y), angle)
     return torch.stack((x, y, z), dim=-1)
 
@@ -164,19 +193,16 @@ def _neck_rest() -> Tensor:
     return torch.stack((x, y[:, None].expand_as(x), z), dim=-1)
 
 
-def _occlusion(rest: Tensor, parts: Tensor) -> Tensor:
-    """Ambient light that reaches each vertex, 0 to 1: less in sockets, beside the nose, under chin and lips."""
-    x, y, z = rest.unbind(-1)
-
-    def bump(at_x: float, at_y: float, wide: float, high: float) -> Tensor:
-        return torch.exp(-(((x.abs() - at_x) / wide) ** 2) - ((y - at_y) / high) ** 2)
-
-    head = 0.3 * bump(1.7, 0.3, 0.8, 0.9) + 0.2 * bump(3.1, 0.9, 1.8, 0.5) + 0.25 * bump(1.9, -4.2, 0.5, 0.9)
-    head = head + 0.4 * bump(0, -4.95, 1.2, 0.3) + 0.3 * bump(0, -8.0, 1.6, 0.4) + 0.2 * bump(2.95, -6.5, 0.4, 0.4)
-    head = head * smooth(0, 4, z) + 0.6 * smooth(6.0, -1.5, z) * smooth(-7, -10.5, y)
-    ear = 0.55 * torch.exp(-((y + 1.5) ** 2) / 3 - ((z + 1.6) ** 2) / 0.9)
-    neck = 0.65 * smooth(-14.5, -10.5, y)
-    return 1 - torch.where(parts == HEAD, head, torch.where(parts == EAR, ear, neck)).clamp(0, 0.85)
+def grid_place(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Row and column, as fractions, at which rest points of the head's front lie on its grid; any shape."""
+    rising = _head_heights().flip(0).to(y.device)
+    k = torch.searchsorted(rising, y.contiguous()).clamp(1, len(rising) - 1)
+    row = len(rising) - 1 - (k - 1 + (y - rising[k - 1]) / (rising[k] - rising[k - 1]))
+    angle = torch.asin((x / slice_at(y)[0].clamp(min=1e-3)).clamp(-1, 1))
+    angles = _head_angles().to(y.device)
+    k = torch.searchsorted(angles, angle.contiguous()).clamp(1, len(angles) - 1)
+    column = k - 1 + (angle - angles[k - 1]) / (angles[k] - angles[k - 1])
+    return row.clamp(0, len(rising) - 1.001), column.clamp(0, len(angles) - 1.001)
 
 
 @functools.cache
@@ -187,38 +213,28 @@ def mesh(device: torch.device) -> Mesh:
     for part, block in blocks:
         grids.append(Grid(part, start, *block.shape[:2]))
         start += block.shape[0] * block.shape[1]
-    grids.append(Grid(HAIR, start, HAIR_ROWS, HAIR_COLUMNS))
-    marks = torch.tensor(LANDMARKS)
-    width, middle, depth = slice_at(marks[:, 1])
-    z = around(width, middle, depth, torch.asin(marks[:, 0] / width))[1]
-    rest = torch.cat([b.reshape(-1, 3) for _, b in blocks] + [torch.cat((marks, z[:, None]), dim=1)])
-    vertex_parts = torch.cat([torch.full((g.rows * g.columns,), g.part) for g in grids[:-1]])
-    fields = _fields(rest, start, grids)
+    rest = torch.cat([b.reshape(-1, 3) for _, b in blocks])
+    neck = torch.cat([torch.full((g.rows * g.columns,), g.part == NECK) for g in grids])
     triangles = [g.triangles() for g in grids]
     return Mesh(
         rest=rest.to(device),
         grids=tuple(grids),
         triangles=torch.cat(triangles).to(device),
         parts=torch.cat([torch.full((len(t),), g.part) for g, t in zip(grids, triangles)]).to(device),
-        fields={name: [(axis, f.to(device)) for axis, f in terms] for name, terms in fields.items()},
-        occlusion=_occlusion(rest[:start], vertex_parts).to(device),
-        follows=torch.where(vertex_parts == NECK, smooth(-15, -9, rest[:start, 1]), torch.tensor(1.0)).to(device),
+        fields={n: [(axis, f.to(device)) for axis, f in terms] for n, terms in _fields(rest, grids).items()},
+        follows=torch.where(neck, smooth(-15, -9, rest[:, 1]), torch.tensor(1.0)).to(device),
         angles=_head_angles().to(device),
     )
 
 
-def _fields(rest: Tensor, vertices: int, grids: list[Grid]) -> dict[str, list[Term]]:
-    """All directions over all vertices and landmarks; ``average`` is added to every head."""
-    on_head = torch.zeros(len(rest), dtype=torch.bool)
-    on_head[: grids[0].rows * grids[0].columns] = True
-    on_head[vertices:] = True
-    neck = torch.zeros(len(rest), dtype=torch.bool)
-    neck[grids[3].start : vertices] = True
-    ear = ~on_head & ~neck
+def _fields(rest: Tensor, grids: list[Grid]) -> dict[str, list[Term]]:
+    """All directions over all vertices; ``average`` is added to every head."""
+    part = torch.cat([torch.full((g.rows * g.columns,), g.part) for g in grids])
+    on_head, ear, neck = (part == k for k in (HEAD, EAR, NECK))
     x, y, z = rest.unbind(-1)
     neck_width = 0.14 * x * smooth(-17, -12, y)
     fields = {
-        "average": [(2, average_features(x, y, z) * on_head)],
+        "average": [(2, stands_out(x, y, z) * on_head)],
         "neck_width": [(0, neck_width * neck)],
     }
     for names, where in ((skull_fields, ~neck), (face_fields, on_head), (ear_fields, ear)):

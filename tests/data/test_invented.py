@@ -2,6 +2,7 @@ import logging
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from dlsfaces import data, synthetic
 from dlsfaces.data import invented
@@ -49,17 +50,33 @@ def test_the_cache_is_used_and_keyed_by_all_that_matters(tmp_path, monkeypatch):
     assert len(rendered) == 4
     monkeypatch.setattr(synthetic, "VERSION", synthetic.VERSION + 1)
     invented.load("validation", cache=tmp_path, **SMALL)
-    assert len(rendered) == 5 and len(list(tmp_path.iterdir())) == 5
+    assert len(rendered) == 5 and len(list(tmp_path.iterdir())) == 1  # the outdated ones make room
     assert not torch.equal(first, invented.load("validation", cache=tmp_path, seed=1, **SMALL).images())
 
 
-def test_a_broken_cache_is_rebuilt_and_said(tmp_path, caplog):
+def _truncate(path):
+    path.write_bytes(path.read_bytes()[:1000])
+
+
+def _flip_a_bit(path):
+    content = bytearray(path.read_bytes())
+    content[-1000] ^= 1
+    path.write_bytes(content)
+
+
+def _other_pictures(path):
+    save_file({"images": torch.zeros(2, 3, 10, 10).byte(), "landmarks": torch.zeros(2, 5, 2)}, path)
+
+
+@pytest.mark.parametrize("harm", [_truncate, _flip_a_bit, _other_pictures])
+def test_a_broken_cache_is_rebuilt_and_said(tmp_path, caplog, harm):
     first = invented.load("validation", cache=tmp_path, **SMALL).images()
     (path,) = tmp_path.iterdir()
-    path.write_bytes(path.read_bytes()[:1000])
+    whole = path.read_bytes()
+    harm(path)
     with caplog.at_level(logging.WARNING):
         assert torch.equal(invented.load("validation", cache=tmp_path, **SMALL).images(), first)
-    assert "is broken" in caplog.text and path.stat().st_size > 1000
+    assert "is broken" in caplog.text and path.read_bytes() == whole
 
 
 def test_no_place_for_a_cache_costs_only_the_cache(tmp_path, caplog):

@@ -1,0 +1,148 @@
+"""The average face, sculpted by hand: how far the skin stands out at each height and distance from the middle.
+
+The numbers are a plausible adult's, after the averages in Farkas (1994), "Anthropometry of the head and face". All in
+centimetres, in the head's coordinates (see ``head.py``). The nose stands on the face by itself, so that it can change
+alone, and so do lips and eyeballs.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import torch
+from torch import Tensor
+
+_ACROSS = (0.0, 0.7, 1.4, 2.2, 3.1, 4.0, 5.0, 6.0, 7.0)
+
+#: Height, then how far the face, without its nose, stands out of the slices at each distance of ``_ACROSS``.
+_FACE = (
+    (9.5, 0.1, 0.07, 0.01, -0.08, -0.17, -0.25, -0.2, -0.05, 0.0),
+    (8.0, 0.15, 0.12, 0.05, -0.06, -0.19, -0.33, -0.4, -0.25, 0.0),
+    (6.5, 0.2, 0.17, 0.09, -0.04, -0.2, -0.38, -0.55, -0.5, -0.1),
+    (5.0, 0.24, 0.2, 0.12, -0.02, -0.16, -0.38, -0.6, -0.6, -0.15),
+    (3.5, 0.26, 0.24, 0.19, 0.15, 0.03, -0.2, -0.5, -0.6, -0.15),
+    (2.5, 0.4, 0.41, 0.48, 0.51, 0.44, 0.21, -0.2, -0.5, -0.15),
+    (1.75, 0.5, 0.55, 0.64, 0.7, 0.68, 0.55, 0.2, -0.35, -0.1),
+    (1.1, 0.33, 0.35, 0.27, 0.32, 0.46, 0.43, 0.13, -0.35, -0.1),
+    (0.5, 0.09, -0.04, -0.47, -0.31, 0.04, 0.16, -0.05, -0.35, -0.1),
+    (-0.1, 0.05, -0.13, -0.56, -0.41, 0.0, 0.11, -0.08, -0.25, 0.0),
+    (-0.8, 0.09, -0.04, -0.33, -0.32, 0.0, 0.25, 0.25, 0.1, 0.05),
+    (-1.6, 0.13, 0.05, -0.13, -0.08, 0.23, 0.51, 0.62, 0.5, 0.1),
+    (-2.5, 0.17, 0.14, 0.01, 0.07, 0.36, 0.62, 0.75, 0.6, 0.1),
+    (-3.5, 0.27, 0.24, 0.12, 0.14, 0.34, 0.49, 0.55, 0.4, 0.1),
+    (-4.4, 0.37, 0.39, 0.32, 0.19, 0.21, 0.19, 0.2, 0.2, 0.05),
+    (-5.2, 0.57, 0.61, 0.54, 0.32, 0.16, 0.02, -0.05, 0.1, 0.0),
+    (-6.0, 0.72, 0.72, 0.62, 0.37, 0.14, -0.11, -0.15, 0.1, 0.0),
+    (-6.5, 0.68, 0.65, 0.54, 0.24, 0.05, -0.18, -0.15, 0.1, 0.0),
+    (-7.2, 0.71, 0.69, 0.53, 0.25, 0.0, -0.25, -0.15, 0.1, 0.0),
+    (-7.95, 0.53, 0.51, 0.43, 0.16, -0.06, -0.25, -0.1, 0.1, 0.0),
+    (-8.8, 0.75, 0.73, 0.61, 0.32, 0.0, -0.2, 0.0, 0.0, 0.0),
+    (-9.8, 1.14, 1.08, 0.83, 0.39, 0.0, -0.1, 0.0, 0.0, 0.0),
+    (-10.6, 1.24, 1.14, 0.81, 0.32, 0.0, 0.0, 0.0, 0.0, 0.0),
+    (-11.3, 0.98, 0.9, 0.58, 0.15, 0.0, 0.0, 0.0, 0.0, 0.0),
+    (-12.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
+)
+
+#: Height, how far the ridge of the nose stands out of that face, and half its width.
+_NOSE = (
+    (1.8, 0.0, 1.00),
+    (1.1, 0.08, 0.95),
+    (0.4, 0.28, 0.74),
+    (-0.4, 0.70, 0.68),
+    (-1.2, 1.12, 0.72),
+    (-2.0, 1.48, 0.78),
+    (-2.8, 1.80, 0.88),
+    (-3.5, 2.08, 1.0),
+    (-3.95, 2.16, 1.02),
+    (-4.4, 1.86, 1.05),
+    (-4.75, 1.22, 0.95),
+    (-5.0, 0.55, 0.80),
+    (-5.25, 0.14, 0.60),
+    (-5.7, 0.0, 0.50),
+)
+
+
+@functools.cache
+def _second_derivatives(knots: tuple[float, ...]) -> Tensor:
+    """The matrix that turns a natural cubic spline's values at its knots into its second derivatives there: ``(K, K)``."""
+    t = torch.tensor(knots, dtype=torch.float64)
+    h, k = t.diff(), len(knots)
+    left, right = torch.eye(k, dtype=torch.float64), torch.zeros(k, k, dtype=torch.float64)
+    for i in range(1, k - 1):
+        left[i, i - 1 : i + 2] = torch.stack((h[i - 1], 2 * (h[i - 1] + h[i]), h[i])) / 6
+        right[i, i - 1 : i + 2] = torch.stack((1 / h[i - 1], -1 / h[i - 1] - 1 / h[i], 1 / h[i]))
+    return torch.linalg.solve(left, right)
+
+
+def spline(knots: tuple[float, ...], at: Tensor) -> Tensor:
+    """A natural cubic spline as weights of its values at rising ``knots``; ``at`` ``(M,)`` is held to their range.
+
+    Returns:
+        float64 ``(M, K)``: multiply by the values.
+    """
+    t = torch.tensor(knots, dtype=torch.float64)
+    at = at.double().clamp(t[0], t[-1])
+    i = torch.searchsorted(t, at, right=True).clamp(1, len(knots) - 1)
+    h = t[i] - t[i - 1]
+    b = ((at - t[i - 1]) / h)[:, None]
+    a, eye, curve = 1 - b, torch.eye(len(knots), dtype=torch.float64), _second_derivatives(knots)
+    bend = (h * h)[:, None] / 6
+    return a * eye[i - 1] + b * eye[i] + bend * ((a**3 - a) * curve[i - 1] + (b**3 - b) * curve[i])
+
+
+def _rows(table: tuple[tuple[float, ...], ...], y: Tensor) -> Tensor:
+    """A table's columns at heights ``y`` ``(M,)``: ``(M, C)``."""
+    rising = tuple(reversed(table))
+    values = torch.tensor([row[1:] for row in rising], dtype=torch.float64)
+    return spline(tuple(row[0] for row in rising), y) @ values
+
+
+def stands_out(x: Tensor, y: Tensor, z: Tensor) -> Tensor:
+    """How far the average face stands out of the head's smooth slices.
+
+    Args:
+        x, y, z: points on the slices, ``(M,)``.
+    Returns:
+        centimetres along z, ``(M,)``.
+    """
+    relief = (_rows(_FACE, y) * spline(_ACROSS, x.abs())).sum(1)
+    relief = relief * _fade(y, -12.0, -11.4) * _fade(-y, -9.5, -8.7)
+    front = ((z + 1) / 4).clamp(0, 1)
+    return ((relief + _nose(x, y) + _lips(x, y) + _eyes(x, y)) * front).float()
+
+
+def _fade(y: Tensor, low: float, high: float) -> Tensor:
+    return ((y - low) / (high - low)).clamp(0, 1)
+
+
+def _bump(x: Tensor, y: Tensor, at_x: float, at_y: float, wide: float, high: float) -> Tensor:
+    return torch.exp(-(((x.abs() - at_x) / wide) ** 2) - ((y - at_y) / high) ** 2)
+
+
+def _nose(x: Tensor, y: Tensor) -> Tensor:
+    height, half = _rows(_NOSE, y).unbind(1)
+    ridge = height.clamp(min=0) * torch.exp(-((x / half.clamp(min=0.3)).abs() ** 1.9))
+    wings = 0.9 * _bump(x, y, 1.3, -4.4, 0.5, 0.46) + 0.3 * _bump(x, y, 1.1, -3.9, 0.55, 0.5)
+    tip = 0.22 * _bump(x, y, 0.0, -3.95, 0.8, 0.55)
+    crease = 0.25 * _bump(x, y, 2.0, -4.3, 0.3, 0.6)
+    nostril = 0.35 * _bump(x, y, 0.65, -4.98, 0.34, 0.16)
+    return ridge + wings + tip - crease - nostril
+
+
+def _lips(x: Tensor, y: Tensor) -> Tensor:
+    u, v = (x.abs() / 2.8).clamp(max=1), (x.abs() / 2.45).clamp(max=1)
+    bow = 1 - 0.3 * torch.exp(-((x / 0.32) ** 2)) + 0.1 * _bump(x, y, 0.75, -6.0, 0.5, 1.0)
+    upper = 0.36 * bow * (1 - u * u) ** 0.6 * torch.exp(-(((y + 6.15) / 0.36) ** 2))
+    lower = 0.52 * (1 - v * v) ** 0.6 * torch.exp(-(((y + 6.95) / 0.46) ** 2))
+    seam = 0.26 * torch.exp(-(((y + 6.5) / 0.16) ** 2)) * torch.exp(-((x / 2.6) ** 6))
+    philtrum = 0.11 * _bump(x, y, 0.0, -5.45, 0.3, 0.4)
+    corner = 0.22 * _bump(x, y, 2.95, -6.55, 0.5, 0.6)
+    return upper + lower - seam - philtrum - corner
+
+
+def _eyes(x: Tensor, y: Tensor) -> Tensor:
+    ball = 0.62 * _bump(x, y, 3.1, -0.05, 1.25, 0.8)
+    lid = 0.10 * _bump(x, y, 3.2, 0.75, 1.6, 0.3)
+    corner = 0.18 * _bump(x, y, 1.62, 0.0, 0.35, 0.5)
+    bag = 0.1 * _bump(x, y, 3.0, -1.05, 1.2, 0.3)
+    return ball + lid - corner - bag
