@@ -51,13 +51,18 @@ class Finder:
         with torch.random.fork_rng():
             self.model = peer("facenet_pytorch").MTCNN(keep_all=True, device="cpu")
 
-    def landmarks(self, images: Tensor) -> list[Tensor]:
-        """The faces in each of ``images`` uint8 ``(N, 3, H, W)``: float32 ``(faces, 5, 2)`` each, pixels."""
-        found: list[Tensor] = []
+    def faces(self, images: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """The faces in each of ``images`` uint8 ``(N, 3, H, W)``: boxes ``(faces, 4)`` and landmarks ``(faces, 5, 2)``."""
+        found = []
         for part in images.split(self.at_once):
-            _, _, marks = self.model.detect(part.permute(0, 2, 3, 1).numpy(), landmarks=True)
-            found += [torch.zeros(0, 5, 2) if m is None else torch.as_tensor(np.asarray(m, np.float32)) for m in marks]
+            boxes, _, marks = self.model.detect(part.permute(0, 2, 3, 1).numpy(), landmarks=True)
+            found += [(_floats(b, 4), _floats(m, 5, 2)) for b, m in zip(boxes, marks)]
         return found
+
+
+def _floats(found: object, *shape: int) -> Tensor:
+    """What MTCNN gives for one picture, None where it found nothing, as float32 ``(faces, *shape)``."""
+    return torch.zeros(0, *shape) if found is None else torch.as_tensor(np.asarray(found, np.float32)).view(-1, *shape)
 
 
 class Judge:

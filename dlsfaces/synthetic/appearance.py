@@ -52,7 +52,7 @@ def paint_body(s: Samples) -> Paint:
         (front | (s.part == EAR), Region.SKIN, _skin_layer(skin.complexion)),
         (front & (across < 4.9) & (s.y < 3.4), Region.SKIN, _skin_layer(skin.marks)),
         (front & (s.y < 7), Region.SKIN, _skin_layer(skin.wrinkles)),
-        (front & (across < 1.75) & (s.y < -0.6) & (s.y > -5.15), Region.NOSE, _nose_layer),
+        (front & (across < 1.75) & (s.y < -0.6) & (s.y > -4.85), Region.NOSE, _nose_layer),
         (
             (s.part == HEAD) & (s.z > -1.5) & ((s.y < -3.3) | ((across > 4.5) & (s.y < 0.5))),
             Region.BEARD,

@@ -12,8 +12,8 @@ from dlsfaces.synthetic.skin import speckle
 _EYES = ((40, 24, 16), (70, 44, 26), (104, 80, 44), (92, 108, 80), (84, 118, 148), (124, 140, 150))
 _LIPSTICK = ((122, 30, 36), (170, 38, 50), (186, 78, 84), (196, 96, 112), (120, 40, 70))
 
-EYE_X, EYE_HALF = 3.1, 1.55  # where the middle of an eye lies, and half its width
-MOUTH_Y, MOUTH_HALF = -6.5, 2.72
+EYE_X, EYE_HALF = 3.1, 1.7  # where the middle of an eye lies, and half its width
+MOUTH_Y, MOUTH_HALF = -6.5, 2.88
 
 
 def brow_middle(across: Tensor, dial) -> tuple[Tensor, Tensor]:
@@ -26,7 +26,7 @@ def brow_middle(across: Tensor, dial) -> tuple[Tensor, Tensor]:
     along = (across - 3.1 - 0.25 * dial("brow_apart")) / (2.05 + 0.3 * dial("brow_length"))
     arch = 0.3 + 0.26 * dial("brow_arch")
     peak = 0.15 + 0.2 * dial("brow_peak")
-    height = 1.95 + 0.36 * dial("brow_height") + 0.26 * dial("brow_tilt") * along
+    height = 1.55 + 0.42 * dial("brow_height") + 0.26 * dial("brow_tilt") * along
     return height + arch * (0.4 - (along - peak) ** 2), along
 
 
@@ -34,10 +34,10 @@ def brows(colour: Tensor, s: Samples, locks: Tensor) -> Tensor:
     """A tapering arch above each eye, of slanting hairs; returns what it covers, ``(M,)``."""
     across = s.x.abs()
     middle, along = brow_middle(across, s.dial)
-    half = (0.36 + 0.17 * s.dial("brow_thickness")) * (1 - 0.3 * (along + 1)).clamp(min=0.08)
+    half = (0.45 + 0.22 * s.dial("brow_thickness")) * (1 - 0.3 * (along + 1)).clamp(min=0.08)
     inside = smooth_step(half - (s.y - middle).abs(), 0.24 + s.pixel) * smooth_step(1 - along.abs(), 0.3 + s.pixel)
     hairs = 0.88 + 0.12 * torch.sin(13 * across - 8 * s.y) + 0.12 * speckle(1.5 * s.x, s.y)
-    share = (inside * hairs * (0.55 + 0.45 * s.dial("brow_density"))).clamp(0, 0.95)
+    share = (inside * hairs * (0.62 + 0.38 * s.dial("brow_density"))).clamp(0, 0.95)
     cover(colour, locks * (0.62 - 0.15 * s.dial("make_up")), share)
     return share
 
@@ -54,14 +54,15 @@ def lids(u: Tensor, dial) -> tuple[Tensor, Tensor]:
     wide = open_ * (1 + 0.24 * dial("eye_openness")) * (1 + 0.1 * dial("brow_raise"))
     shape = almond.sqrt() + (almond - almond.sqrt()) * (0.35 - 0.35 * dial("eye_roundness"))
     droop = dial("eye_droop")
-    top = 0.6 * wide * shape * (1 - (0.12 + 0.16 * droop) * u)
-    bottom = -0.36 * wide * almond * (1 + 0.15 * u) * (1 - 0.4 * dial("smile").clamp(min=0))
+    top = 0.54 * wide * shape * (1 - (0.12 + 0.16 * droop) * u)
+    top = top - 0.25 * dial("epicanthus") * bump(u, u, -0.9, -0.9, 0.6, 0.6)  # the fold covers the inner corner
+    bottom = -0.49 * wide * almond * (1 + 0.15 * u) * (1 - 0.4 * dial("smile").clamp(min=0))
     lean = 0.1 * u - 0.3 * (1 - open_) * almond
     return top + lean, bottom + lean
 
 
 def eyes(colour: Tensor, gloss: Tensor, s: Samples) -> Tensor:
-    """Eyeball between its lids, lashes, the fold of the upper lid, eye shadow; returns what the ball covers, ``(M,)``."""
+    """Eyeball between its lids, lashes, the fold of the upper lid, eye shadow; returns what the ball covers."""
     across = s.x.abs()
     u = (across - EYE_X) / EYE_HALF
     almond = (1 - u * u).clamp(min=0)
@@ -72,14 +73,14 @@ def eyes(colour: Tensor, gloss: Tensor, s: Samples) -> Tensor:
     make_up = s.dial("make_up")
     _lid(colour, s, across, top, root, make_up)
     shadow = (0.62 + 0.38 * smooth_step(top - s.y - 0.13, 0.4)) * (0.62 + 0.38 * almond)
-    white = torch.stack((0.50 * shadow, 0.46 * shadow, 0.44 * shadow))
+    white = torch.stack((0.40 * shadow, 0.36 * shadow, 0.35 * shadow))
     pink = bump(u, s.y, -0.95, 0.0, 0.16, 0.3)  # the inner corner
     white[1] *= 1 - 0.45 * pink
     white[2] *= 1 - 0.4 * pink
     _iris(white, s, shadow)
     cover(colour, white, ball)
     gloss += ball * (1 - gloss)
-    lash = line(s.y - top - 0.02, 0.1 + 0.03 * s.dial("lashes") + 0.06 * make_up + 0.4 * s.pixel)
+    lash = line(s.y - top - 0.03, 0.14 + 0.03 * s.dial("lashes") + 0.06 * make_up + 0.4 * s.pixel)
     wing = line(s.y - top - 0.06, 0.12 + 0.4 * s.pixel) * make_up * smooth_step(u - 0.5, 0.5) * (u < 1.15)
     lower = line(s.y - bottom + 0.04, 0.09 + 0.3 * s.pixel) * almond * (0.3 + 0.4 * make_up)
     dark = torch.maximum(torch.maximum((0.55 + 0.2 * s.dial("lashes") + 0.25 * make_up) * lash * root, wing), lower)
@@ -92,8 +93,9 @@ def _lid(colour: Tensor, s: Samples, across: Tensor, top: Tensor, root: Tensor, 
     """The crease above the eye and the colour of the lid below it."""
     fold = s.dial("eyelid_fold")
     crease = line(s.y - top - 0.16 - 0.3 * fold + 0.1 * s.dial("brow_raise"), 0.12 + 0.3 * s.pixel) * root
+    socket = bump(across, s.y, 2.9, 0.55, 2.0, 0.8)  # shade between brow and lid
     on_lid = bump(across, s.y, 3.2, 0.75, 1.9, 0.7) * make_up
-    shade = (0.12 + 0.4 * fold) * crease + 0.4 * on_lid
+    shade = (0.12 + 0.4 * fold) * (1 - 0.7 * s.dial("epicanthus")) * crease + 0.22 * socket + 0.4 * on_lid
     tint = s.dial("make_up_hue") - 0.5
     for k, warm in enumerate((0.9 - 0.3 * tint, 1.05 + 0.0 * tint, 1.0 + 0.3 * tint)):
         colour[k] *= 1 - (shade * warm).clamp(0, 0.8)
@@ -104,10 +106,10 @@ def _iris(white: Tensor, s: Samples, shadow: Tensor) -> None:
     size = 1 + 0.16 * s.dial("eye_size")  # the surface is stretched by so much, irises hardly differ
     side = torch.where(s.x > 0, 1.0, -1.0)
     dx = (s.x - EYE_X * side - 0.45 * s.dial("gaze_x")) * size
-    dy = (s.y - 0.08 - 0.22 * s.dial("gaze_y")) * size
+    dy = (s.y - 0.03 - 0.22 * s.dial("gaze_y")) * size
     distance = (dx * dx + dy * dy).sqrt()
     soft = 0.06 + 0.8 * s.pixel
-    iris = smooth_step(0.6 - distance, soft)
+    iris = smooth_step(0.68 - distance, soft)
     light = (0.45 + 0.9 * smooth_step(0.5 - distance, 0.25)) * (0.45 + 0.55 * shadow) * (0.85 - 0.6 * dy)
     tone = s.spread(palette(_EYES, s.dials["eye_colour"]))
     cover(white, tone * light, iris)
@@ -126,14 +128,14 @@ def lip_edges(u: Tensor, dial) -> tuple[Tensor, Tensor]:
     outline = (1 - u * u).clamp(min=0)
     root = outline.sqrt()
     bow = 1 - 0.3 * dial("lip_bow") * line(u, 0.16) + 0.15 * line(u - 0.26, 0.2)
-    upper = (0.64 + 0.26 * dial("lip_upper")) * (outline * root).sqrt() * bow
-    lower = (0.88 + 0.32 * dial("lip_lower")) * root
+    upper = (0.64 + 0.36 * dial("lip_upper")) * (outline * root).sqrt() * bow
+    lower = (0.88 + 0.4 * dial("lip_lower")) * root
     return upper, lower
 
 
 def slit(u: Tensor, dial) -> Tensor:
     """Half the height of the slit between the lips, as painted: the surface's own opening stretches it."""
-    return (0.055 + 0.09 * (4 * dial("mouth_open")).clamp(max=1)) * ((1 - u * u).clamp(min=0) * 2).clamp(max=1)
+    return (0.045 + 0.10 * (4 * dial("mouth_open")).clamp(max=1)) * ((1 - u * u).clamp(min=0) * 2).clamp(max=1)
 
 
 def mouth(colour: Tensor, gloss: Tensor, s: Samples) -> Tensor:
@@ -150,7 +152,7 @@ def mouth(colour: Tensor, gloss: Tensor, s: Samples) -> Tensor:
     gloss += (0.15 + 0.25 * s.dial("lipstick")) * lips
     open_ = s.dial("mouth_open")
     inside = smooth_step(slit(u, s.dial) - rise.abs(), 0.06 + 0.4 * s.pixel * (1 - open_)) * (u < 1.02)
-    cover(colour, 0.05 * red, inside * (0.82 + 0.18 * (4 * open_).clamp(max=1)))
+    cover(colour, (0.22 - 0.17 * (4 * open_).clamp(max=1)) * red, inside * (0.82 + 0.18 * (4 * open_).clamp(max=1)))
     below_lip = (0.14 - rise) * (1.5 * open_ + 0.28) / 0.28  # centimetres under the upper lip
     teeth = smooth_step(0.75 - below_lip, 0.15) * smooth_step(1.9 - across, 0.5) * smooth_step(open_ - 0.08, 0.1)
     gaps = 1 - 0.25 * line(torch.sin(3.6 * s.x), 0.16)

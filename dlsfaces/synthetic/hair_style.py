@@ -52,19 +52,33 @@ STYLES = (
 )
 
 
-def style_of(share: Tensor, man: Tensor) -> Tensor:
+_STRAIGHT = ("side part", "swept back", "bob", "long straight", "shag")
+
+
+def style_of(share: Tensor, man: Tensor, curly: Tensor) -> Tensor:
     """The dial ``hair_style`` of people drawn evenly: women and men wear each style as often as ``STYLES`` says.
 
     Args:
         share: uniform in [0, 1], ``(N,)``.
         man: bool ``(N,)``.
+        curly: bool ``(N,)``: those whose hair grows curly wear no straight style.
     """
-    columns = ([0.0] + [s.women for s in STYLES], [0.0] + [s.men for s in STYLES])
-    women, men = (torch.tensor(column, device=share.device).cumsum(0) for column in columns)
-    ends = torch.where(man[:, None], men / men[-1], women / women[-1])
+    shares = torch.tensor([[0.0] + [s.women for s in STYLES], [0.0] + [s.men for s in STYLES]], device=share.device)
+    straight = torch.tensor([False] + [s.name in _STRAIGHT for s in STYLES], device=share.device)
+    weights = shares.index_select(0, man.long()) * ~(straight & curly[:, None])
+    ends = _running_sum(weights)
+    ends = ends / ends[:, -1:]
     k = (share[:, None] >= ends[:, 1:]).sum(1).clamp(max=len(STYLES) - 1)
     low, high = ends.gather(1, k[:, None])[:, 0], ends.gather(1, k[:, None] + 1)[:, 0]
     return ((k + (share - low) / (high - low)) / len(STYLES)).clamp(0, 1)
+
+
+def _running_sum(weights: Tensor) -> Tensor:
+    """Along each row, summed in a fixed order."""
+    columns = [weights[:, 0]]
+    for column in weights.unbind(1)[1:]:
+        columns.append(columns[-1] + column)
+    return torch.stack(columns, 1)
 
 
 def today(person: dict[str, Tensor], change: Tensor) -> dict[str, Tensor]:

@@ -27,14 +27,14 @@ _SLICES = torch.tensor(
         (11.75, 2.0, 0.8, -4.0),
         (11.2, 3.55, 2.8, -6.2),
         (10.0, 5.2, 5.2, -8.3),
-        (8.0, 6.45, 7.2, -9.7),
-        (5.5, 7.25, 8.2, -10.3),
-        (3.0, 7.55, 8.5, -10.2),
-        (1.0, 7.4, 8.1, -9.7),
-        (-1.0, 7.2, 7.8, -8.8),
-        (-3.0, 6.8, 8.0, -7.5),
-        (-5.0, 6.0, 8.3, -5.6),
-        (-7.0, 5.3, 8.3, -3.6),
+        (8.0, 6.35, 7.2, -9.7),
+        (5.5, 7.05, 8.2, -10.3),
+        (3.0, 7.25, 8.5, -10.2),
+        (1.0, 7.1, 8.1, -9.7),
+        (-1.0, 6.9, 7.8, -8.8),
+        (-3.0, 6.5, 8.0, -7.5),
+        (-5.0, 5.85, 8.3, -5.6),
+        (-7.0, 5.2, 8.3, -3.6),
         (-8.5, 4.65, 8.1, -2.0),
         (-10.0, 3.7, 7.8, -0.2),
         (-11.0, 2.7, 7.3, 1.2),
@@ -179,9 +179,9 @@ def _ear_rest(side: int) -> Tensor:
     length = 1.75 * along * (1 + 0.25 * up)
     hollow = torch.exp(-((up / 0.6) ** 2) - ((along + 0.1) / 0.55) ** 2)
     out = 0.55 * out - torch.where(out > 0, 0.6 * hollow, torch.zeros_like(out))
-    # turned away from the skull by 28 degrees, its front edge stuck in it; leaning back
-    x = 7.35 + 0.88 * out + 0.47 * (1.2 - length) * 0.9
-    z = -1.6 + 0.88 * length + 0.47 * out - 0.12 * height
+    # turned away from the skull by 21 degrees, its front edge stuck in it; leaning back
+    x = 7.0 + 0.93 * out + 0.36 * (1.2 - length) * 0.9
+    z = -1.6 + 0.93 * length + 0.36 * out - 0.12 * height
     ear = torch.stack((side * x, height - 1.5, z), dim=-1)
     return ear.flip(1) if side > 0 else ear  # columns run to the right as seen from outside
 

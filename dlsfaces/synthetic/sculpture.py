@@ -47,24 +47,24 @@ _FACE = (
 _NOSE = (
     (1.8, 0.0, 1.00),
     (1.1, 0.08, 0.95),
-    (0.4, 0.28, 0.74),
-    (-0.4, 0.70, 0.68),
-    (-1.2, 1.12, 0.72),
-    (-2.0, 1.48, 0.78),
-    (-2.8, 1.80, 0.88),
-    (-3.5, 2.08, 1.0),
-    (-3.95, 2.16, 1.02),
-    (-4.4, 1.86, 1.05),
-    (-4.75, 1.22, 0.95),
-    (-5.0, 0.55, 0.80),
-    (-5.25, 0.14, 0.60),
+    (0.4, 0.28, 0.84),
+    (-0.4, 0.66, 0.82),
+    (-1.2, 1.04, 0.86),
+    (-2.0, 1.38, 0.92),
+    (-2.8, 1.70, 1.04),
+    (-3.5, 1.98, 1.18),
+    (-3.9, 2.02, 1.22),
+    (-4.25, 1.62, 1.22),
+    (-4.5, 1.05, 1.12),
+    (-4.72, 0.45, 0.80),
+    (-4.95, 0.1, 0.60),
     (-5.7, 0.0, 0.50),
 )
 
 
 @functools.cache
 def _second_derivatives(knots: tuple[float, ...]) -> Tensor:
-    """The matrix that turns a natural cubic spline's values at its knots into its second derivatives there: ``(K, K)``."""
+    """The matrix ``(K, K)`` from a natural cubic spline's values at its knots to its second derivatives there."""
     t = torch.tensor(knots, dtype=torch.float64)
     h, k = t.diff(), len(knots)
     left, right = torch.eye(k, dtype=torch.float64), torch.zeros(k, k, dtype=torch.float64)
@@ -122,10 +122,10 @@ def _bump(x: Tensor, y: Tensor, at_x: float, at_y: float, wide: float, high: flo
 def _nose(x: Tensor, y: Tensor) -> Tensor:
     height, half = _rows(_NOSE, y).unbind(1)
     ridge = height.clamp(min=0) * torch.exp(-((x / half.clamp(min=0.3)).abs() ** 1.9))
-    wings = 0.9 * _bump(x, y, 1.3, -4.4, 0.5, 0.46) + 0.3 * _bump(x, y, 1.1, -3.9, 0.55, 0.5)
-    tip = 0.22 * _bump(x, y, 0.0, -3.95, 0.8, 0.55)
-    crease = 0.25 * _bump(x, y, 2.0, -4.3, 0.3, 0.6)
-    nostril = 0.35 * _bump(x, y, 0.65, -4.98, 0.34, 0.16)
+    wings = 0.8 * _bump(x, y, 1.42, -4.12, 0.55, 0.5) + 0.3 * _bump(x, y, 1.1, -3.7, 0.55, 0.5)
+    tip = 0.22 * _bump(x, y, 0.0, -3.85, 0.8, 0.55)
+    crease = 0.16 * _bump(x, y, 2.0, -4.1, 0.35, 0.6)
+    nostril = 0.25 * _bump(x, y, 0.65, -4.66, 0.34, 0.16)
     return ridge + wings + tip - crease - nostril
 
 

@@ -65,7 +65,7 @@ def wrinkles(colour: Tensor, s: Samples) -> None:
     """Folds beside the mouth, lines on the forehead and at the eyes, frown lines, bags."""
     across, age = s.x.abs(), s.dial("wrinkles")
     smile, brow = s.dial("smile").clamp(min=0), s.dial("brow_raise")
-    fold_x = 1.95 + 0.36 * (-4.2 - s.y)  # from the nostril to beside the mouth
+    fold_x = 2.0 + 0.36 * (-4.0 - s.y)  # from the nostril to beside the mouth
     fold = line(across - fold_x, 0.26) * ((s.y + 7.4) * (-4.0 - s.y)).clamp(0, 1)
     jowl = line(across - 2.9 - 0.25 * (-7 - s.y), 0.3) * ((s.y + 9.4) * (-7.0 - s.y)).clamp(0, 1)
     ripple = s.y + 0.03 * s.x * s.x + 0.1 * torch.sin(s.x)
@@ -82,19 +82,19 @@ def wrinkles(colour: Tensor, s: Samples) -> None:
 
 def nostrils(colour: Tensor, s: Samples) -> None:
     """The two dark openings, and the shade under the tip."""
-    hole = bump(s.x.abs(), s.y, 0.68, -4.86, 0.46, 0.2)
-    for k, deep in enumerate((0.78, 0.9, 0.92)):
+    hole = bump(s.x.abs(), s.y, 0.66, -4.52, 0.42, 0.17)
+    for k, deep in enumerate((0.55, 0.68, 0.72)):
         colour[k] *= 1 - deep * hole
 
 
 def beard(colour: Tensor, s: Samples, locks: Tensor) -> Tensor:
-    """Shaved shadow, stubble, moustache, goatee or full beard on jaw and upper lip; returns what it covers, ``(M,)``."""
+    """Shaved shadow, stubble, moustache, goatee or full beard; returns what it covers, ``(M,)``."""
     across, grain = s.x.abs(), speckle(1.7 * s.x, 1.6 * s.y)
     line_y = -4.9 - 1.5 * bump(across, s.y * 0, 2.6, 0, 1.7, 1) + 2.5 * (across - 4.9).clamp(min=0)
     line_y = line_y - 1.2 * s.dial("beard_line")
     jaw = smooth_step(line_y - s.y + 0.3 * grain, 1.1) * smooth_step(s.y + 12.6, 1.5) * smooth_step(s.z + 0.4, 1.0)
     off_mouth = (1 - bump(across, s.y, 0, -6.6, 2.9, 1.15)).clamp(min=0)
-    lip = (bump(across, s.y, 1.1, -5.6, 2.0, 0.6) * 1.4).clamp(max=1) * smooth_step(-5.12 - s.y + 0.15 * across, 0.3)
+    lip = (bump(across, s.y, 1.1, -5.6, 2.0, 0.6) * 1.4).clamp(max=1) * smooth_step(-4.85 - s.y + 0.15 * across, 0.3)
     chin = bump(across, s.y, 0, -9.3, 2.2, 2.6) * (1 - bump(across, s.y, 0, -6.6, 2.6, 1.2))
     amount = s.dial("beard")
     full = smooth_step(amount - 0.62, 0.35) * jaw * off_mouth

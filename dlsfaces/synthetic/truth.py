@@ -42,7 +42,7 @@ def five_places(n: int, device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 def dense_places(dial: Callable[[str], Tensor]) -> tuple[Tensor, Tensor]:
-    """Rest points of 68 landmarks in the order of 300-W (Sagonas et al. 2013, "300 faces in-the-wild challenge", fig. 1).
+    """Rest points of 68 landmarks in the order of 300-W (Sagonas et al. 2013, figure 1).
 
     From the viewer's left: jaw (0 to 16), brows (17 to 26), bridge and base of the nose (27 to 35), eyes (36 to 47),
     outer and inner edge of the lips (48 to 67). Those of the jaw are places on the jaw bone, not on its outline in the
@@ -83,7 +83,7 @@ def _brows(row: Callable[..., Tensor], dial: Callable[[str], Tensor]) -> tuple[t
 
 def _nose(row: Callable[..., Tensor]) -> tuple[Tensor, Tensor]:
     x = row(0, 0, 0, 0, -1.45, -0.75, 0, 0.75, 1.45)
-    return x, row(0.4, -1.0, -2.4, -3.84, -4.75, -4.95, -5.05, -4.95, -4.75)
+    return x, row(0.4, -1.0, -2.4, -3.84, -4.45, -4.62, -4.7, -4.62, -4.45)
 
 
 def _eyes(row: Callable[..., Tensor], dial: Callable[[str], Tensor]) -> tuple[tuple[Tensor, Tensor], ...]:

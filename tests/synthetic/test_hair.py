@@ -113,7 +113,7 @@ def test_a_fringe_hides_the_forehead():
 def test_each_sex_wears_its_styles_as_often_as_the_table_says():
     share = (torch.arange(4000) + 0.5) / 4000
     for man, column in ((False, "women"), (True, "men")):
-        style = (style_of(share, torch.full((4000,), man)) * len(STYLES)).long()
+        style = (style_of(share, torch.full((4000,), man), torch.zeros(4000) > 0) * len(STYLES)).long()
         wanted_shares = torch.tensor([getattr(s, column) for s in STYLES])
         assert abs(wanted_shares.sum() - 1) < 1e-6
         assert (torch.bincount(style, minlength=len(STYLES)) / 4000 - wanted_shares).abs().max() < 0.002

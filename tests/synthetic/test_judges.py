@@ -71,4 +71,4 @@ def test_the_judges_agree_with_a_face():
     drawn = render(average_people(2), neutral_pictures(2), LOOSE)
     first, second = judge.descriptors(drawn.images, drawn.landmarks)
     assert first.shape == (128,) and 0.5 < float(first.norm()) < 2 and torch.allclose(first, second)
-    assert len(finder.landmarks(drawn.images)) == 2
+    assert len(finder.faces(drawn.images)) == 2
