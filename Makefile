@@ -55,7 +55,7 @@ format: setup ## ruff: put the format right, and what else it can mend by itself
 bench: check-torch ## run the benchmarks and rewrite benchmarks/README.md: BENCH=name for one
 	@sh tools/bench.sh $(BENCH)
 
-peers: setup ## install the judges of BENCH=synthetic_realism into build/peers (compiles: 10 minutes)
+peers: setup ## install the judges of BENCH=synthetic_realism into .venv-peers (compiles: 10 minutes)
 	@sh tools/peers.sh
 
 picture: setup ## draw the README's picture anew
@@ -69,5 +69,5 @@ clean: ## remove what was built
 	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
 	find . -name .ipynb_checkpoints -not -path './.venv*' -prune -exec rm -rf {} +
 
-distclean: clean ## remove .venv and .venv-colab too
-	rm -rf .venv $(colab)
+distclean: clean ## remove .venv, .venv-colab and .venv-peers too
+	rm -rf .venv $(colab) .venv-peers

@@ -1,6 +1,6 @@
 """Other people's software as judges of our pictures: MTCNN finds faces, dlib's network tells people apart.
 
-Both live in ``build/peers`` (``make peers``), bring their weights along, and are never needed by the course.
+Both live in ``.venv-peers`` (``make peers``), bring their weights along, and are never needed by the course.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from benchmarks._record import ROOT
 from dlsfaces.geometry import face_box
 
-PEERS = ROOT / "build" / "peers"
+PEERS = ROOT / ".venv-peers"
 CANVAS, EYES = 440, 100  # what dlib's predictor gets: a square of so many pixels, with so many from eye to eye
 DETECTION_HALF = 1.1  # half the side of a dlib detection, in eye distances
 
@@ -28,7 +28,7 @@ class MissingPeerError(ImportError):
 
 
 def peer(name: str) -> ModuleType:
-    """Import a judge from ``build/peers``, behind everything else, so that it changes no version of ours.
+    """Import a judge from ``.venv-peers``, behind everything else, so that it changes no version of ours.
 
     Raises:
         MissingPeerError: it is not installed.
@@ -52,7 +52,7 @@ class Finder:
             self.model = peer("facenet_pytorch").MTCNN(keep_all=True, device="cpu")
 
     def faces(self, images: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """The faces in each of ``images`` uint8 ``(N, 3, H, W)``: boxes ``(faces, 4)`` and landmarks ``(faces, 5, 2)``."""
+        """The faces in each of ``images`` uint8 ``(N, 3, H, W)``: boxes ``(F, 4)``, landmarks ``(F, 5, 2)``."""
         found = []
         for part in images.split(self.at_once):
             boxes, _, marks = self.model.detect(part.permute(0, 2, 3, 1).numpy(), landmarks=True)

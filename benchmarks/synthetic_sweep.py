@@ -22,13 +22,14 @@ from dlsfaces.synthetic import PERSON, PICTURE, neutral_pictures, people, render
 
 #: Dials belong to the first group one of whose beginnings theirs has; what none has is shape.
 GROUPS = {
-    "sex and age": ("sex", "age"),
-    "colours": ("skin", "lip_red", "freckles", "eye_colour", "mole", "makeup", "blush"),
+    "sex and age": ("sex", "age", "wrinkles"),
+    "colours": ("skin", "lip_red", "freckles", "eye_colour", "eye_rings", "mole", "make_up", "ruddy", "blotches"),
     "hair": ("hair", "bald"),
-    "beard": ("beard", "moustache", "stubble"),
-    "eyes": ("eye", "brow"),
-    "nose": ("nose", "nostril"),
-    "mouth": ("mouth", "lip"),
+    "beard": ("beard", "moustache", "goatee"),
+    "things": ("glasses", "half_rim", "earring"),
+    "eyes": ("eye", "brow", "lashes", "epicanthus"),
+    "nose": ("nose",),
+    "mouth": ("mouth", "lip", "philtrum"),
     "shape": ("",),
 }
 Faces = dict[str, Tensor]

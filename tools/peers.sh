@@ -1,14 +1,14 @@
 #!/bin/sh
-# Install the judges of benchmarks/synthetic_realism.py into build/peers: MTCNN and dlib's network, with their weights.
+# Install the judges of benchmarks/synthetic_realism.py into .venv-peers: MTCNN and dlib's network, with their weights.
 # Without their dependencies, so that none of ours is replaced. dlib is compiled, which takes some ten minutes.
 set -eu
 python=.venv/bin/python
 
-if PYTHONPATH=build/peers "$python" -W ignore -c "import dlib, face_recognition_models, facenet_pytorch" 2>/dev/null; then
+if PYTHONPATH=.venv-peers "$python" -W ignore -c "import dlib, face_recognition_models, facenet_pytorch" 2>/dev/null; then
     exit 0
 fi
 # setuptools: face_recognition_models finds its weights by pkg_resources, which setuptools 81 removed.
 # requests and the rest: facenet_pytorch imports them, though its MTCNN brings its weights.
-"$python" -m pip install --quiet --no-deps --upgrade --target build/peers \
+"$python" -m pip install --quiet --no-deps --upgrade --target .venv-peers \
     facenet-pytorch==2.6.0 dlib==20.0.1 face_recognition_models==0.3.0 "setuptools<81" \
     requests urllib3 idna certifi charset-normalizer

@@ -55,7 +55,7 @@ def test_clearance_is_the_distance_from_the_head():
     y = torch.tensor([8.0, 4.0, 0.0, -4.0])
     x, z = around(*slice_at(y), torch.tensor([0.5, 1.5, 2.5, -1.2]))
     near, n = clearance(x, y, z)
-    assert near.abs().max() < 0.25
+    assert near.abs().max() < 0.3  # the table's cells are a centimetre wide
     x, y, z = (c + 2 * d for c, d in zip((x, y, z), n))
     assert (clearance(x, y, z)[0] - 2).abs().max() < 0.3
     assert clearance(torch.zeros(1), torch.zeros(1), torch.zeros(1))[0] < -5
@@ -85,8 +85,10 @@ def test_no_vertex_lies_deep_in_the_head():
 
 def test_the_sheet_covers_the_scalp_of_all_who_are_not_bald():
     points = drape(_styled()).points[:, :SHEET].view(len(STYLES), -1, COLUMNS, 3)
-    near = clearance(*points[:, : ROWS - 1].unbind(-1))[0]
-    assert near.min() > 0
+    x, y, z = points[:, : ROWS - 1].unbind(-1)
+    width, middle, depth = slice_at(y)
+    outside = (x / width).abs() ** 2.3 + ((z - middle) / depth).abs() ** 2.3  # over 1 outside the average head
+    assert outside[width > 1].min() > 1
     bald = drape(_styled(baldness=1.0)).points[:, :SHEET].view(len(STYLES), -1, COLUMNS, 3)
     assert clearance(*bald[:, :4].unbind(-1))[0].max() < 0
 

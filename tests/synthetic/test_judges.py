@@ -44,8 +44,10 @@ def test_distances_of_all_pairs_and_what_they_say():
 
 
 def test_mtcnn_hits_with_the_face_that_overlaps_most():
-    found = [torch.stack((LANDMARKS + 100, LANDMARKS + 2)), torch.zeros(0, 5, 2), LANDMARKS[None] + 80]
-    hit, error = synthetic_realism.matched(found, LANDMARKS.expand(3, 5, 2))
+    marks = [torch.stack((LANDMARKS + 100, LANDMARKS + 2)), torch.zeros(0, 5, 2), LANDMARKS[None] + 80]
+    found = [(torch.cat((m.amin(1), m.amax(1)), dim=1), m) for m in marks]
+    true = torch.cat((LANDMARKS.amin(0), LANDMARKS.amax(0)))
+    hit, error = synthetic_realism.matched(found, true.expand(3, 4), LANDMARKS.expand(3, 5, 2))
     assert hit.tolist() == [True, False, False]
     assert float(error[0]) == pytest.approx(8**0.5 / 39) and torch.isinf(error[1])
 
