@@ -20,7 +20,7 @@ def skin_colour(person: dict[str, Tensor]) -> Tensor:
     """Linear ``(N, 3)``."""
     red, yellow = person["skin_red"][:, None], person["skin_yellow"][:, None]
     tint = torch.tensor([0.08, -0.06, -0.05], device=red.device) * red
-    tint = tint + torch.tensor([0.02, 0.01, -0.16], device=red.device) * yellow
+    tint = tint + torch.tensor([0.02, 0.0, -0.11], device=red.device) * yellow
     return (palette(_SKIN, person["skin_tone"]) * (1 + tint)).clamp(0, 1)
 
 
