@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 
 import torch
@@ -67,11 +69,30 @@ def render(
     step = max(1, pixels // (size[0] * size[1]))
     if n == 0:
         return _nothing(people["sex"].device, size)
-    parts = [
-        _render(*({name: value[k : k + step] for name, value in d.items()} for d in (people, pictures)), framing, size)
-        for k in range(0, n, step)
-    ]
+
+    def part(start: int) -> Rendering:
+        chosen = ({name: value[start : start + step] for name, value in d.items()} for d in (people, pictures))
+        return _render(*chosen, framing, size)
+
+    starts = range(0, n, step)
+    parts = _side_by_side(part, starts) if people["sex"].device.type == "cpu" else [part(start) for start in starts]
     return Rendering(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Rendering)))
+
+
+def _side_by_side(part: Callable[[int], Rendering], starts: Sequence[int]) -> list[Rendering]:
+    """Parts of a batch on as many threads as torch may use, each with operations on one thread.
+
+    The operations are too small to be worth sharing. What torch is told of threads holds for the one that tells it and
+    for those that begin later; hence it is told once more at the end.
+    """
+    threads = torch.get_num_threads()
+    if min(threads, len(starts)) == 1:
+        return [part(start) for start in starts]
+    try:
+        with ThreadPoolExecutor(threads, "render", torch.set_num_threads, (1,)) as pool:
+            return list(pool.map(part, starts))
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _nothing(device: torch.device, size: tuple[int, int]) -> Rendering:
@@ -85,6 +106,7 @@ def _nothing(device: torch.device, size: tuple[int, int]) -> Rendering:
     return Rendering(images, empty(5, 2), five, empty(4), empty(68, 2), empty(68, 3), many, regions, empty(3, 4))
 
 
+@torch.inference_mode()
 def _render(
     person: dict[str, Tensor], picture: dict[str, Tensor], framing: Framing, size: tuple[int, int]
 ) -> Rendering:
