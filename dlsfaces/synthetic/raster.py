@@ -83,11 +83,10 @@ def _left_of_row(row: Tensor) -> Tensor:
     return (row & 1) * 0.5 + 0.25
 
 
-def _expand(counts: Tensor) -> tuple[Tensor, Tensor]:
-    """For counts ``(2, 3)``: owners ``(0, 0, 1, 1, 1)`` and steps ``(0, 1, 0, 1, 2)``."""
+def _expand(counts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """For counts ``(2, 3)``: owners ``(0, 0, 1, 1, 1)``, numbers ``(0, 1, 2, 3, 4)``, and each owner's first ``(0, 2)``."""
     owner = torch.repeat_interleave(counts)
-    start = counts.cumsum(0) - counts
-    return owner, torch.arange(len(owner), device=counts.device) - start.index_select(0, owner)
+    return owner, torch.arange(len(owner), device=counts.device), counts.cumsum(0) - counts
 
 
 def _sides(x: Tensor, y: Tensor, area: Tensor) -> Tensor:
@@ -149,8 +148,8 @@ def rasterize(points: Tensor, triangles: Tensor, two_sided: Tensor, size: tuple[
     # A span a triangle and row.
     first = (2 * y.amin(0) - 0.5).ceil().clamp_(min=0).long()
     last = (2 * y.amax(0) - 0.5).floor().clamp_(max=height - 1).long()
-    owner, step = _expand(last - first + 1)
-    row = first.index_select(0, owner) + step
+    owner, number, start = _expand(last - first + 1)
+    row = (first - start).index_select(0, owner).add_(number)
     y, offset = row * 0.5 + 0.25, _left_of_row(row)
     s = facts.index_select(1, owner)  # (15, S)
     left = torch.maximum(torch.maximum(s[0] * y + s[3], s[1] * y + s[4]), s[2] * y + s[5])
@@ -161,12 +160,13 @@ def rasterize(points: Tensor, triangles: Tensor, two_sided: Tensor, size: tuple[
 
     # A candidate a sample. Depth is a whole number above the triangle's own, which breaks ties; a slope is cut off
     # where a triangle is seen from its edge.
-    span, step = _expand((right - left + 1).clamp_(min=0).long())
+    span, number, start = _expand((right - left + 1).clamp_(min=0).long())
     order = ((depth * 2.0**16).long() << 24) + triangle.index_select(0, owner)
     slope = (s[12].clamp(-1e3, 1e3) * 2.0**16).long() << 24
     target = ((picture * height).index_select(0, owner) + row) * width + left.long()
-    order = order.index_select(0, span).addcmul_(slope.index_select(0, span), step)
-    target = target.index_select(0, span).add_(step)
+    # slopes times numbers may be too large, but whole numbers wrap round: what counts is right once all is added
+    order = (order - slope * start).index_select(0, span).addcmul_(slope.index_select(0, span), number)
+    target = (target - start).index_select(0, span).add_(number)
     nearest = torch.full((n * height * width,), _EMPTY, dtype=torch.int64, device=device)
     nearest.scatter_reduce_(0, target, order, "amin")
     triangle = torch.where(nearest == _EMPTY, -1, nearest & (2**24 - 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
@@ -21,7 +22,7 @@ from dlsfaces.synthetic.samples import Samples
 from dlsfaces.synthetic.sensor import sensor
 from dlsfaces.synthetic.truth import Region
 
-_PIXELS = 100_000  # drawn at a time: bounds the memory, and keeps it within the processor's cache
+_PIXELS = 400_000  # drawn at a time: bounds the memory; enough that threads seldom wait for Python
 _PIXELS_GPU = 4_000_000
 _CM_A_LOOSE_PIXEL = 6.2 / 39
 
@@ -65,8 +66,11 @@ def render(
     if min(size) <= 0:
         raise ValueError(f"size is (height, width) in pixels, both positive, not {size}")
     people, pictures = ({k: v.float() for k, v in d.items()} for d in (people, pictures))
-    pixels = _PIXELS if people["sex"].device.type == "cpu" else _PIXELS_GPU
-    step = max(1, pixels // (size[0] * size[1]))
+    on_cpu = people["sex"].device.type == "cpu"
+    most = max(1, (_PIXELS if on_cpu else _PIXELS_GPU) // (size[0] * size[1]))
+    threads = torch.get_num_threads() if on_cpu else 1
+    rounds = max(1, math.ceil(n / (most * threads)))
+    step = max(1, math.ceil(n / (rounds * threads)))  # as much to do for each thread
     if n == 0:
         return _nothing(people["sex"].device, size)
 
@@ -75,7 +79,7 @@ def render(
         return _render(*chosen, framing, size)
 
     starts = range(0, n, step)
-    parts = _side_by_side(part, starts) if people["sex"].device.type == "cpu" else [part(start) for start in starts]
+    parts = _side_by_side(part, starts) if on_cpu else [part(start) for start in starts]
     return Rendering(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Rendering)))
 
 
