@@ -4,8 +4,8 @@ Small triangles, in the thousands, are cut into horizontal spans of pixels; the 
 ``scatter_reduce`` keeps the nearest. No loop over triangles or pictures, and every number depends on its own picture
 alone, so a picture has the same bits in any batch.
 
-A pixel has one sample in each of its two halves, the upper a quarter left and the lower a quarter right of its middle.
-Where both lie on the same surface, the pixel is shaded once, in its middle: paint and light cost half, and outlines stay
+A pixel has a sample in each of its two halves, the upper a quarter left and the lower a quarter right of its middle.
+Where both lie on the same surface, the pixel is shaded once, in its middle: paint and light cost half; outlines stay
 smooth (multisampling; Akeley 1993, "RealityEngine graphics", section 3).
 """
 
@@ -21,7 +21,7 @@ _SAME_SURFACE = 0.5  # cm of depth between the halves of a pixel that is shaded 
 
 
 class Spots(NamedTuple):
-    """Where the pictures of a batch are shaded: ``whole`` pixels once each, then the two halves of each ``split`` one."""
+    """Where the pictures of a batch are shaded: ``whole`` pixels once, then the two halves of each ``split`` one."""
 
     whole: Tensor  # (A,) pixels, counted over all pictures
     split: Tensor  # (B,)
@@ -84,7 +84,7 @@ def _left_of_row(row: Tensor) -> Tensor:
 
 
 def _expand(counts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """For counts ``(2, 3)``: owners ``(0, 0, 1, 1, 1)``, numbers ``(0, 1, 2, 3, 4)``, and each owner's first ``(0, 2)``."""
+    """For counts ``(2, 3)``: owners ``(0, 0, 1, 1, 1)``, numbers ``(0, 1, 2, 3, 4)``, firsts ``(0, 2)``."""
     owner = torch.repeat_interleave(counts)
     return owner, torch.arange(len(owner), device=counts.device), counts.cumsum(0) - counts
 
