@@ -43,6 +43,22 @@ def test_same_bits_in_any_batch():
     assert torch.equal(backwards.images.flip(0), together.images)
 
 
+def test_same_bits_on_any_number_of_threads():
+    people, pictures = _crowd(3, 3)
+    before = torch.get_num_threads()
+    try:
+        rendered = []
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            rendered.append(synthetic.render(people, pictures, size=(40, 40)))
+            assert torch.get_num_threads() == threads  # as it was
+    finally:
+        torch.set_num_threads(before)
+    for other in rendered[1:]:
+        assert torch.equal(other.images, rendered[0].images)
+        assert torch.equal(other.dense, rendered[0].dense)
+
+
 def test_people_pictures_and_seeds_differ():
     people, pictures = _crowd(3, 2)
     images = synthetic.render(people, pictures).images

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from dlsfaces.geometry import LOOSE, Framing
-from dlsfaces.synthetic.head import Grid
+from dlsfaces.synthetic.head import Grid, Mesh
 
 _DEGREE = torch.pi / 180
 _PIVOT = (0.0, -8.0, -2.0)  # where the head turns on the neck
@@ -30,18 +30,28 @@ def turn(points: Tensor, yaw: Tensor, pitch: Tensor, roll: Tensor) -> Tensor:
     return torch.stack((x + _PIVOT[0], y + _PIVOT[1], z + _PIVOT[2]), dim=-1)
 
 
-def pose(points: Tensor, follows: Tensor, picture: dict[str, Tensor]) -> Tensor:
-    """Turn head, neck and shoulders: ``follows`` ``(M,)`` is 1 on the head and 0 on the shoulders, which turn less."""
-    yaw, pitch, roll = (picture[k][:, None] for k in ("yaw", "pitch", "roll"))
+def _angles(picture: dict[str, Tensor]) -> tuple[Tensor, ...]:
+    return tuple(picture[k][:, None] for k in ("yaw", "pitch", "roll"))
+
+
+def pose(points: Tensor, picture: dict[str, Tensor]) -> Tensor:
+    """Turn what sits on the head: ``(N, M, 3)``."""
+    return turn(points, *_angles(picture))
+
+
+def pose_body(points: Tensor, shared: Mesh, picture: dict[str, Tensor]) -> Tensor:
+    """Turn head, ears and neck, whose lower end follows the shoulders, which turn less."""
+    yaw, pitch, roll = _angles(picture)
     head = turn(points, yaw, pitch, roll)
-    body = turn(points, 0.35 * yaw, 0 * pitch, 0.5 * roll)
-    return body + (head - body) * follows[:, None]
+    neck = shared.grids[-1].start
+    body = turn(points[:, neck:], 0.35 * yaw, 0 * pitch, 0.5 * roll)
+    head[:, neck:] = body + (head[:, neck:] - body) * shared.follows[neck:, None]
+    return head
 
 
 def rotate(vectors: Tensor, picture: dict[str, Tensor]) -> Tensor:
     """Turn directions ``(N, M, 3)`` as the head turns."""
-    angles = [picture[k][:, None] for k in ("yaw", "pitch", "roll")]
-    return turn(vectors, *angles) - turn(torch.zeros_like(vectors[:, :1]), *angles)
+    return pose(vectors, picture) - pose(torch.zeros_like(vectors[:, :1]), picture)
 
 
 def project(points: Tensor, distance: Tensor) -> Tensor:

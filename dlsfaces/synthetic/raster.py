@@ -4,8 +4,8 @@ Small triangles, in the thousands, are cut into horizontal spans of pixels; the 
 ``scatter_reduce`` keeps the nearest. No loop over triangles or pictures, and every number depends on its own picture
 alone, so a picture has the same bits in any batch.
 
-A pixel has one sample in each of its two halves, the upper a quarter left and the lower a quarter right of its middle.
-Where both lie on the same surface, the pixel is shaded once, in its middle: paint and light cost half, and outlines stay
+A pixel has a sample in each of its two halves, the upper a quarter left and the lower a quarter right of its middle.
+Where both lie on the same surface, the pixel is shaded once, in its middle: paint and light cost half; outlines stay
 smooth (multisampling; Akeley 1993, "RealityEngine graphics", section 3).
 """
 
@@ -21,7 +21,7 @@ _SAME_SURFACE = 0.5  # cm of depth between the halves of a pixel that is shaded 
 
 
 class Spots(NamedTuple):
-    """Where the pictures of a batch are shaded: ``whole`` pixels once each, then the two halves of each ``split`` one."""
+    """Where the pictures of a batch are shaded: ``whole`` pixels once, then the two halves of each ``split`` one."""
 
     whole: Tensor  # (A,) pixels, counted over all pictures
     split: Tensor  # (B,)
@@ -80,38 +80,49 @@ def spots(seen: Tensor, depth: Tensor, parts: Tensor, size: tuple[int, int]) -> 
 
 def _left_of_row(row: Tensor) -> Tensor:
     """x of the first sample of a row of samples."""
-    return 0.25 + 0.5 * (row % 2)
+    return (row & 1) * 0.5 + 0.25
 
 
-def _expand(counts: Tensor) -> tuple[Tensor, Tensor]:
-    """For counts ``(2, 3)``: owners ``(0, 0, 1, 1, 1)`` and steps ``(0, 1, 0, 1, 2)``."""
-    owner = torch.repeat_interleave(torch.arange(len(counts), device=counts.device), counts)
-    start = counts.cumsum(0) - counts
-    return owner, torch.arange(len(owner), device=counts.device) - start[owner]
+def _expand(counts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """For counts ``(2, 3)``: owners ``(0, 0, 1, 1, 1)``, numbers ``(0, 1, 2, 3, 4)``, firsts ``(0, 2)``."""
+    owner = torch.repeat_interleave(counts)
+    return owner, torch.arange(len(owner), device=counts.device), counts.cumsum(0) - counts
 
 
-def _sides(corners: Tensor, area: Tensor) -> Tensor:
-    """Where triangles ``(K, 3, 3)`` begin and end along a row: ``(K, 4, 3)``.
+def _sides(x: Tensor, y: Tensor, area: Tensor) -> Tensor:
+    """Where triangles begin and end along a row, from their corners ``(3, K)``: ``(12, K)``.
 
-    A row at height y begins at the largest of the three ``[0] y + [1]`` and ends at the smallest ``[2] y + [3]``.
+    A row at height y begins at the largest of the three ``[k] y + [3 + k]`` and ends at the smallest
+    ``[6 + k] y + [9 + k]``.
     """
-    end = corners.roll(-1, dims=1)
-    a, b = corners[..., 1] - end[..., 1], end[..., 0] - corners[..., 0]  # inside is where a x + b y + c >= 0
-    c = -(a * corners[..., 0] + b * corners[..., 1])
-    turned = torch.sign(area)[:, None]
-    slope, at = -b / torch.where(a == 0, 1e-12, a), -c / torch.where(a == 0, 1e-12, a)
-    begins, ends = a * turned > 0, a * turned < 0
-    least, most = corners[..., 0].amin(1, keepdim=True), corners[..., 0].amax(1, keepdim=True)
-    sides = (begins * slope, torch.where(begins, at, least), ends * slope, torch.where(ends, at, most))
-    return torch.stack(sides, dim=1)
+    a, b = y - y.roll(-1, 0), x.roll(-1, 0) - x  # inside is where a x + b y + c >= 0
+    turned, over = a * torch.sign(area), 1 / torch.where(a == 0, 1e-12, a)
+    slope, at = -b * over, (a * x + b * y) * over
+    begins, ends = turned > 0, turned < 0
+    least, most = x.amin(0), x.amax(0)
+    return torch.cat((begins * slope, torch.where(begins, at, least), ends * slope, torch.where(ends, at, most)))
 
 
-def _depth_planes(corners: Tensor, area: Tensor) -> Tensor:
-    """Depth as a function of the place, ``p x + q y + r``: ``(K, 3)``."""
-    (x0, y0, z0), (x1, y1, z1), (x2, y2, z2) = (c.unbind(1) for c in corners.unbind(1))
+def _depth_planes(x: Tensor, y: Tensor, z: Tensor, area: Tensor) -> Tensor:
+    """Depth as a function of the place, ``p x + q y + r``, from corners ``(3, K)``: ``(3, K)``."""
+    (x0, x1, x2), (y0, y1, y2), (z0, z1, z2) = x, y, z
     p = ((z1 - z0) * (y2 - y0) - (z2 - z0) * (y1 - y0)) / area
     q = ((z2 - z0) * (x1 - x0) - (z1 - z0) * (x2 - x0)) / area
-    return torch.stack((p, q, z0 - p * x0 - q * y0), dim=1)
+    return torch.stack((p, q, z0 - p * x0 - q * y0))
+
+
+def _candidates(points: Tensor, triangles: Tensor, two_sided: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Triangles that face the viewer and touch a row of samples: pictures and numbers of triangles, ``(K,)`` each."""
+    x, y = points[..., 0].contiguous(), points[..., 1].contiguous()
+    (xa, ya), (xb, yb), (xc, yc) = (
+        (x.index_select(1, c), y.index_select(1, c)) for c in triangles.T.contiguous()
+    )  # (N, T) each
+    area = (xb - xa) * (yc - ya) - (xc - xa) * (yb - ya)
+    first = (2 * torch.minimum(torch.minimum(ya, yb), yc) - 0.5).ceil().clamp_(min=0)
+    last = (2 * torch.maximum(torch.maximum(ya, yb), yc) - 0.5).floor().clamp_(max=2 * size[0] - 1)
+    on_screen = (torch.maximum(torch.maximum(xa, xb), xc) > 0) & (torch.minimum(torch.minimum(xa, xb), xc) < size[1])
+    seen = (torch.where(two_sided, area.abs(), area) > 1e-6) & (last >= first) & on_screen
+    return seen.nonzero(as_tuple=True)
 
 
 def rasterize(points: Tensor, triangles: Tensor, two_sided: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
@@ -128,40 +139,34 @@ def rasterize(points: Tensor, triangles: Tensor, two_sided: Tensor, size: tuple[
     """
     height, width = 2 * size[0], size[1]
     n, device = len(points), points.device
-    x, y = points[..., 0].contiguous(), points[..., 1].contiguous()
-    (xa, ya), (xb, yb), (xc, yc) = (
-        (x.index_select(1, c), y.index_select(1, c)) for c in triangles.unbind(1)
-    )  # (N, T) each
-    area = (xb - xa) * (yc - ya) - (xc - xa) * (yb - ya)
-    first = (2 * torch.minimum(torch.minimum(ya, yb), yc) - 0.5).ceil().clamp(min=0)
-    last = (2 * torch.maximum(torch.maximum(ya, yb), yc) - 0.5).floor().clamp(max=height - 1)
-    on_screen = (torch.maximum(torch.maximum(xa, xb), xc) > 0) & (torch.minimum(torch.minimum(xa, xb), xc) < width)
-    seen = (torch.where(two_sided, area.abs(), area) > 1e-6) & (last >= first) & on_screen
-    picture, triangle = seen.nonzero(as_tuple=True)
-    corners = triangles.index_select(0, triangle) + (picture * points.shape[1])[:, None]
-    corners = points.reshape(-1, 3).index_select(0, corners.view(-1)).view(-1, 3, 3)
-    area = area[seen]
-    facts = torch.cat((_sides(corners, area).flatten(1), _depth_planes(corners, area)), dim=1)
+    picture, triangle = _candidates(points, triangles, two_sided, size)
+    corners = (triangles.index_select(0, triangle) + (picture * points.shape[1])[:, None]).T.reshape(-1)
+    x, y, z = (c.reshape(-1).index_select(0, corners).view(3, -1) for c in points.unbind(2))
+    area = (x[1] - x[0]) * (y[2] - y[0]) - (x[2] - x[0]) * (y[1] - y[0])
+    facts = torch.cat((_sides(x, y, area), _depth_planes(x, y, z, area)))
 
-    first, rows = first[seen].long(), (last - first)[seen].long() + 1
-    owner, step = _expand(rows)  # a span a triangle and row
-    row = first.index_select(0, owner) + step
-    y, offset = row / 2 + 0.25, _left_of_row(row)
-    s = facts.index_select(0, owner).T.contiguous()  # (15, S)
+    # A span a triangle and row.
+    first = (2 * y.amin(0) - 0.5).ceil().clamp_(min=0).long()
+    last = (2 * y.amax(0) - 0.5).floor().clamp_(max=height - 1).long()
+    owner, number, start = _expand(last - first + 1)
+    row = (first - start).index_select(0, owner).add_(number)
+    y, offset = row * 0.5 + 0.25, _left_of_row(row)
+    s = facts.index_select(1, owner)  # (15, S)
     left = torch.maximum(torch.maximum(s[0] * y + s[3], s[1] * y + s[4]), s[2] * y + s[5])
     right = torch.minimum(torch.minimum(s[6] * y + s[9], s[7] * y + s[10]), s[8] * y + s[11])
-    left = (left - offset).ceil().clamp(0, width)
-    right = (right - offset).floor().clamp(-1, width - 1)
+    left = (left - offset).ceil_().clamp_(0, width)
+    right = (right - offset).floor_().clamp_(-1, width - 1)
     depth = s[12] * (left + offset) + s[13] * y + s[14]
 
     # A candidate a sample. Depth is a whole number above the triangle's own, which breaks ties; a slope is cut off
     # where a triangle is seen from its edge.
-    span, step = _expand((right - left + 1).clamp(min=0).long())
+    span, number, start = _expand((right - left + 1).clamp_(min=0).long())
     order = ((depth * 2.0**16).long() << 24) + triangle.index_select(0, owner)
     slope = (s[12].clamp(-1e3, 1e3) * 2.0**16).long() << 24
-    target = (picture.index_select(0, owner) * height + row) * width + left.long()
-    order = order.index_select(0, span) + slope.index_select(0, span) * step
-    target = target.index_select(0, span) + step
+    target = ((picture * height).index_select(0, owner) + row) * width + left.long()
+    # slopes times numbers may be too large, but whole numbers wrap round: what counts is right once all is added
+    order = (order - slope * start).index_select(0, span).addcmul_(slope.index_select(0, span), number)
+    target = (target - start).index_select(0, span).add_(number)
     nearest = torch.full((n * height * width,), _EMPTY, dtype=torch.int64, device=device)
     nearest.scatter_reduce_(0, target, order, "amin")
     triangle = torch.where(nearest == _EMPTY, -1, nearest & (2**24 - 1))

@@ -73,9 +73,8 @@ class Worn(NamedTuple):
     points: Tensor  # (N, V, 3) in head coordinates; everything turns with the head
     place: Tensor  # (N, V, 3) for paint
 
-    def values(self, picture: dict[str, Tensor]) -> Tensor:
-        """What is interpolated, see ``samples.py``: ``(N, V, 9)``."""
-        turned = camera.pose(self.points, torch.ones(1, device=self.points.device), picture)
+    def values(self, turned: Tensor) -> Tensor:
+        """What is interpolated, see ``samples.py``: ``(N, V, 9)``; ``turned`` are the points in camera coordinates."""
         normals = camera.normals(turned, block(turned.device).grids)
         for grid, piece in zip(block(turned.device).grids, _PIECES):
             if piece.closed:
