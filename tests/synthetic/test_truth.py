@@ -12,9 +12,11 @@ from dlsfaces.synthetic import Region
 from tests.synthetic.takes import average, crowd, turned, various
 
 _MIRROR = torch.tensor(
-    [*range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31]  # jaw, brows, nose
-    + [45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40]  # eyes
-    + [54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65]  # mouth
+    [
+        *(*range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31),  # jaw, brows, nose
+        *(45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40),  # eyes
+        *(54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65),  # mouth
+    ]
 )
 _EYES, _BROWS, _MOUTH = slice(36, 48), slice(17, 27), slice(48, 68)
 _LEFT = [*range(8), *range(17, 22), *range(36, 42), 48, 49, 59, 60]  # by the viewer
