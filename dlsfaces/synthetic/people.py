@@ -273,15 +273,18 @@ _AGE_SHIFT = {
 
 def _draw(dials: dict[str, Dial], *parts: int | Tensor) -> dict[str, Tensor]:
     """One number a dial and key."""
+    device = next(part.device for part in parts if isinstance(part, Tensor))
+    names = torch.tensor([zlib.crc32(name.encode()) for name in dials], device=device)
+    keys = rng.key(*parts, names[:, None])  # all dials at once: (dials, N)
+    even, bell = rng.uniform(keys, 1)[..., 0], rng.normal(keys, 1)[..., 0]
     values = {}
-    for name, dial in dials.items():
-        keys = rng.key(*parts, zlib.crc32(name.encode()))
+    for (name, dial), u, z in zip(dials.items(), even, bell):
         if dial.chance is not None:
-            value = (rng.uniform(keys, 1)[..., 0] < dial.chance).float()
+            value = (u < dial.chance).float()
         elif dial.spread is None:
-            value = dial.low + (dial.high - dial.low) * rng.uniform(keys, 1)[..., 0]
+            value = dial.low + (dial.high - dial.low) * u
         else:
-            value = dial.typical + dial.spread * rng.normal(keys, 1)[..., 0]
+            value = dial.typical + dial.spread * z
         values[name] = value.clamp(dial.low, dial.high)
     return values
 
