@@ -118,7 +118,7 @@ def test_expression_moves_landmarks():
 
 def test_symmetric_people_have_mirrored_landmarks():
     n = 6
-    people, pictures = various(n, asymmetry=0.0, nose_bend=0.0, mouth_open=0.3, pitch=10.0)
+    people, pictures = various(n, asymmetry=0.0, nose_bend=0.0, mouth_open=0.3, smile=0.6, pitch=10.0)
     poses = {"yaw": torch.linspace(-70, 70, n), "roll": torch.linspace(30, -20, n)}
     one = synthetic.render(people, pictures | poses, LOOSE)
     other = synthetic.render(people, pictures | {name: -angle for name, angle in poses.items()}, LOOSE)
