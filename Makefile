@@ -58,8 +58,9 @@ bench: check-torch ## run the benchmarks and rewrite benchmarks/README.md: BENCH
 peers: setup ## install the judges of BENCH=synthetic_realism into .venv-peers (compiles: 10 minutes)
 	@sh tools/peers.sh
 
-picture: setup ## draw the README's picture anew
-	@$(python) -c "from dlsfaces import plots; plots.pipeline().savefig('assets/pipeline.png', dpi=120)"
+picture: setup ## draw the README's pictures anew
+	@$(python) -c "from dlsfaces import plots; plots.pipeline().savefig('assets/pipeline.png', dpi=120); \
+	    plots.contact_sheet().savefig('assets/people.jpg', dpi=100, pil_kwargs={'quality': 85})"
 
 repo: ## stamp the address into badges and set-up cells: NAME=owner/name for a fork
 	@$(or $(PYTHON),python3) -m tools.repo $(if $(NAME),--name '$(NAME)')

@@ -228,22 +228,31 @@ def ground_truth(made: synthetic.Rendering) -> Figure:
     names = [region.name.lower() for region in synthetic.Region]
     palette = torch.tensor([to_rgb(REGION_COLOURS[name]) for name in names])
     n, (height, width) = len(made.images), made.images.shape[2:]
-    figure, grid = plt.subplots(
-        3, n, figsize=(1.6 * n, 4.8 * height / width + 0.4), dpi=DPI, squeeze=False, layout="constrained"
-    )
+    size = (1.8 * n, 5.4 * height / width + 0.6)
+    figure, grid = plt.subplots(3, n, figsize=size, dpi=DPI, squeeze=False, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
-    for k, column in enumerate(grid.T):
-        for axes, image in zip(column, (made.images[k], palette[made.regions[k].long()].permute(2, 0, 1)) * 2):
+    for k, (top, middle, bottom) in enumerate(grid.T):
+        pale = 0.35 * made.images[k] / 255 + 0.65  # so that the landmarks stand out
+        for axes, image in (
+            (top, made.images[k]),
+            (middle, palette[made.regions[k].long()].movedim(2, 0)),
+            (bottom, pale),
+        ):
             axes.imshow(as_picture(image), extent=(0, width, height, 0))
             axes.axis("off")
-        for shown, face in ((made.dense_visibility[k], "yellow"), (~made.dense_visibility[k], "none")):
-            x, y = made.dense[k][shown].T.numpy()
-            column[2].scatter(x, y, s=7, c=face, edgecolors="red" if face == "none" else "black", linewidths=0.5)
-        column[2].set(xlim=(0, width), ylim=(height, 0))
+        _landmarks(bottom, made.dense[k], made.dense_visibility[k])
+        bottom.set(xlim=(0, width), ylim=(height, 0))
     found = [names[i] for i in made.regions.unique().tolist()]
     handles = [Patch(color=REGION_COLOURS[name], label=name) for name in found]
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(found), fontsize=8, frameon=False)
+    handles += bottom.get_legend_handles_labels()[0]
+    figure.legend(handles=handles, loc="outside lower center", ncols=max(2, n + 1), fontsize=8, frameon=False)
     return figure
+
+
+def _landmarks(axes: Axes, points: Tensor, visible: Tensor) -> None:
+    """Landmarks ``(L, 2)``: those that are seen as dots, hidden ones as rings."""
+    axes.scatter(*points[visible].T.numpy(), s=9, c="tab:blue", linewidths=0, label="landmark")
+    axes.scatter(*points[~visible].T.numpy(), s=11, c="none", edgecolors=OTHER, linewidths=0.8, label="hidden")
 
 
 def contact_sheet(people: int = 8, pictures: int = 8, first: int = 0, seed: int = 0, height: float = 1.4) -> Figure:

@@ -14,12 +14,15 @@ from dlsfaces.plots import as_picture
 
 #: The sliders of the demo, by tab.
 DIALS: dict[str, tuple[str, ...]] = {
-    "person": ("sex", "age", "skin_tone", "face_width", "jaw_width", "eye_size", "nose_length", "mouth_width"),
-    "hair": ("hair_style", "hair_length", "hair_light", "hair_volume", "beard", "glasses"),
+    "person": ("age", "skin_tone", "face_width", "jaw_width", "eye_size", "nose_length", "mouth_width", "brow_height"),
+    "hair": ("hair_style", "hair_length", "hair_light", "hair_volume", "hair_fringe", "beard"),
+    "worn": ("glasses", "sunglasses", "hat", "hat_kind", "mask", "hand", "make_up"),
     "pose": ("yaw", "pitch", "roll", "smile", "mouth_open", "eye_shut", "brow_raise", "gaze_x"),
-    "light": ("light_azimuth", "light_elevation", "light_hardness", "ambient", "light_fill", "light_warmth"),
-    "camera": ("distance", "exposure", "blur", "noise", "jpeg", "low_resolution"),
+    "light": ("light_azimuth", "light_elevation", "light_hardness", "light_fill", "light_warmth", "ambient"),
+    "camera": ("distance", "exposure", "white_balance", "blur", "noise", "jpeg", "low_resolution"),
 }
+
+_SWITCHES = {name for name, dial in (synthetic.PERSON | synthetic.PICTURE).items() if dial.chance is not None}
 
 
 def draw_person(person: int, seed: int = 0, **dials: float) -> torch.Tensor:
@@ -77,8 +80,16 @@ def person_sliders(dials: Mapping[str, Sequence[str]] = DIALS, seed: int = 0) ->
 
 def _slider(name: str, low: float, high: float, start: Mapping[str, torch.Tensor]) -> ipywidgets.FloatSlider:
     value = float(start[name]) if name in start else (low + high) / 2
-    step = 1.0 if high - low > 10 else 0.01
-    return ipywidgets.FloatSlider(value, min=low, max=high, step=step, description=name.replace("_", " "))
+    whole = high - low > 10 or name in _SWITCHES
+    return ipywidgets.FloatSlider(
+        value,
+        min=low,
+        max=high,
+        step=1.0 if whole else 0.01,
+        readout_format=".0f" if whole else ".2f",
+        description=name.replace("_", " "),
+        style={"description_width": "8em"},
+    )
 
 
 def as_png(image: torch.Tensor) -> bytes:

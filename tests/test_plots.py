@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from dlsfaces import evaluate, plots, widgets
+from dlsfaces import evaluate, plots, synthetic, widgets
 from dlsfaces.data import Face, Photo, Source
+from dlsfaces.geometry import LOOSE
 
 matplotlib.use("agg")
 
@@ -80,10 +81,10 @@ def test_the_rest_draws():
 
 
 def test_sliders_redraw_the_picture():
-    box = widgets.person_sliders(("yaw", "smile"))
-    picture, controls = box.children
+    picture, controls = widgets.person_sliders({"pose": ("yaw", "smile")}).children
+    yaw, _ = controls.children[1].children[0].children
     before = picture.value
-    controls.children[1].value = 40.0
+    yaw.value = 40.0
     assert bytes(picture.value) != bytes(before) and bytes(picture.value).startswith(b"\x89PNG")
     turned = widgets.draw_person(0, yaw=40.0)
     assert turned.shape == (3, 218, 178) and bytes(picture.value) == widgets.as_png(turned)
@@ -91,3 +92,41 @@ def test_sliders_redraw_the_picture():
     assert not torch.equal(widgets.draw_person(0, nose_length=1.0), widgets.draw_person(0, nose_length=-1.0))
     with pytest.raises(ValueError, match="no dial 'jaw'"):
         widgets.draw_person(0, jaw=1)
+
+
+def test_another_person_sets_their_dials_and_keeps_the_picture():
+    picture, controls = widgets.person_sliders({"pose": ("yaw",), "person": ("jaw_width", "glasses")}).children
+    number, tabs = controls.children
+    (yaw,), (jaw, glasses) = (tab.children for tab in tabs.children)
+    yaw.value, number.value = 30.0, 5
+    them = synthetic.people(torch.tensor([5]))
+    assert yaw.value == 30 and jaw.value == float(them["jaw_width"]) and glasses.value == float(them["glasses"])
+    assert bytes(picture.value) == widgets.as_png(widgets.draw_person(5, yaw=30.0))
+    assert [tabs.get_title(k) for k in range(2)] == ["pose", "person"]
+
+
+def test_every_slider_of_the_demo_turns_a_dial_that_the_picture_knows():
+    names = [name for tab in widgets.DIALS.values() for name in tab]
+    assert len(names) == len(set(names)) and "sex" not in names, "sex acts on other dials, when people are drawn"
+    assert set(names) <= synthetic.PERSON_RANGES.keys() | synthetic.PICTURE_RANGES.keys()
+
+
+def test_ground_truth_draws_each_landmark_once_seen_or_hidden():
+    people, pictures = synthetic.average_people(2), synthetic.neutral_pictures(2)
+    made = synthetic.render(people, pictures | {"yaw": torch.tensor([0.0, 70.0]), "hat": torch.tensor([1.0, 0.0])})
+    figure = plots.ground_truth(made)
+    for axes, points, visible in zip(figure.axes[4:6], made.dense, made.dense_visibility):
+        seen, hidden = (c.get_offsets() for c in axes.collections)
+        assert np.allclose(seen, points[visible]) and np.allclose(hidden, points[~visible]) and len(hidden) > 0
+    labels = {text.get_text() for text in figure.legends[0].get_texts()}
+    shown = {synthetic.Region(k).name.lower() for k in made.regions.unique().tolist()}
+    assert labels == shown | {"landmark", "hidden"} and "hat" in shown
+    assert plots.REGION_COLOURS.keys() == {region.name.lower() for region in synthetic.Region}
+
+
+def test_a_contact_sheet_has_a_row_a_person():
+    shown = plots.contact_sheet(2, 3, first=4).axes
+    alone = synthetic.render(
+        synthetic.people(torch.tensor([5])), synthetic.pictures(torch.tensor([5]), torch.tensor([2])), LOOSE
+    )
+    assert len(shown) == 6 and np.array_equal(shown[5].images[0].get_array(), plots.as_picture(alone.images[0]))

@@ -39,7 +39,7 @@ def brows(colour: Tensor, s: Samples, locks: Tensor) -> Tensor:
     hairs = 0.88 + 0.12 * torch.sin(13 * across - 8 * s.y) + 0.12 * speckle(1.5 * s.x, s.y)
     share = (inside * hairs * (0.62 + 0.38 * s.dial("brow_density"))).clamp(0, 0.95)
     cover(colour, locks * (0.62 - 0.15 * s.dial("make_up")), share)
-    return share
+    return inside  # faint brows are brows
 
 
 def lids(u: Tensor, dial) -> tuple[Tensor, Tensor]:

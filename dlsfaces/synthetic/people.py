@@ -107,15 +107,18 @@ _TOGETHER: dict[str, dict[str, float]] = {
 
 def _draw(dials: dict[str, Dial], *parts: int | Tensor) -> dict[str, Tensor]:
     """One number a dial and key."""
+    device = next(part.device for part in parts if isinstance(part, Tensor))
+    names = torch.tensor([zlib.crc32(name.encode()) for name in dials], device=device)
+    keys = rng.key(*parts, names[:, None])  # all dials at once: (dials, N)
+    even, bell = rng.uniform(keys, 1)[..., 0], rng.normal(keys, 1)[..., 0]
     values = {}
-    for name, dial in dials.items():
-        keys = rng.key(*parts, zlib.crc32(name.encode()))
+    for (name, dial), u, z in zip(dials.items(), even, bell):
         if dial.chance is not None:
-            value = (rng.uniform(keys, 1)[..., 0] < dial.chance).float()
+            value = (u < dial.chance).float()
         elif dial.spread is None:
-            value = dial.low + (dial.high - dial.low) * rng.uniform(keys, 1)[..., 0]
+            value = dial.low + (dial.high - dial.low) * u
         else:
-            value = dial.typical + dial.spread * rng.normal(keys, 1)[..., 0]
+            value = dial.typical + dial.spread * z
         values[name] = value.clamp(dial.low, dial.high)
     return values
 
@@ -139,9 +142,8 @@ def people(identities: Tensor, seed: int = 0) -> dict[str, Tensor]:
     person = _draw(PERSON, seed, _integers("identities", identities), 1)
     man, old = person["sex"] > 0.5, (person["age"] - 0.45).clamp(min=0) / 0.55
     person["sex"] = torch.where(man, 0.75 + person["sex"] / 4, person["sex"] / 2)
-    person["epicanthus"] = ((person["epicanthus"] - 0.68) / 0.14).clamp(
-        0, 1
-    )  # most have it either plainly or not at all
+    # most people either have it plainly or not at all
+    person["epicanthus"] = ((person["epicanthus"] - 0.68) / 0.14).clamp(0, 1)
     drawn = dict(person)
     for cause, shifts in _TOGETHER.items():
         share = (drawn[cause] - PERSON[cause].low) / (PERSON[cause].high - PERSON[cause].low)
