@@ -36,7 +36,7 @@ class Paint(NamedTuple):
         index = where.nonzero()[:, 0]
         if len(index):
             colour, gloss = self.colour.index_select(1, index), self.gloss.index_select(0, index)
-            covered = layer(colour, gloss, s.take(index)) > 0.5
+            covered = layer(colour, gloss, s.to_paint(index)) > 0.5
             self.colour.index_copy_(1, index, colour)
             self.gloss.index_copy_(0, index, gloss)
             self.region.index_copy_(0, index, torch.where(covered, region, self.region.index_select(0, index)))

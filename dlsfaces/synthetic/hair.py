@@ -18,7 +18,7 @@ from dlsfaces.synthetic.hair_growth import JOINTS, STEPS, Path, Roots, cross, gr
 from dlsfaces.synthetic.hair_style import wanted
 from dlsfaces.synthetic.scalp import clearance, edge, place, roots
 
-LOCKS = 250  # on the scalp
+LOCKS = 190  # on the scalp
 TAIL = 30  # in a pony tail or bun
 COLUMNS, ROWS = 29, 9  # of the sheet, as far as the hair line; STEPS rows more hang down
 _CORNERS = 2 * STEPS + 1  # of a lock: two a joint and one at the tip
@@ -154,7 +154,7 @@ def _lock_vertices(locks: Path, length: Tensor, u: Tensor) -> Hair:
     joint, side, along = (torch.tensor(v, device=device) for v in (_JOINT, _SIDE, JOINTS))
     turned = smooth(4, 12, length)[..., None]
     facing = locks.away + turned * (1.2 * u[:, 2:5].transpose(0, 1)[..., None] - 0.6)
-    half = ((0.32 + 0.045 * length.clamp(max=10)) * (length > 0))[..., None]
+    half = ((0.37 + 0.05 * length.clamp(max=10)) * (length > 0))[..., None]
     half = half * (1 + 0.5 * along - along * along)
     sideways = half * unit(cross(tangent, facing))
     depth = (0.6 + 0.4 * own) * (0.7 + 0.3 * smooth(0, 0.25, along))  # inner locks and roots are darker, and the neck

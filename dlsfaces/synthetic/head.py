@@ -115,10 +115,10 @@ class Mesh(NamedTuple):
     parts: Tensor  # (T,) HEAD, EAR or NECK
     fields: dict[str, list[Term]]  # directions: name to (axis, displacement (V,))
     follows: Tensor  # (V,) 1 moves with the head, 0 with the shoulders
-    angles: Tensor  # (65,) of the head's columns
+    angles: Tensor  # (53,) of the head's columns
 
 
-_COLUMNS = 65  # of the head
+_COLUMNS = 53  # of the head
 
 #: Height, and how many rows of the mesh a centimetre has there: dense where the face has features.
 _ROWS_A_CM = (
@@ -139,7 +139,7 @@ _ROWS_A_CM = (
     (11.5, 2.4),
     (12.0, 5.0),
 )
-_HEAD_ROWS = 81
+_HEAD_ROWS = 67
 _SLIT = (-6.36, -6.64)  # the rows between which the mouth opens
 
 

@@ -72,6 +72,14 @@ class Samples:
             self.pixel,
         )
 
+    def to_paint(self, index: Tensor) -> Samples:
+        """The same as :meth:`take` in half the time: paint needs no normals and no light, which are left undefined."""
+        values = self.values.new_empty(len(self.values), len(index))
+        values[3:7] = self.values[3:7].index_select(1, index)
+        return Samples(
+            self.picture.index_select(0, index), self.part.index_select(0, index), values, self.dials, self.pixel
+        )
+
 
 def smooth_step(value: Tensor, soft: float) -> Tensor:
     """0 well below zero, 1 well above, a straight ramp ``soft`` wide between."""
