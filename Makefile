@@ -60,7 +60,7 @@ peers: setup ## install the judges of BENCH=synthetic_realism into .venv-peers (
 
 picture: setup ## draw the README's pictures anew
 	@$(python) -c "from dlsfaces import plots; plots.pipeline().savefig('assets/pipeline.png', dpi=120); \
-	    plots.contact_sheet().savefig('assets/people.jpg', dpi=100, pil_kwargs={'quality': 85})"
+	    plots.contact_sheet(first=73).savefig('assets/people.jpg', dpi=100, pil_kwargs={'quality': 85})"
 
 repo: ## stamp the address into badges and set-up cells: NAME=owner/name for a fork
 	@$(or $(PYTHON),python3) -m tools.repo $(if $(NAME),--name '$(NAME)')
