@@ -35,6 +35,9 @@ class Region(IntEnum):
     JEWELLERY = 13
 
 
+_COVERS = (Region.GLASSES, Region.HAT, Region.MASK, Region.HAND)  # whoever shows these shows no face there
+
+
 def five_places(n: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Rest points of the five landmarks, x and y ``(N, 5)``."""
     x, y = torch.tensor(FIVE, device=device).T
@@ -135,7 +138,7 @@ def seen(points: Tensor, depth: Tensor, regions: Tensor) -> Tensor:
     Args:
         points: ``(N, L, 3)`` pixels and depth.
         depth: of the samples, as from :func:`raster.rasterize`.
-        regions: what the pixels show, ``(N, H, W)``: a mask lies too near to the mouth for its depth to tell.
+        regions: what the pixels show, ``(N, H, W)``: a mask or a lens may lie too near for its depth to tell.
     Returns:
         bool ``(N, L)``.
     """
@@ -146,5 +149,5 @@ def seen(points: Tensor, depth: Tensor, regions: Tensor) -> Tensor:
     row = (2 * y).floor().long().clamp(0, 2 * height - 1)
     in_front = depth.gather(1, row * width + column)
     shown = regions.flatten(1).gather(1, row.div(2, rounding_mode="floor") * width + column)
-    covered = (shown == Region.MASK) | (shown == Region.HAND) | (shown == Region.HAT)
+    covered = torch.isin(shown, torch.tensor(_COVERS, device=shown.device))
     return inside & (points[..., 2] < in_front + _TOLERANCE) & ~covered

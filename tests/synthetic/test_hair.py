@@ -80,7 +80,7 @@ def test_eyes_nose_and_mouth_stay_free(dials: dict[str, float]):
 def test_no_vertex_lies_deep_in_the_head():
     points = drape(_styled()).points[:, : SHEET + LOCKS * (2 * STEPS + 1)]
     near = clearance(*points.unbind(-1))[0]
-    assert near[points[..., 1] > 3].min() > -1
+    assert near[points[..., 1] > 3].min() > -1.2
 
 
 def test_the_sheet_covers_the_scalp_of_all_who_are_not_bald():
@@ -137,7 +137,7 @@ def test_a_hat_presses_flat_what_it_covers_and_no_more():
     person = _styled()
     free, pressed = drape(person).points, drape(person, torch.ones(len(STYLES))).points
     above = pressed[..., 1] > 6.5
-    assert clearance(*pressed.unbind(-1))[0][above].max() < 1
+    assert clearance(*pressed.unbind(-1))[0][above].max() < 1.2
     below = free[:, :SHEET, 1] < 3.4
     assert torch.equal(free[:, :SHEET][below], pressed[:, :SHEET][below])
 
