@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -12,11 +14,13 @@ from dlsfaces.synthetic.skin import speckle
 _EYES = ((40, 24, 16), (70, 44, 26), (104, 80, 44), (92, 108, 80), (84, 118, 148), (124, 140, 150))
 _LIPSTICK = ((122, 30, 36), (170, 38, 50), (186, 78, 84), (196, 96, 112), (120, 40, 70))
 
+Lookup = Callable[[str], Tensor]  # gives the parameter of a name
+
 EYE_X, EYE_HALF = 3.1, 1.7  # where the middle of an eye lies, and half its width
 MOUTH_Y, MOUTH_HALF = -6.5, 2.88
 
 
-def brow_middle(across: Tensor, dial) -> tuple[Tensor, Tensor]:
+def brow_middle(across: Tensor, dial: Lookup) -> tuple[Tensor, Tensor]:
     """Height of the brow's middle line at a distance from the face's middle, and the place along it, -1 to 1.
 
     Args:
@@ -42,7 +46,7 @@ def brows(colour: Tensor, s: Samples, locks: Tensor) -> Tensor:
     return inside  # faint brows are brows
 
 
-def lids(u: Tensor, dial) -> tuple[Tensor, Tensor]:
+def lids(u: Tensor, dial: Lookup) -> tuple[Tensor, Tensor]:
     """Heights of the upper and lower lid's edge along an eye.
 
     Args:
@@ -123,7 +127,7 @@ def _iris(white: Tensor, s: Samples, shadow: Tensor) -> None:
         white[k] += spark * (1.2 - white[k])
 
 
-def lip_edges(u: Tensor, dial) -> tuple[Tensor, Tensor]:
+def lip_edges(u: Tensor, dial: Lookup) -> tuple[Tensor, Tensor]:
     """How far the red of the lips reaches above and below the line between them, at ``u`` = distance / half width."""
     outline = (1 - u * u).clamp(min=0)
     root = outline.sqrt()
@@ -133,7 +137,7 @@ def lip_edges(u: Tensor, dial) -> tuple[Tensor, Tensor]:
     return upper, lower
 
 
-def slit(u: Tensor, dial) -> Tensor:
+def slit(u: Tensor, dial: Lookup) -> Tensor:
     """Half the height of the slit between the lips, as painted: the surface's own opening stretches it."""
     return (0.045 + 0.10 * (4 * dial("mouth_open")).clamp(max=1)) * ((1 - u * u).clamp(min=0) * 2).clamp(max=1)
 

@@ -164,6 +164,7 @@ def _pony_tail(w: dict[str, Tensor], u: Tensor, spread: Tensor, out: Tensor, alo
 
 
 def cross(a: Tensor, b: Tensor) -> Tensor:
+    """The cross product of vectors whose components are stacked along the first dimension."""
     return torch.linalg.cross(a, b, dim=0)
 
 

@@ -96,6 +96,7 @@ def kind(dials: dict[str, Tensor]) -> Tensor:
 
 
 def wears(dials: dict[str, Tensor]) -> Tensor:
+    """Who has a hat on, bool ``(N,)``."""
     return dials["hat"] > 0.5
 
 

@@ -110,10 +110,6 @@ def cover(colour: Tensor, target: Tensor, share: Tensor) -> None:
     colour += share * (target - colour)
 
 
-def mix(low: Tensor, high: Tensor, share: Tensor) -> Tensor:
-    return low + (high - low) * share
-
-
 def palette(colours: tuple[tuple[int, int, int], ...], value: Tensor) -> Tensor:
     """A linear colour ``(N, 3)`` between the sRGB colours of a palette, at ``(N,)`` from 0 to 1."""
     table = (torch.tensor(colours, device=value.device, dtype=torch.float32) / 255) ** 2

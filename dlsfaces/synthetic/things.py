@@ -56,6 +56,7 @@ class Block(NamedTuple):
 
 @functools.cache
 def block(device: torch.device) -> Block:
+    """The grids of all pieces behind each other."""
     grids, start = [], 0
     for piece in _PIECES:
         grids.append(Grid(piece.part, start, piece.rows, piece.columns))
