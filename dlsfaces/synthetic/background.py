@@ -13,6 +13,7 @@ from torch import Tensor
 
 from dlsfaces import rng
 from dlsfaces.geometry import LOOSE
+from dlsfaces.synthetic.samples import cover
 
 _BACKGROUND_SEED = 11
 _NUMBERS = 48  # random numbers a picture: each kind uses them as it likes
@@ -115,11 +116,6 @@ def _ramp(value: Tensor, soft: float | Tensor) -> Tensor:
     return value * value * (3 - 2 * value)
 
 
-def _cover(colour: Tensor, target: Tensor, share: Tensor) -> None:
-    """Lay ``target`` ``(3, M)`` over ``colour``, in place."""
-    colour += share * (target - colour)
-
-
 def _boxes(view: View, boxes: Tensor, soft: float | Tensor) -> Tensor:
     """Blurred rectangles from their middles and half their sides ``(4, ...)``: x, y, width, height."""
     x, y, wide, high = boxes
@@ -131,7 +127,7 @@ def _layers(view: View, colours: Tensor, shares: Tensor) -> Tensor:
     first, *others = view.at(colours).unbind(1)
     colour = first.clone()
     for other, share in zip(others, shares):
-        _cover(colour, other, share)
+        cover(colour, other, share)
     return colour
 
 
@@ -213,7 +209,7 @@ def _sky(view: View) -> Tensor:
     high = hue(torch.full_like(day, _BLUE), clear, 0.35 + 0.5 * day)
     land = view.at(hue(ground, 0.05 + 0.4 * chroma(view.dials), (0.25 + 0.45 * day) * (1 - 0.3 * contrast)))
     colour = view.at(low) + (-0.6 * below).clamp(0, 1) * view.at(high - low)
-    _cover(colour, land * (1 - 0.25 * below.clamp(0, 1)), _ramp(below, soft))
+    cover(colour, land * (1 - 0.25 * below.clamp(0, 1)), _ramp(below, soft))
     return colour
 
 

@@ -20,6 +20,11 @@ EYE_X, EYE_HALF = 3.1, 1.7  # where the middle of an eye lies, and half its widt
 MOUTH_Y, MOUTH_HALF = -6.5, 2.88
 
 
+def brow_span(dial: Lookup) -> tuple[Tensor, Tensor]:
+    """How far a brow's middle lies outside the eye's, and half its length; centimetres."""
+    return 0.25 * dial("brow_apart"), 2.05 + 0.3 * dial("brow_length")
+
+
 def brow_middle(across: Tensor, dial: Lookup) -> tuple[Tensor, Tensor]:
     """Height of the brow's middle line at a distance from the face's middle, and the place along it, -1 to 1.
 
@@ -27,7 +32,8 @@ def brow_middle(across: Tensor, dial: Lookup) -> tuple[Tensor, Tensor]:
         across: centimetres.
         dial: gives the parameter of a name, as :meth:`Samples.dial`.
     """
-    along = (across - 3.1 - 0.25 * dial("brow_apart")) / (2.05 + 0.3 * dial("brow_length"))
+    off, half = brow_span(dial)
+    along = (across - EYE_X - off) / half
     arch = 0.3 + 0.26 * dial("brow_arch")
     peak = 0.15 + 0.2 * dial("brow_peak")
     height = 1.55 + 0.42 * dial("brow_height") + 0.26 * dial("brow_tilt") * along

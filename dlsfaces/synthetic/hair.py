@@ -16,6 +16,7 @@ from dlsfaces import rng
 from dlsfaces.synthetic.directions import displace, skull_fields, smooth
 from dlsfaces.synthetic.hair_growth import JOINTS, STEPS, Path, Roots, cross, grow, tail, unit
 from dlsfaces.synthetic.hair_style import wanted
+from dlsfaces.synthetic.head import cells
 from dlsfaces.synthetic.scalp import clearance, edge, place, roots
 
 LOCKS = 190  # on the scalp
@@ -32,10 +33,9 @@ class Hair(NamedTuple):
     points: Tensor  # (N, V, 3) head coordinates
     tangents: Tensor  # (N, V, 3) unit, from root to tip
     normals: Tensor  # (N, V, 3) unit, away from the head
-    place: (
-        Tensor  # (N, V, 3): across the lock, -1 to 1 (the sheet is many, see hair_paint); along it; its own number (1.5
-    )
-    # where a sheet of stubble is all there is)
+    #: (N, V, 3): across the lock, -1 to 1 (the sheet is many, see hair_paint); along it; its own number, 0 to 1 (the
+    #: sheet's is 0.5; 1.5 where it is all there is, as stubble; over 2 under curls)
+    place: Tensor
     ambient: Tensor  # (N, V) share of the light from all around that arrives
 
 
@@ -47,21 +47,15 @@ def triangles(device: torch.device) -> tuple[Tensor, Tensor]:
         int64 ``(T, 3)``, and bool ``(T,)``: those that are seen from behind, too: what hangs beside the face.
     """
     rows = ROWS + STEPS
-    sheet = _cells(torch.arange(rows * COLUMNS).view(rows, COLUMNS))
+    sheet = cells(torch.arange(rows * COLUMNS).view(rows, COLUMNS))
     hangs = torch.arange(rows - 1).repeat_interleave(COLUMNS - 1).repeat(2) >= ROWS - 1
-    strip = torch.cat((_cells(torch.arange(2 * STEPS).view(STEPS, 2)), torch.tensor([[0, 1, 2]]) + 2 * STEPS - 2))
+    strip = torch.cat((cells(torch.arange(2 * STEPS).view(STEPS, 2)), torch.tensor([[0, 1, 2]]) + 2 * STEPS - 2))
     first = rows * COLUMNS + _CORNERS * torch.arange(LOCKS + TAIL)
     angle, share = roots(LOCKS)
     beside = torch.cat(((angle.abs() > 0.6) & (angle.abs() < 1.9) & (share > 0.6), torch.zeros(TAIL) > 0))
     free = strip.amin(1) >= 4
     two_sided = torch.cat((hangs, (beside[:, None] & free).view(-1)))
     return torch.cat((sheet, (first[:, None, None] + strip).view(-1, 3))).to(device), two_sided.to(device)
-
-
-def _cells(index: Tensor) -> Tensor:
-    """Two triangles a cell of a grid of vertex numbers."""
-    a, b, c, d = (k.reshape(-1) for k in (index[:-1, :-1], index[:-1, 1:], index[1:, :-1], index[1:, 1:]))
-    return torch.cat((torch.stack((a, b, c), 1), torch.stack((b, d, c), 1)))
 
 
 def drape(person: dict[str, Tensor], under_hat: Tensor | None = None) -> Hair:

@@ -3,12 +3,13 @@
 Centimetres; the origin lies between the eyes, x to the viewer's right, y up, z towards the viewer. Every vertex keeps
 its place on the average head (its *rest* point): colour is painted there, so it moves with the surface.
 
-Sizes follow adult averages: eyes 6.2 cm apart, head 15 cm wide (Farkas 1994, "Anthropometry of the head and face").
+Sizes follow adult averages: eyes 6.2 cm apart, head 14.5 cm wide (Farkas 1994, "Anthropometry of the head and face").
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
@@ -101,9 +102,22 @@ class Grid(NamedTuple):
 
     def triangles(self) -> Tensor:
         """Two triangles a cell, clockwise as seen from outside: int64 ``(T, 3)``."""
-        index = self.start + torch.arange(self.rows * self.columns).view(self.rows, self.columns)
-        a, b, c, d = (k.reshape(-1) for k in (index[:-1, :-1], index[:-1, 1:], index[1:, :-1], index[1:, 1:]))
-        return torch.cat((torch.stack((a, b, c), 1), torch.stack((b, d, c), 1)))
+        return cells(self.start + torch.arange(self.rows * self.columns).view(self.rows, self.columns))
+
+
+def cells(index: Tensor) -> Tensor:
+    """Two triangles a cell of a grid of vertex numbers ``(R, C)``, clockwise as seen from outside: ``(T, 3)``."""
+    a, b, c, d = (k.reshape(-1) for k in (index[:-1, :-1], index[:-1, 1:], index[1:, :-1], index[1:, 1:]))
+    return torch.cat((torch.stack((a, b, c), 1), torch.stack((b, d, c), 1)))
+
+
+def behind_each_other(shapes: Iterable[tuple[int, int, int]]) -> tuple[Grid, ...]:
+    """Grids of parts, rows and columns, whose vertices follow each other."""
+    grids, start = [], 0
+    for part, rows, columns in shapes:
+        grids.append(Grid(part, start, rows, columns))
+        start += rows * columns
+    return tuple(grids)
 
 
 class Mesh(NamedTuple):
@@ -209,16 +223,13 @@ def grid_place(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 def mesh(device: torch.device) -> Mesh:
     """The shared part of all heads."""
     blocks = ((HEAD, _head_rest()), (EAR, _ear_rest(-1)), (EAR, _ear_rest(1)), (NECK, _neck_rest()))
-    grids, start = [], 0
-    for part, block in blocks:
-        grids.append(Grid(part, start, *block.shape[:2]))
-        start += block.shape[0] * block.shape[1]
+    grids = behind_each_other((part, *block.shape[:2]) for part, block in blocks)
     rest = torch.cat([b.reshape(-1, 3) for _, b in blocks])
     neck = torch.cat([torch.full((g.rows * g.columns,), g.part == NECK) for g in grids])
     triangles = [g.triangles() for g in grids]
     return Mesh(
         rest=rest.to(device),
-        grids=tuple(grids),
+        grids=grids,
         triangles=torch.cat(triangles).to(device),
         parts=torch.cat([torch.full((len(t),), g.part) for g, t in zip(grids, triangles)]).to(device),
         fields={n: [(axis, f.to(device)) for axis, f in terms] for n, terms in _fields(rest, grids).items()},
@@ -227,7 +238,7 @@ def mesh(device: torch.device) -> Mesh:
     )
 
 
-def _fields(rest: Tensor, grids: list[Grid]) -> dict[str, list[Term]]:
+def _fields(rest: Tensor, grids: tuple[Grid, ...]) -> dict[str, list[Term]]:
     """All directions over all vertices; ``average`` is added to every head."""
     part = torch.cat([torch.full((g.rows * g.columns,), g.part) for g in grids])
     on_head, ear, neck = (part == k for k in (HEAD, EAR, NECK))

@@ -55,10 +55,8 @@ def _develop(image: Tensor, picture: dict[str, Tensor]) -> Tensor:
     """Linear light to grey levels from 0 to 1, in place: film's shoulder, a gamma of 2, an S-curve."""
     image = image.clamp_(min=0)
     image = image.mul_((1 + 0.35 * image) / (1 + 0.7 * image)).clamp_(max=1).sqrt_()  # highlights fade, then clip
-    steep = (0.4 + 2 * (picture["contrast"] - 1))[
-        :, None, None, None
-    ]  # of the S, which leaves black, middle grey and white
-    return image.addcmul_(image * (1 - image) * (2 * image - 1), steep)
+    steep = 0.4 + 2 * (picture["contrast"] - 1)  # of the S, which leaves black, middle grey and white
+    return image.addcmul_(image * (1 - image) * (2 * image - 1), steep[:, None, None, None])
 
 
 def _blur(image: Tensor, dim: int, sigma: Tensor) -> Tensor:

@@ -90,9 +90,8 @@ def _lobe(toward: Tensor, hardness: Tensor) -> tuple[Tensor, Tensor]:
 def _tables(device: torch.device) -> tuple[Tensor, Tensor]:
     """Ambient light ``(V,)`` and what is open to each direction ``(DIRECTIONS, V)``."""
     shared = mesh(torch.device("cpu"))
-    vertices = len(shared.follows)
-    triangles = shared.triangles[(shared.triangles < vertices).all(1)]
-    points = displace(shared.rest, shared.fields, {"average": torch.ones(1)})[0, :vertices]
+    triangles = shared.triangles
+    points = displace(shared.rest, shared.fields, {"average": torch.ones(1)})[0]
     normals = _normals(points, triangles)
     directions = sphere(DIRECTIONS)
     lifted = points + _OFF_SURFACE * normals

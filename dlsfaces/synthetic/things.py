@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dlsfaces.synthetic import camera, covers, eyewear, hats
 from dlsfaces.synthetic.appearance import Paint
-from dlsfaces.synthetic.head import GLASSES, HAND, HAT, JEWEL, LENS, MASK, Grid, Mesh
+from dlsfaces.synthetic.head import GLASSES, HAND, HAT, JEWEL, LENS, MASK, Grid, Mesh, behind_each_other
 from dlsfaces.synthetic.pieces import Piece, Wearers
 from dlsfaces.synthetic.samples import Samples
 from dlsfaces.synthetic.truth import Region
@@ -57,15 +57,12 @@ class Block(NamedTuple):
 @functools.cache
 def block(device: torch.device) -> Block:
     """The grids of all pieces behind each other."""
-    grids, start = [], 0
-    for piece in _PIECES:
-        grids.append(Grid(piece.part, start, piece.rows, piece.columns))
-        start += piece.rows * piece.columns
+    grids = behind_each_other((piece.part, piece.rows, piece.columns) for piece in _PIECES)
     triangles = [grid.triangles() for grid in grids]
     counts = torch.tensor([len(t) for t in triangles])
     parts = torch.tensor([piece.part for piece in _PIECES]).repeat_interleave(counts)
     two_sided = torch.tensor([piece.two_sided for piece in _PIECES]).repeat_interleave(counts)
-    return Block(tuple(grids), torch.cat(triangles).to(device), parts.to(device), two_sided.to(device))
+    return Block(grids, torch.cat(triangles).to(device), parts.to(device), two_sided.to(device))
 
 
 class Worn(NamedTuple):

@@ -8,7 +8,17 @@ from enum import IntEnum
 import torch
 from torch import Tensor
 
-from dlsfaces.synthetic.features import EYE_HALF, EYE_X, MOUTH_HALF, MOUTH_Y, brow_middle, lids, lip_edges, slit
+from dlsfaces.synthetic.features import (
+    EYE_HALF,
+    EYE_X,
+    MOUTH_HALF,
+    MOUTH_Y,
+    brow_middle,
+    brow_span,
+    lids,
+    lip_edges,
+    slit,
+)
 from dlsfaces.synthetic.head import Mesh, grid_place, slice_at
 
 #: The course's five landmarks: the pupils, the tip of the nose, the corners of the mouth (rest points x, y).
@@ -79,7 +89,8 @@ def _jaw(row: Callable[..., Tensor]) -> tuple[Tensor, Tensor]:
 
 def _brows(row: Callable[..., Tensor], dial: Callable[[str], Tensor]) -> tuple[tuple[Tensor, Tensor], ...]:
     along = row(-0.85, -0.42, 0.0, 0.42, 0.85)
-    across = along * (2.05 + 0.3 * dial("brow_length")) + 3.1 + 0.25 * dial("brow_apart")
+    off, half = brow_span(dial)
+    across = along * half + EYE_X + off
     right = across, brow_middle(across, dial)[0]
     return _mirrored(*right), right
 
