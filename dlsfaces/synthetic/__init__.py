@@ -12,7 +12,7 @@ from dlsfaces.synthetic.scene import Rendering, render
 from dlsfaces.synthetic.truth import Region
 
 #: Raised whenever the pictures change: caches are keyed by it.
-VERSION = 2
+VERSION = 3
 
 PERSON_RANGES: dict[str, tuple[float, float]] = {name: (dial.low, dial.high) for name, dial in PERSON.items()}
 PICTURE_RANGES: dict[str, tuple[float, float]] = {name: (dial.low, dial.high) for name, dial in PICTURE.items()}

@@ -15,6 +15,7 @@ from dlsfaces.synthetic.head import Grid, Mesh
 
 _DEGREE = torch.pi / 180
 _PIVOT = (0.0, -8.0, -2.0)  # where the head turns on the neck
+_FORESHORTENED = 0.7  # see frame
 _FACE_DEPTH = 8.0  # z of the plane that perspective neither shrinks nor magnifies
 
 
@@ -67,12 +68,16 @@ def _centre(points: Tensor) -> Tensor:
     return (left + right + mouth_left + mouth_right) / 4
 
 
-def _spread(points: Tensor) -> Tensor:
-    """How large a face is: the distance between the middles of eyes and mouth, plus that between the eyes."""
+def _sides(points: Tensor) -> Tensor:
+    """The distance between the middles of eyes and mouth, and that between the eyes: ``(..., 2)``."""
     left, right, _, mouth_left, mouth_right = points.unbind(-2)
-    down = (mouth_left + mouth_right - left - right) / 2
-    across = right - left
-    return (down * down).sum(-1).sqrt() + (across * across).sum(-1).sqrt()
+    sides = torch.stack(((mouth_left + mouth_right - left - right) / 2, right - left), dim=-2)
+    return (sides * sides).sum(-1).sqrt()
+
+
+def _spread(points: Tensor) -> Tensor:
+    """How large a face is: the sum of its :func:`_sides`."""
+    return _sides(points).sum(-1)
 
 
 class View(NamedTuple):
@@ -108,8 +113,9 @@ def frame(
 ) -> View:
     """Aim the camera as an aligned set frames a face.
 
-    The size comes from the person's face as it is from the front, so that turning away does not blow it up; the place
-    from the landmarks as they are.
+    Size and place come from the landmarks as they are, as those of aligned sets do. A profile, whose eyes lie behind
+    each other, is not blown up for that: no side counts as shorter than ``_FORESHORTENED`` of its length from the
+    front.
 
     Args:
         landmarks: ``(N, 5, 3)`` the five, posed.
@@ -119,8 +125,10 @@ def frame(
     sx, sy, ox, oy = scale
     template = torch.tensor(LOOSE.landmarks, device=landmarks.device)
     eye_distance = template[1, 0] - template[0, 0]
-    zoom = _spread(template) / _spread(neutral[..., :2]) * picture["scale"]
-    centre = _centre(project(landmarks, picture["distance"])[..., :2])
+    flat = project(landmarks, picture["distance"])[..., :2]
+    sides = torch.maximum(_sides(flat), _FORESHORTENED * _sides(neutral[..., :2]))
+    zoom = _spread(template) / (sides[:, 0] + sides[:, 1]) * picture["scale"]
+    centre = _centre(flat)
     target = _centre(template) + eye_distance * torch.stack((picture["shift_x"], picture["shift_y"]), dim=-1)
     x = (target[:, 0] - zoom * centre[:, 0]) * sx + ox
     y = (target[:, 1] + zoom * centre[:, 1]) * sy + oy

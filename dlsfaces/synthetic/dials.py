@@ -127,7 +127,7 @@ PERSON: dict[str, Dial] = {
     "hair_length": _SHARE,  # within what the style allows
     "hair_line": _SHAPE,  # -1 low on the forehead, 1 high
     "hair_volume": _SHARE,
-    "hair_fringe": _SHARE,
+    "hair_fringe": Dial(0, 1, 0, 0.5),
     "hair_part": _SHAPE,  # -1 parted on the viewer's left, 1 on the right
     "hair_wave": _SHARE,
     "hair_pattern": _SHARE,  # seeds how single locks lie
@@ -140,7 +140,7 @@ PERSON: dict[str, Dial] = {
     "beard_line": _SHAPE,  # on the cheeks: 1 low
     "beard_length": _SHARE,
     # habits: the same frame and earrings every day
-    "glasses": _switch(0.27),
+    "glasses": _switch(0.12),
     "glasses_shape": _SHARE,  # round, rectangular, aviator, cat-eye, and between
     "glasses_size": _SHAPE,
     "glasses_thick": _SHARE,  # from wire to horn rims
@@ -153,32 +153,32 @@ PERSON: dict[str, Dial] = {
 
 PICTURE: dict[str, Dial] = {
     # pose, degrees, and camera
-    "yaw": Dial(-75, 75, 0, 20),  # positive: the nose points to the viewer's right
+    "yaw": Dial(-75, 75, 0, 17),  # positive: the nose points to the viewer's right
     "pitch": Dial(-30, 30, 0, 8),  # positive: looks up
-    "roll": Dial(-40, 40, 0, 4),  # positive: the head tips to the viewer's right
+    "roll": Dial(-40, 40, 0, 2.5),  # positive: the head tips to the viewer's right
     "distance": Dial(40, 200, 90, 25),  # cm from camera to head
     # expression
     "mouth_open": Dial(0, 1, 0, 0.3),
-    "smile": Dial(-0.5, 1, 0, 0.55),
+    "smile": Dial(-0.5, 1, 0.2, 0.5),
     "brow_raise": Dial(-1, 1, 0, 0.4),
     "eye_shut": Dial(0, 1, 0, 0.2),
     "gaze_x": Dial(-1, 1, 0, 0.3),  # positive: to the viewer's right
     "gaze_y": Dial(-1, 1, 0, 0.2),  # positive: up
     # light
-    "light_azimuth": Dial(-90, 90, 20, 40),  # degrees; positive: from the viewer's right
+    "light_azimuth": Dial(-90, 90, 20, 50),  # degrees; positive: from the viewer's right
     "light_elevation": Dial(-20, 70, 30, 20),  # degrees above the horizon
-    "light_hardness": Dial(0, 1, 0.2, 0.3),  # 0 a window or an overcast sky, 1 the sun
-    "light_warmth": Dial(-1, 1, 0, 0.4),  # -1 blue, 1 orange
+    "light_hardness": Dial(0, 1, 0.2, 0.4),  # 0 a window or an overcast sky, 1 the sun
+    "light_warmth": Dial(-1, 1, 0.1, 0.55),  # -1 blue, 1 orange
     "light_fill": Dial(0, 0.8, 0.12, 0.15),  # from the side that the lamp leaves dark; the lamp is 1
     "light_rim": Dial(0, 1, 0, 0.3),  # from behind, on that side
-    "ambient": Dial(0.1, 1.5, 0.6, 0.25),  # from all around
+    "ambient": Dial(0.1, 1.5, 0.55, 0.3),  # from all around
     "ambient_warmth": Dial(-1, 1, 0, 0.4),
     # what is around the head
-    "make_up_change": Dial(-1, 1, 0, 0.4),
+    "make_up_change": Dial(-1, 1, 0, 0.6),
     "hair_change": Dial(-1, 1, 0, 0.4),  # of length, volume and colour
-    "glasses_off": _switch(0.12),  # a day without one's glasses
+    "glasses_off": _switch(0.3),  # a day without one's glasses
     "lens_glare": Dial(0, 1, 0.35, 0.3),  # what clear lenses mirror
-    "sunglasses": _switch(0.02),
+    "sunglasses": _switch(0.03),
     "hat": _switch(0.05),
     "hat_kind": Dial(0, 1, 0.1, None),  # in fifths: cap, cap turned backwards, knitted, brimmed, headscarf
     "hat_hue": _SHARE,
@@ -201,15 +201,15 @@ PICTURE: dict[str, Dial] = {
     "back_light": Dial(0, 1, 0.55, None),
     "back_contrast": Dial(0, 1, 0.4, None),
     # framing: the share of an eye distance by which the face is off its place, and its size
-    "shift_x": Dial(-0.5, 0.5, 0, 0.06),
-    "shift_y": Dial(-0.5, 0.5, 0, 0.06),
-    "scale": Dial(0.6, 1.6, 1, 0.05),
+    "shift_x": Dial(-0.5, 0.5, 0, 0.03),
+    "shift_y": Dial(-0.5, 0.5, 0, 0.035),
+    "scale": Dial(0.6, 1.6, 1, 0.03),
     # sensor
-    "exposure": Dial(-1.5, 1.5, 0, 0.25),  # stops
-    "white_balance": Dial(-1, 1, 0, 0.2),
-    "contrast": Dial(0.6, 1.6, 1.25, 0.12),
+    "exposure": Dial(-1.5, 1.5, 0, 0.4),  # stops off what the meter says, see sensor.py
+    "white_balance": Dial(-1, 1, 0, 0.4),
+    "contrast": Dial(0.6, 1.6, 1.2, 0.2),
     "vignette": Dial(0, 1, 0.15, 0.15),  # how much darker the corners are
-    "blur": Dial(0, 2.5, 0.3, 0.25),  # standard deviation, in pixels of the loose framing
+    "blur": Dial(0, 2.5, 0.15, 0.25),  # standard deviation, in pixels of the loose framing
     "shake": Dial(-2.5, 2.5, 0, 0.25),  # the same along one side: across the picture; below 0 down it
     "noise": Dial(0, 0.1, 0.004, 0.007),  # standard deviation, in grey levels from 0 to 1
     "low_resolution": Dial(0, 2, 0, 0.3),  # how often the picture was halved before it was shown in this size

@@ -62,7 +62,7 @@ def face_fields(points: tuple[Tensor, Tensor, Tensor]) -> dict[str, list[Term]]:
         "midface_length": [(1, -0.42 * smooth(-0.5, -3.5, y) * front)],
         "asymmetry": [(1, 0.16 * torch.tanh(x / 3) * smooth(-0.5, -6, y)), (0, 0.22 * bump(0, -4, 3, 2.4))],
         "eye_size": [(0, 0.16 * (x.abs() - 3.1) * side * eye(2.2)), (1, 0.22 * y * eye(2.2))],
-        "eye_spacing": [(0, 0.36 * side * eye(2.4))],
+        "eye_spacing": [(0, 0.3 * side * eye(2.4))],
         "eye_height": [(1, 0.3 * eye(2.6))],
         "eye_tilt": [(1, 0.17 * (x.abs() - 3.1) * eye(2.2))],
         "eye_depth": [(2, 0.4 * eye(1.9))],

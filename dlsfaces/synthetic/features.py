@@ -22,7 +22,7 @@ MOUTH_Y, MOUTH_HALF = -6.5, 2.88
 
 def brow_span(dial: Lookup) -> tuple[Tensor, Tensor]:
     """How far a brow's middle lies outside the eye's, and half its length; centimetres."""
-    return 0.25 * dial("brow_apart"), 2.05 + 0.3 * dial("brow_length")
+    return 0.12 + 0.25 * dial("brow_apart"), 2.05 + 0.3 * dial("brow_length")
 
 
 def brow_middle(across: Tensor, dial: Lookup) -> tuple[Tensor, Tensor]:
@@ -36,7 +36,7 @@ def brow_middle(across: Tensor, dial: Lookup) -> tuple[Tensor, Tensor]:
     along = (across - EYE_X - off) / half
     arch = 0.3 + 0.26 * dial("brow_arch")
     peak = 0.15 + 0.2 * dial("brow_peak")
-    height = 1.55 + 0.42 * dial("brow_height") + 0.26 * dial("brow_tilt") * along
+    height = 1.82 + 0.42 * dial("brow_height") + (0.06 + 0.26 * dial("brow_tilt")) * along
     return height + arch * (0.4 - (along - peak) ** 2), along
 
 
@@ -44,10 +44,10 @@ def brows(colour: Tensor, s: Samples, locks: Tensor) -> Tensor:
     """A tapering arch above each eye, of slanting hairs; returns what it covers, ``(M,)``."""
     across = s.x.abs()
     middle, along = brow_middle(across, s.dial)
-    half = (0.45 + 0.22 * s.dial("brow_thickness")) * (1 - 0.3 * (along + 1)).clamp(min=0.08)
+    half = (0.40 + 0.22 * s.dial("brow_thickness")) * (1 - 0.3 * (along + 1)).clamp(min=0.08)
     inside = smooth_step(half - (s.y - middle).abs(), 0.24 + s.pixel) * smooth_step(1 - along.abs(), 0.3 + s.pixel)
     hairs = 0.88 + 0.12 * torch.sin(13 * across - 8 * s.y) + 0.12 * speckle(1.5 * s.x, s.y)
-    share = (inside * hairs * (0.62 + 0.38 * s.dial("brow_density"))).clamp(0, 0.95)
+    share = (inside * hairs * (0.5 + 0.45 * s.dial("brow_density"))).clamp(0, 0.95)
     cover(colour, locks * (0.62 - 0.15 * s.dial("make_up")), share)
     return inside  # faint brows are brows
 
@@ -82,8 +82,8 @@ def eyes(colour: Tensor, gloss: Tensor, s: Samples) -> Tensor:
     ball = smooth_step(top - s.y, soft) * smooth_step(s.y - bottom, soft) * (almond > 0)
     make_up = s.dial("make_up")
     _lid(colour, s, across, top, root, make_up)
-    shadow = (0.62 + 0.38 * smooth_step(top - s.y - 0.13, 0.4)) * (0.62 + 0.38 * almond)
-    white = torch.stack((0.40 * shadow, 0.36 * shadow, 0.35 * shadow))
+    shadow = (0.55 + 0.45 * smooth_step(top - s.y - 0.13, 0.4)) * (0.45 + 0.55 * almond)
+    white = torch.stack((0.31 * shadow, 0.28 * shadow, 0.27 * shadow))
     pink = bump(u, s.y, -0.95, 0.0, 0.16, 0.3)  # the inner corner
     white[1] *= 1 - 0.45 * pink
     white[2] *= 1 - 0.4 * pink
@@ -105,7 +105,7 @@ def _lid(colour: Tensor, s: Samples, across: Tensor, top: Tensor, root: Tensor, 
     crease = line(s.y - top - 0.16 - 0.3 * fold + 0.1 * s.dial("brow_raise"), 0.12 + 0.3 * s.pixel) * root
     socket = bump(across, s.y, 2.9, 0.55, 2.0, 0.8)  # shade between brow and lid
     on_lid = bump(across, s.y, 3.2, 0.75, 1.9, 0.7) * make_up
-    shade = (0.12 + 0.4 * fold) * (1 - 0.7 * s.dial("epicanthus")) * crease + 0.22 * socket + 0.4 * on_lid
+    shade = (0.12 + 0.4 * fold) * (1 - 0.7 * s.dial("epicanthus")) * crease + 0.14 * socket + 0.4 * on_lid
     tint = s.dial("make_up_hue") - 0.5
     for k, warm in enumerate((0.9 - 0.3 * tint, 1.05 + 0.0 * tint, 1.0 + 0.3 * tint)):
         colour[k] *= 1 - (shade * warm).clamp(0, 0.8)

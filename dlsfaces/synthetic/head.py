@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from dlsfaces.synthetic.directions import Term, ear_fields, face_fields, skull_fields, smooth
-from dlsfaces.synthetic.sculpture import spline, stands_out
+from dlsfaces.synthetic.sculpture import after_photos, spline, stands_out
 
 #: What a triangle is part of.
 HEAD, EAR, NECK, HAIR, GLASSES, LENS, HAT, MASK, HAND, JEWEL = range(10)
@@ -34,12 +34,12 @@ _SLICES = torch.tensor(
         (1.0, 7.1, 8.1, -9.7),
         (-1.0, 6.9, 7.8, -8.8),
         (-3.0, 6.5, 8.0, -7.5),
-        (-5.0, 5.85, 8.3, -5.6),
-        (-7.0, 5.2, 8.3, -3.6),
-        (-8.5, 4.65, 8.1, -2.0),
-        (-10.0, 3.7, 7.8, -0.2),
-        (-11.0, 2.7, 7.3, 1.2),
-        (-11.7, 1.6, 6.5, 2.4),
+        (-5.0, 5.95, 8.3, -5.6),
+        (-7.0, 5.4, 8.3, -3.6),
+        (-8.5, 4.8, 8.1, -2.0),
+        (-10.0, 3.8, 7.8, -0.2),
+        (-11.0, 2.75, 7.3, 1.2),
+        (-11.7, 1.65, 6.5, 2.4),
         (-12.0, 0.0, 4.6, 4.6),
     ]
 )
@@ -245,7 +245,9 @@ def _fields(rest: Tensor, grids: tuple[Grid, ...]) -> dict[str, list[Term]]:
     x, y, z = rest.unbind(-1)
     neck_width = 0.14 * x * smooth(-17, -12, y)
     fields = {
-        "average": [(2, stands_out(x, y, z) * on_head)],
+        "average": [
+            (axis, shift * on_head) for axis, shift in ((2, stands_out(x, y, z)), *after_photos(x, y, z).items())
+        ],
         "neck_width": [(0, neck_width * neck)],
     }
     for names, where in ((skull_fields, ~neck), (face_fields, on_head), (ear_fields, ear)):

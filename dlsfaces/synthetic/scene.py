@@ -20,6 +20,7 @@ from dlsfaces.synthetic.model import Model, Topology, build, on_the_day, topolog
 from dlsfaces.synthetic.people import PERSON, PICTURE, check
 from dlsfaces.synthetic.samples import Samples
 from dlsfaces.synthetic.sensor import sensor
+from dlsfaces.synthetic.skin import skin_colour
 from dlsfaces.synthetic.truth import Region
 
 _PIXELS = 400_000  # drawn at a time: bounds the memory; enough that threads seldom wait for Python
@@ -39,6 +40,7 @@ class Rendering:
     dense_3d: Tensor  # float32 (N, 68, 3) the same in the head's coordinates: centimetres, x right, y up, z forward
     dense_visibility: Tensor  # bool (N, 68)
     regions: Tensor  # uint8 (N, H, W): what each pixel shows, a truth.Region
+    coverage: Tensor  # uint8 (N, H, W): how much of each pixel the person covers, 255 all; before any blur
     camera: Tensor  # float32 (N, 3, 4): the head's coordinates to homogeneous pixels
 
 
@@ -107,7 +109,8 @@ def _nothing(device: torch.device, size: tuple[int, int]) -> Rendering:
 
     images, regions = empty(3, *size, dtype=torch.uint8), empty(*size, dtype=torch.uint8)
     five, many = empty(5, dtype=torch.bool), empty(68, dtype=torch.bool)
-    return Rendering(images, empty(5, 2), five, empty(4), empty(68, 2), empty(68, 3), many, regions, empty(3, 4))
+    dense, dense_3d, matrix = empty(68, 2), empty(68, 3), empty(3, 4)
+    return Rendering(images, empty(5, 2), five, empty(4), dense, dense_3d, many, regions, regions.clone(), matrix)
 
 
 @torch.inference_mode()
@@ -120,13 +123,23 @@ def _render(
     triangle, depth = raster.rasterize(model.points, shared.triangles, shared.two_sided, size)
     spots = raster.spots(triangle, depth, shared.parts, size)
     colour, region = _look(model, spots, shared, person | picture, scale)
-    image = sensor(spots.gather(colour, size, len(model.points)), picture, scale)
+    image = sensor(spots.gather(colour, size, len(model.points)), picture, scale, skin_colour(person))
     regions = spots.first(region, size, len(model.points))
+    covered = spots.gather((spots.triangle >= 0).float()[None], size, len(model.points))[:, 0]
     seen = truth.seen(model.landmarks, depth, regions)
     five, dense = model.landmarks[:, :5, :2], model.landmarks[:, 5:, :2]
     dense_3d = model.landmarks_3d[:, 5:]
     return Rendering(
-        image, five, seen[:, :5], face_box(five), dense, dense_3d, seen[:, 5:], regions.to(torch.uint8), model.camera
+        image,
+        five,
+        seen[:, :5],
+        face_box(five),
+        dense,
+        dense_3d,
+        seen[:, 5:],
+        regions.to(torch.uint8),
+        (255 * covered).round().to(torch.uint8),
+        model.camera,
     )
 
 

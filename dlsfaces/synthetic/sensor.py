@@ -16,21 +16,24 @@ from dlsfaces.synthetic.jpeg import compress
 from dlsfaces.synthetic.light import warmth
 
 _NOISE_SEED = 12
+_METERED_FOR = 0.55  # luminance of a face that needs no gain
+_FOLLOWS = 0.55  # the share of a face's difference from that, in stops, that the camera makes up for
 _TILE = 256  # pixels of the square of noise that every picture takes a window of
 _HARDLY_HALVED = 0.2  # nobody sees it
 _WIDEST = 2.5  # standard deviations of a blur that are summed
 
 
-def sensor(image: Tensor, picture: dict[str, Tensor], scale: tuple[float, float, float, float]) -> Tensor:
+def sensor(image: Tensor, picture: dict[str, Tensor], scale: tuple[float, float, float, float], skin: Tensor) -> Tensor:
     """Take the photo.
 
     Args:
         image: linear float32 ``(N, 3, H, W)``.
+        skin: linear ``(N, 3)``, the colour of the face that the camera is set for.
         scale: from loose pixels to the picture's, see :func:`camera.framing_scale`.
     Returns:
         uint8 ``(N, 3, H, W)``.
     """
-    image = _lens(image, picture, scale)
+    image = _lens(image, picture, scale, metered(skin))
     image = _develop(image, picture)
     image = _add_noise(image, picture)
     image = _small_print(image, picture["low_resolution"])
@@ -38,7 +41,16 @@ def sensor(image: Tensor, picture: dict[str, Tensor], scale: tuple[float, float,
     return image.clamp_(0, 255).add_(0.5).to(torch.uint8)
 
 
-def _lens(image: Tensor, picture: dict[str, Tensor], scale: tuple[float, float, float, float]) -> Tensor:
+def metered(skin: Tensor) -> Tensor:
+    """The gain ``(N,)`` that a camera sets for a face of this colour, linear ``(N, 3)``.
+
+    It brings dark and light faces nearer to one brightness, but not all the way: dark skin stays darker.
+    """
+    luminance = 0.30 * skin[:, 0] + 0.59 * skin[:, 1] + 0.11 * skin[:, 2]
+    return (_METERED_FOR / luminance.clamp(min=0.01)) ** _FOLLOWS
+
+
+def _lens(image: Tensor, picture: dict[str, Tensor], scale: tuple[float, float, float, float], meter: Tensor) -> Tensor:
     """Blur, by the lens in both directions and by a shaking hand in one; darker corners; exposure and white balance."""
     sx, sy, ox, oy = scale
     across, down = picture["shake"].clamp(min=0), (-picture["shake"]).clamp(min=0)
@@ -46,7 +58,7 @@ def _lens(image: Tensor, picture: dict[str, Tensor], scale: tuple[float, float, 
     image = _blur(image, 2, (picture["blur"] ** 2 + down**2).sqrt() * sy)
     x = ((torch.arange(image.shape[3], device=image.device) + 0.5 - ox) / sx / LOOSE.width - 0.5) ** 2
     y = ((torch.arange(image.shape[2], device=image.device) + 0.5 - oy) / sy / LOOSE.height - 0.5) ** 2
-    gain = torch.exp2(picture["exposure"])[:, None] * warmth(picture["white_balance"], 0.15)
+    gain = (meter * torch.exp2(picture["exposure"]))[:, None] * warmth(picture["white_balance"], 0.15)
     corners = 1 - picture["vignette"][:, None, None] * (x + y[:, None])
     return image * corners[:, None] * gain[:, :, None, None]
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from dlsfaces.synthetic import neutral_pictures, pictures
 from dlsfaces.synthetic.jpeg import compress
-from dlsfaces.synthetic.sensor import sensor
+from dlsfaces.synthetic.sensor import metered, sensor
 
 SCALE = (1.0, 1.0, 0.0, 0.0)
 OFF = {"noise": 0.0, "blur": 0.0, "shake": 0.0, "vignette": 0.0, "jpeg": 100.0, "low_resolution": 0.0}
@@ -24,7 +24,12 @@ def _pictures(n: int = 1, **dials: float | list[float]) -> dict[str, Tensor]:
 
 
 def _photo(image: Tensor, **dials: float) -> Tensor:
-    return sensor(image.clone(), _pictures(len(image), **dials), SCALE).float()
+    return _taken(image.clone(), _pictures(len(image), **dials)).float()
+
+
+def _taken(image: Tensor, picture: dict[str, Tensor]) -> Tensor:
+    """With the camera set for a face that needs no gain."""
+    return sensor(image, picture, SCALE, torch.full((len(image), 3), 0.55))
 
 
 def _grey(light: float = 0.2, size: tuple[int, int] = (96, 80)) -> Tensor:
@@ -92,15 +97,28 @@ def test_jpeg_is_a_real_files(quality: int):
     assert (ours[1] - theirs).abs().mean() < 0.25 * (image[1] - theirs).abs().mean() + 0.5
 
 
+def test_the_meter_brings_faces_nearer_to_each_other_but_not_to_one_brightness():
+    skins = torch.tensor([[0.04, 0.03, 0.02], [0.3, 0.2, 0.13], [0.8, 0.6, 0.5]])
+    gain = metered(skins)
+    assert (gain.diff() < 0).all()  # the darker, the more light
+    taken = gain * skins[:, 1]
+    assert (taken.diff() > 0).all()  # the darker stays the darker
+    assert taken[2] / taken[0] < 0.4 * skins[2, 1] / skins[0, 1]
+    assert metered(torch.full((1, 3), 0.55)) == pytest.approx(1.0)
+    image = _grey(0.05).repeat(2, 1, 1, 1)
+    dark, light = sensor(image, _pictures(2), SCALE, skins[[0, 2]]).float().mean((1, 2, 3))
+    assert dark > 1.3 * light
+
+
 def test_same_bits_in_any_batch():
     who = torch.arange(24)
     picture = pictures(who, who)
     images = torch.rand(24, 3, 50, 42, generator=torch.Generator().manual_seed(1))
-    together = sensor(images.clone(), picture, SCALE)
+    together = _taken(images.clone(), picture)
     assert together.dtype == torch.uint8
     for k in (0, 5, 23):
         alone = {name: value[k : k + 1] for name, value in picture.items()}
-        assert torch.equal(sensor(images[k : k + 1].clone(), alone, SCALE)[0], together[k])
+        assert torch.equal(_taken(images[k : k + 1].clone(), alone)[0], together[k])
 
 
 def test_most_pictures_are_good_photos():
