@@ -18,6 +18,7 @@ from torch import Tensor
 
 _GOLDEN = 0x9E3779B97F4A7C15 - 2**64  # as signed 64-bit numbers, which is what torch has
 _MULTIPLIERS = (0xBF58476D1CE4E5B9 - 2**64, 0x94D049BB133111EB - 2**64)
+_ALL = 2**64 - 1  # the bits that are kept
 
 
 def _shift_right(x: Tensor, bits: int) -> Tensor:
@@ -65,3 +66,46 @@ def normal(keys: Tensor, n: int) -> Tensor:
     u = uniform(keys, 2 * n)
     radius = (-2.0 * (1.0 - u[..., :n]).log()).sqrt()
     return radius * (2.0 * math.pi * u[..., n:]).cos()
+
+
+class Dice:
+    """Numbers one after another from one key, for what draws a different number of them each time, such as a scene.
+
+    The ``n``-th is :func:`uniform`'s of that key, worked out in Python's own integers, quicker for single ones.
+    :meth:`fork` gives a part of the whole dice of its own: however many it draws, the others' stay as they were.
+    """
+
+    def __init__(self, *parts: int) -> None:
+        self.parts, self._drawn, self._key = parts, 0, 0
+        for part in parts:
+            self._key = _mixed(self._key + _GOLDEN + _mixed(part + _GOLDEN))
+
+    def __call__(self, low: float = 0.0, high: float = 1.0) -> float:
+        """Uniform in ``[low, high)``."""
+        self._drawn += 1
+        bits = _mixed(self._key + self._drawn * _GOLDEN) >> 40
+        return low + (high - low) * (bits * 2.0**-24)
+
+    def integer(self, low: int, high: int) -> int:
+        """Uniform among ``low`` to ``high``, both included."""
+        return low + int(self() * (high - low + 1))
+
+    def happens(self, chance: float) -> bool:
+        """True with this chance."""
+        return self() < chance
+
+    def log(self, low: float, high: float) -> float:
+        """Log-uniform in ``[low, high)``: every doubling is as likely; both are positive."""
+        return math.exp(self(math.log(low), math.log(high)))
+
+    def fork(self, part: int) -> Dice:
+        """Other dice, that belong to a part; the same ones however many numbers have been drawn from these."""
+        return Dice(*self.parts, part)
+
+
+def _mixed(x: int) -> int:
+    """:func:`_mix` of one integer, from 0 to 2**64 - 1."""
+    x &= _ALL
+    x = ((x ^ (x >> 30)) * _MULTIPLIERS[0]) & _ALL
+    x = ((x ^ (x >> 27)) * _MULTIPLIERS[1]) & _ALL
+    return x ^ (x >> 31)

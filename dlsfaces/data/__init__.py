@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from dlsfaces.data import celeba, celeba500, folder, invented, places
 from dlsfaces.data.augment import Augmentation, to_float
 from dlsfaces.data.batches import batches
+from dlsfaces.data.compose.mosaics import mosaics
+from dlsfaces.data.compose.photosets import PhotoSet
+from dlsfaces.data.compose.scenes import scenes
+from dlsfaces.data.compose.studio import studio
 from dlsfaces.data.photos import Box, read_photo
 from dlsfaces.data.places import DataUnavailable
 from dlsfaces.data.records import UNKNOWN, Face, FaceSet, Photo, Source
+from dlsfaces.data.spoil.trash import TRASH, plant_trash
 
 __all__ = [
     "SPLITS",
+    "TRASH",
     "UNKNOWN",
     "Augmentation",
     "DataUnavailable",
     "Face",
     "FaceSet",
     "Photo",
+    "PhotoSet",
     "Source",
     "batches",
     "load",
+    "mosaics",
+    "plant_trash",
     "read_photo",
+    "scenes",
+    "studio",
     "to_float",
 ]
 
@@ -40,6 +52,7 @@ def load(
     people: int | None = None,
     pictures: int | None = None,
     seed: int = 0,
+    dials: Mapping[str, float] | None = None,
     crop: Box | None = None,
 ) -> FaceSet:
     """One split of a data set of cropped faces.
@@ -62,6 +75,8 @@ def load(
             to invent (100).
         pictures: of ``synthetic``, the pictures a person (20).
         seed: of ``synthetic``, which people.
+        dials: of ``synthetic``, values that all people or pictures have instead of what is drawn for each, such as
+            ``{"yaw": 0, "glasses": 0}``; names and ranges in ``synthetic.PERSON_RANGES`` and ``PICTURE_RANGES``.
         crop: of a folder, the tight framing in each photo, ``(x1, y1, x2, y2)``; by default the photos are tight.
     Raises:
         DataUnavailable: the set is neither here nor to be had; the message says what to do.
@@ -76,12 +91,13 @@ def load(
         raise ValueError(f"framing={framing!r} is neither 'tight' nor 'loose'")
     is_folder = name not in NAMES
     _refuse(name, "pictures", pictures is not None and name != "synthetic", "only synthetic people")
+    _refuse(name, "dials", dials is not None and name != "synthetic", "only synthetic people")
     _refuse(name, "people", people is not None and name == "celeba500", "sets other than celeba500")
     _refuse(name, "crop", crop is not None and not is_folder, "only a folder of people")
     _refuse(name, "framing='loose'", framing == "loose" and (is_folder or name == "lfw"), "aligned sets only")
     if name == "synthetic":
         counts = {k: v for k, v in (("people", people), ("pictures", pictures)) if v is not None}
-        return invented.load(split, framing, seed=seed, cache=places.cache_folder(), **counts)
+        return invented.load(split, framing, seed=seed, cache=places.cache_folder(), dials=dials, **counts)
     if name == "celeba500":
         return celeba500.load(split, root, framing)
     if name == "celeba":

@@ -48,6 +48,22 @@ class Augmentation:
     cutout: float = 0.3
     max_hole: float = 0.4
 
+    @classmethod
+    def strong(cls) -> Augmentation:
+        """For pictures that are too much alike, such as invented people's, whose colours no camera took."""
+        return cls(
+            zoom=0.15,
+            shift=0.06,
+            brightness=0.4,
+            contrast=0.4,
+            saturation=0.5,
+            tint=0.15,
+            grey=0.2,
+            blur=0.4,
+            max_sigma=2.0,
+            cutout=0.4,
+        )
+
     def __call__(self, images: Tensor, keys: Tensor) -> Tensor:
         """Augment.
 

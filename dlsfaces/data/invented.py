@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from dlsfaces import geometry, synthetic
+from dlsfaces.data.kept import digest_of, kept
 from dlsfaces.data.records import UNKNOWN, FaceSet
-from dlsfaces.files import written_whole
-
-log = logging.getLogger(__name__)
 
 #: The first person's number in the query and among the distractors; the known people begin at 0.
 QUERY_FROM, DISTRACTORS_FROM = 1_000_000, 2_000_000
@@ -34,6 +27,7 @@ def load(
     pictures: int = 20,
     seed: int = 0,
     cache: Path | None = None,
+    dials: Mapping[str, float] | None = None,
 ) -> FaceSet:
     """One split of the synthetic people; see :func:`dlsfaces.data.load`.
 
@@ -43,14 +37,15 @@ def load(
 
     Args:
         cache: a folder to keep rendered pictures in; nothing is kept where None.
+        dials: values, by name, that all people or pictures have instead of what is drawn for them.
     Raises:
-        ValueError: too few people or pictures to make the splits of.
+        ValueError: too few people or pictures to make the splits of, an unknown dial, or a value out of its range.
     """
-    if people < 5 or pictures < 7:
-        raise ValueError(f"people={people}, pictures={pictures}: at least 5 people and 7 pictures each are needed")
-    person, number = _members(split, people, pictures)
+    dials = dict(dials or {})
+    _check_dials(dials)
+    person, number = members(split, people, pictures)
     frame = geometry.FRAMINGS[framing]
-    rendered = _cached(person, number, seed, frame, cache)
+    rendered = _cached(person, number, seed, frame, cache, dials)
     identities = person % QUERY_FROM if split != "distractors" else torch.full_like(person, UNKNOWN)
     return FaceSet(
         "synthetic",
@@ -77,8 +72,16 @@ class _Rendered:
         return chosen if size in (None, tuple(chosen.shape[2:])) else _resize(chosen, size)
 
 
-def _members(split: str, people: int, pictures: int) -> tuple[Tensor, Tensor]:
-    """Person and picture number of each photo of a split."""
+def members(split: str, people: int, pictures: int) -> tuple[Tensor, Tensor]:
+    """Person and picture number, int64 ``(N,)`` each, of each photo of a split; see :func:`load`.
+
+    Raises:
+        ValueError: an unknown split, or too few people or pictures to make the splits of.
+    """
+    if split not in ("train", "validation", "test", "query", "distractors"):
+        raise ValueError(f"split={split!r} is none of train, validation, test, query, distractors")
+    if people < 5 or pictures < 7:
+        raise ValueError(f"people={people}, pictures={pictures}: at least 5 people and 7 pictures each are needed")
     if split == "distractors":
         return DISTRACTORS_FROM + torch.arange(people * 5), torch.zeros(people * 5, dtype=torch.int64)
     if split == "query":
@@ -94,67 +97,27 @@ def _members(split: str, people: int, pictures: int) -> tuple[Tensor, Tensor]:
 
 
 def _cached(
-    person: Tensor, number: Tensor, seed: int, framing: geometry.Framing, cache: Path | None
+    person: Tensor, number: Tensor, seed: int, framing: geometry.Framing, cache: Path | None, dials: dict[str, float]
 ) -> dict[str, Tensor]:
     """Render, or take from the cache what the same generator rendered from the same arguments."""
-    if cache is None:
-        return _render(person, number, seed, framing)
-    key = {
-        "version": synthetic.VERSION,
-        "seed": seed,
-        "framing": framing.name,
-        "members": hashlib.sha256(torch.stack((person, number)).numpy().tobytes()).hexdigest(),
-    }
-    digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
-    path = cache / f"synthetic-v{synthetic.VERSION}-{digest}.safetensors"
-    try:
-        return _believed(path, len(person), framing)
-    except FileNotFoundError:
-        pass
-    except (SafetensorError, OSError, ValueError) as error:
-        log.warning("the cache %s is broken (%s); it is rendered anew", path, error)
-    rendered = _render(person, number, seed, framing)
-    _keep(rendered, path)
-    return rendered
+    key = {"seed": seed, "framing": framing.name, "members": digest_of(torch.stack((person, number))), "dials": dials}
+    shapes = {"images": (len(person), 3, *framing.size), "landmarks": (len(person), 5, 2)}
+    return kept(cache, key, lambda: _render(person, number, seed, framing, dials), shapes)
 
 
-def _believed(path: Path, count: int, framing: geometry.Framing) -> dict[str, Tensor]:
-    """What a cache file holds, if it is what was written.
-
-    Raises:
-        FileNotFoundError, OSError, SafetensorError, ValueError: there is none, or it is not.
-    """
-    with safe_open(path, "pt") as file:
-        found = {name: file.get_tensor(name) for name in ("images", "landmarks")}
-        written = (file.metadata() or {}).get("sha256")
-    shapes = [tuple(t.shape) for t in found.values()]
-    if shapes != [(count, 3, *framing.size), (count, 5, 2)]:
-        raise ValueError(f"it holds tensors of shapes {shapes}")
-    if _fingerprint(found) != written:
-        raise ValueError("its content is not what was written")
-    return found
+def _check_dials(dials: dict[str, float]) -> None:
+    ranges = {**synthetic.PERSON_RANGES, **synthetic.PICTURE_RANGES}
+    for name, value in dials.items():
+        if name not in ranges:
+            raise ValueError(f"dials: there is no {name!r}; there are {', '.join(ranges)}")
+        low, high = ranges[name]
+        if not low <= value <= high:  # NaN is refused too
+            raise ValueError(f"dials: {name}={value} is outside its range, {low:g} to {high:g}")
 
 
-def _fingerprint(tensors: dict[str, Tensor]) -> str:
-    sha = hashlib.sha256()
-    for tensor in tensors.values():
-        sha.update(tensor.numpy())
-    return sha.hexdigest()
-
-
-def _keep(rendered: dict[str, Tensor], path: Path) -> None:
-    """A full or read-only disk costs the cache, not the lesson. What another version rendered makes room."""
-    try:
-        with written_whole(path) as part:
-            save_file(rendered, part, {"sha256": _fingerprint(rendered)})
-        for old in path.parent.glob("synthetic-*.safetensors"):
-            if not old.name.startswith(f"synthetic-v{synthetic.VERSION}-"):
-                old.unlink(missing_ok=True)
-    except (OSError, SafetensorError) as error:
-        log.warning("the rendered faces could not be kept in %s (%s)", path, error)
-
-
-def _render(person: Tensor, number: Tensor, seed: int, framing: geometry.Framing) -> dict[str, Tensor]:
+def _render(
+    person: Tensor, number: Tensor, seed: int, framing: geometry.Framing, dials: dict[str, float]
+) -> dict[str, Tensor]:
     images = torch.empty(len(person), 3, *framing.size, dtype=torch.uint8)
     landmarks = torch.empty(len(person), 5, 2)
     with tqdm(total=len(person), desc="rendering synthetic faces", unit=" faces", leave=False, delay=2) as bar:
@@ -162,6 +125,8 @@ def _render(person: Tensor, number: Tensor, seed: int, framing: geometry.Framing
             rows = slice(start, start + CHUNK)
             people = synthetic.people(person[rows], seed)
             pictures = synthetic.pictures(person[rows], number[rows], seed)
+            for name, value in dials.items():
+                (people if name in people else pictures)[name].fill_(value)
             rendering = synthetic.render(people, pictures, framing)
             images[rows], landmarks[rows] = rendering.images, rendering.landmarks
             bar.update(len(rendering.images))

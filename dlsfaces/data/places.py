@@ -14,7 +14,7 @@ class DataUnavailable(FileNotFoundError):
 
 
 def cache_folder() -> Path:
-    """What the course may write: downloads, rendered faces, checkpoints. ``$DLSFACES_CACHE``, or ``~/.cache/dlsfaces``."""
+    """What the course may write, downloads and rendered faces: ``$DLSFACES_CACHE``, or ``~/.cache/dlsfaces``."""
     return Path(os.environ.get("DLSFACES_CACHE") or Path.home() / ".cache" / "dlsfaces").expanduser()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -19,11 +19,12 @@ Reader = Callable[[Sequence[int], "tuple[int, int] | None"], Tensor]
 
 @dataclass(frozen=True)
 class Source:
-    """Where a photo comes from."""
+    """Where a photo comes from. ``origin`` is the file whose picture it shows, where that is another than ``file``."""
 
     file: str
     set: str
     split: str
+    origin: str = ""
 
 
 @dataclass(frozen=True, eq=False)  # tensors have no single truth to compare by
@@ -77,8 +78,13 @@ class FaceSet(Sequence[Photo]):
         read: gets images by index.
         landmarks: float32 ``(N, 5, 2)`` in pixels of a crop of ``crop_size``, NaN where unknown; or None.
         crop_size: ``(height, width)`` of the crop before any resizing.
-        photo_to_crop: the ``(2, 3)`` map from the file's pixels to the crop's.
+        photo_to_crop: the map from the file's pixels to the crop's: one ``(2, 3)`` for all, or ``(N, 2, 3)``, NaN where
+            a photo has none.
         skipped: files of this split that cannot be read, and are therefore in none of the above.
+        visibility: bool ``(N, 5)``, whether each landmark is seen; None where the set does not say.
+        defects: what is wrong with each photo, one tuple of names a photo; empty where nothing is known to be.
+        origins: the file whose picture each photo shows, where that is another than its own; ``""`` elsewhere. Empty
+            where all are their own.
     """
 
     name: str
@@ -92,11 +98,22 @@ class FaceSet(Sequence[Photo]):
     landmarks: Tensor | None = None
     photo_to_crop: Tensor | None = None
     skipped: Sequence[str] = ()
+    visibility: Tensor | None = None
+    defects: Sequence[tuple[str, ...]] = ()
+    origins: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        for what, values in (("identities", self.identities), ("landmarks", self.landmarks)):
+        known = {"identities": self.identities, "landmarks": self.landmarks, "visibility": self.visibility}
+        known |= {"defects": self.defects or None, "origins": self.origins or None}
+        if self.photo_to_crop is not None and self.photo_to_crop.dim() == 3:
+            known["photo_to_crop"] = self.photo_to_crop
+        for what, values in known.items():
             if values is not None and len(values) != len(self.files):
                 raise ValueError(f"{self.name}/{self.split}: {len(self.files)} files but {len(values)} {what}")
+        if self.visibility is not None and self.landmarks is None:
+            raise ValueError(f"{self.name}/{self.split}: visibility of landmarks, but no landmarks")
+        if any(isinstance(names, str) for names in self.defects):
+            raise ValueError(f"{self.name}/{self.split}: defects holds a string; it takes one tuple of names a photo")
 
     def __len__(self) -> int:
         return len(self.files)
@@ -112,9 +129,11 @@ class FaceSet(Sequence[Photo]):
             identity=int(self.identities[index]),
             box=None if landmarks is None else geometry.face_box(landmarks),
             landmarks=landmarks,
-            photo_to_crop=self.photo_to_crop,
+            visibility=None if landmarks is None or self.visibility is None else self.visibility[index],
+            defects=tuple(self.defects[index]) if self.defects else (),
+            photo_to_crop=self._photo_to_crop(index),
         )
-        source = Source(self.files[index], self.name, self.split)
+        source = Source(self.files[index], self.name, self.split, self.origins[index] if self.origins else "")
         return Photo(self.read([index], None)[0], source, (face,))
 
     def __iter__(self) -> Iterator[Photo]:
@@ -124,7 +143,15 @@ class FaceSet(Sequence[Photo]):
         known = self.identities[self.identities != UNKNOWN].unique().numel()
         who = f"{known} people" if known else "people not given"
         skipped = f", {len(self.skipped)} skipped" if self.skipped else ""
-        return f"FaceSet({self.name}/{self.split}: {len(self)} photos, {who}, {self.framing} framing{skipped})"
+        bad = sum(map(bool, self.defects))
+        defects = f", {bad} with defects" if bad else ""
+        return f"FaceSet({self.name}/{self.split}: {len(self)} photos, {who}, {self.framing} framing{defects}{skipped})"
+
+    def _photo_to_crop(self, index: int) -> Tensor | None:
+        if self.photo_to_crop is None or self.photo_to_crop.dim() == 2:
+            return self.photo_to_crop
+        own = self.photo_to_crop[index]
+        return None if own.isnan().any() else own
 
     def images(self, size: tuple[int, int] | None = None, chunk: int = 256) -> Tensor:
         """All images in memory: uint8 ``(N, 3, height, width)``, scaled to ``size`` (height, width) where given."""
@@ -140,16 +167,15 @@ class FaceSet(Sequence[Photo]):
         """The photos at ``indices``, in that order; identities keep their numbers, and the files skipped stay named."""
         index = torch.as_tensor(indices, dtype=torch.int64)
         chosen = index.tolist()
-        return FaceSet(
-            self.name,
-            self.split,
-            self.framing,
-            [self.files[i] for i in chosen],
-            self.identities[index],
-            self.people,
-            _Chosen(self.read, chosen),
-            self.crop_size,
-            None if self.landmarks is None else self.landmarks[index],
-            self.photo_to_crop,
-            self.skipped,
+        matrix = self.photo_to_crop
+        return replace(
+            self,
+            files=[self.files[i] for i in chosen],
+            identities=self.identities[index],
+            read=_Chosen(self.read, chosen),
+            landmarks=None if self.landmarks is None else self.landmarks[index],
+            photo_to_crop=matrix[index] if matrix is not None and matrix.dim() == 3 else matrix,
+            visibility=None if self.visibility is None else self.visibility[index],
+            defects=[self.defects[i] for i in chosen] if self.defects else (),
+            origins=[self.origins[i] for i in chosen] if self.origins else (),
         )

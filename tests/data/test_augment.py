@@ -6,7 +6,9 @@ import torch
 from dlsfaces import rng
 from dlsfaces.data.augment import Augmentation, luma, to_float
 
-OFF = dict(flip=0, rotation=0, zoom=0, shift=0, brightness=0, contrast=0, saturation=0, tint=0, grey=0, blur=0, cutout=0)
+OFF = dict(
+    flip=0, rotation=0, zoom=0, shift=0, brightness=0, contrast=0, saturation=0, tint=0, grey=0, blur=0, cutout=0
+)
 
 
 def faces(n=6, size=(20, 16)):

@@ -7,8 +7,9 @@ from dlsfaces.data import FaceSet, batches
 def numbered(count=10, size=(4, 3)):
     images = torch.arange(count, dtype=torch.uint8).view(-1, 1, 1, 1).expand(count, 3, *size)
     ids = torch.arange(count) % 3
-    return FaceSet("n", "train", "tight", [str(i) for i in range(count)], ids, ["a", "b", "c"],
-                   lambda i, s: images[list(i)], size)
+    return FaceSet(
+        "n", "train", "tight", [str(i) for i in range(count)], ids, ["a", "b", "c"], lambda i, s: images[list(i)], size
+    )
 
 
 @pytest.mark.parametrize("limit", [2**30, 0], ids=["memory", "disk"])

@@ -1,0 +1,1 @@
+"""Photos put together from people and places: scenes with many people, studio portraits, mosaics."""

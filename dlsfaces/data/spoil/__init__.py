@@ -1,0 +1,1 @@
+"""Photos that a collection would be better without, made of good ones."""

@@ -1,0 +1,484 @@
+"""Planted trash: the right number of the right photos, each spoilt as its label says, and the truth about the rest."""
+
+import copy
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.nn import functional as F
+
+from dlsfaces import data, geometry, rng
+from dlsfaces.data import invented
+from dlsfaces.data.spoil import choice, defects, occluders, spoiling
+
+RATE = 0.7
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory):
+    return invented.load("train", people=10, pictures=14, cache=tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="module")
+def planted(faces):
+    return data.plant_trash(faces, RATE)
+
+
+@pytest.fixture(scope="module")
+def before(faces):
+    return faces.images()
+
+
+@pytest.fixture(scope="module")
+def after(planted):
+    return planted.images()
+
+
+def of(planted, kind):
+    found = [i for i, names in enumerate(planted.defects) if names == (kind,)]
+    assert found
+    return found
+
+
+class Memory:
+    """Reads from a tensor; scales as torch does."""
+
+    def __init__(self, images):
+        self.images = images
+
+    def __call__(self, indices, size):
+        chosen = self.images[list(indices)]
+        if size in (None, tuple(chosen.shape[2:])):
+            return chosen
+        return F.interpolate(chosen.float(), size, mode="bilinear", antialias=True).round().byte()
+
+
+def made(images, identities, **more):
+    files = [f"photo{i:04d}" for i in range(len(images))]
+    ids = torch.as_tensor(identities)
+    people = [str(i) for i in range(int(ids.max()) + 1)]
+    size = tuple(images.shape[2:])
+    return data.FaceSet("made", "train", "tight", files, ids, people, Memory(images), size, **more)
+
+
+def flat(count, identities=None, people=4):
+    """Grey pictures, quick to read, for what does not look at pixels."""
+    ids = torch.arange(count) % people if identities is None else identities
+    return made((torch.arange(count) % 200).byte().view(-1, 1, 1, 1).expand(-1, 3, 10, 8), ids)
+
+
+# --- which photos
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.2, 0.37, 0.8])
+@pytest.mark.parametrize("mix", [None, {"dark": 3, "duplicate": 1}, {"cropped": 0.5, "dark": 0.25, "blurred": 0.2}])
+def test_counts_are_exact(rate, mix):
+    counts = Counter(name for names in data.plant_trash(flat(300), rate, mix).defects for name in names)
+    assert counts.total() == round(300 * rate)
+    weights = dict.fromkeys(data.TRASH, 1) if mix is None else mix
+    for kind, weight in weights.items():
+        assert abs(counts[kind] - counts.total() * weight / sum(weights.values())) < 1
+    assert counts.keys() <= weights.keys()
+
+
+def test_no_trash_at_rate_0():
+    faces = flat(20)
+    planted = data.plant_trash(faces, 0)
+    assert planted.defects == [()] * 20 and torch.equal(planted.images(), faces.images())
+
+
+def test_the_seed_decides_and_nothing_else(faces, planted):
+    again, other = data.plant_trash(faces, RATE), data.plant_trash(faces, RATE, seed=1)
+    assert again.defects == planted.defects and again.origins == planted.origins
+    assert other.defects != planted.defects
+    assert torch.equal(again.images((20, 16)), planted.images((20, 16)))
+
+
+def test_the_order_of_the_set_does_not_matter(faces, planted, after):
+    order = torch.randperm(len(faces), generator=torch.Generator().manual_seed(3))
+    shuffled = data.plant_trash(faces.subset(order), RATE)
+    assert list(shuffled.defects) == [planted.defects[i] for i in order]
+    assert list(shuffled.origins) == [planted.origins[i] for i in order]
+    assert torch.equal(shuffled.images(), after[order])
+    assert torch.equal(shuffled.landmarks.nan_to_num(-1), planted.landmarks[order].nan_to_num(-1))
+
+
+def test_photos_are_the_same_alone_in_a_subset_and_in_another_process(planted, after):
+    few = [5, 90, 17, 33, 2, 61]
+    part = planted.subset(few)
+    assert torch.equal(part.images(), after[few])
+    assert part.defects == [planted.defects[i] for i in few] and part[1].source.origin == planted.origins[90]
+    assert all(torch.equal(planted[i].image, after[i]) for i in few)
+    loader = data.batches(planted, planted.crop_size, 25, workers=1, memory_limit=0)
+    assert torch.equal(torch.cat([images for images, _, _ in loader]), after)
+
+
+def test_a_photo_is_spoilt_alike_at_any_size(planted, after, before):
+    small = F.interpolate(after.float(), (50, 42), mode="bilinear", antialias=True)
+    apart = (planted.images((50, 42)).float() - small).abs().mean((1, 2, 3))
+    changed = [(after[i] != before[i]).any() for i in range(len(after))]
+    assert apart.max() < 8 and apart[changed].median() < 2.5
+    large = F.interpolate(planted.images((200, 166)).float(), (100, 83), mode="bilinear", antialias=True)
+    assert (large - after.float()).abs().mean((1, 2, 3)).median() < 3
+
+
+def test_clean_photos_and_the_given_set_stay_as_they_are(faces):
+    was, landmarks, ids = faces.images().clone(), faces.landmarks.clone(), faces.identities.clone()
+    fields = copy.copy(vars(faces))
+    planted = data.plant_trash(faces, 0.5, seed=4)
+    now = planted.images()
+    clean = [i for i, names in enumerate(planted.defects) if not names]
+    assert torch.equal(now[clean], was[clean]) and torch.equal(planted.landmarks[clean], landmarks[clean])
+    assert torch.equal(faces.images(), was) and torch.equal(faces.landmarks, landmarks)
+    assert torch.equal(faces.identities, ids) and torch.equal(planted.identities, ids)
+    assert all(vars(faces)[name] is value for name, value in fields.items()) and faces.defects == ()
+    assert planted.files == faces.files and planted[clean[0]].faces[0].defects == ()
+    assert "with defects" in repr(planted) and "with defects" not in repr(faces)
+    with pytest.raises(ValueError, match="holds trash already"):
+        data.plant_trash(planted, 0.1)
+
+
+# --- what each kind does
+
+
+def detail(images):
+    """The energy of the finest waves: that of the second differences of brightness."""
+    grey = images.float().mean(1, keepdim=True)
+    kernel = torch.tensor([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]])[None, None]
+    return F.conv2d(grey, kernel).pow(2).mean((1, 2, 3))
+
+
+def light(images):
+    """Linear light of sRGB bytes, by the standard's formula."""
+    v = images.double() / 255
+    return torch.where(v <= 0.04045, v / 12.92, ((v + 0.055) / 1.055) ** 2.4)
+
+
+def test_blurred_photos_lose_detail_and_nothing_else(planted, before, after):
+    rows = of(planted, "blurred")
+    assert (detail(after[rows]) < 0.35 * detail(before[rows])).all()
+    assert (detail(after[rows]) / detail(before[rows])).median() < 0.1
+    coarse = [F.adaptive_avg_pool2d(light(x[rows]).float(), (4, 3)) for x in (before, after)]
+    assert (coarse[0] - coarse[1]).abs().mean() < 0.02  # the light is where it was
+
+
+@pytest.mark.parametrize("name, low, high", [("_disc", *spoiling.DEFOCUS), ("_trace", *spoiling.SHAKE)])
+def test_how_far_a_point_spreads(name, low, high, monkeypatch):
+    """A white dot becomes a disc, or a line, of the stated extent: seen in its standard deviation along it."""
+    dot = torch.zeros(3, 101, 101)
+    dot[:, 50, 50] = 1
+    monkeypatch.setattr(spoiling, "FINE_NOISE", 0.0)
+    other = "_trace" if name == "_disc" else "_disc"
+    monkeypatch.setattr(spoiling, other, lambda x, y, _: torch.full_like(x + y, float("nan")))
+    extents = []
+    for k in range(30):
+        seen = spoiling.to_light(spoiling.blur(0.4, dot, rng.Dice(k)))[0]
+        if seen.isnan().any():
+            continue
+        y, x = (seen > 0.25 * seen.max()).nonzero().double().unbind(1)
+        points = torch.stack((x, y)) - torch.tensor([[50.0], [50.0]], dtype=torch.float64)
+        variance = torch.linalg.eigvalsh(points @ points.T / points.shape[1])[-1]
+        extents.append(float(variance.sqrt()) * (4 if name == "_disc" else 12**0.5))
+    assert len(extents) > 8
+    assert min(extents) > 0.85 * low * 0.4 * 101 and max(extents) < 1.15 * high * 0.4 * 101
+
+
+def test_dark_photos_lose_their_stops_and_have_noise(faces, planted, before, after):
+    rows = of(planted, "dark")
+    stops = torch.log2(light(before[rows]).mean((1, 2, 3)) / light(after[rows]).mean((1, 2, 3)))
+    assert stops.min() > spoiling.STOPS[0] - 0.4  # noise that is cut off at black adds a little light
+    assert after[rows].float().mean((1, 2, 3)).max() < 45
+    quarter = torch.stack([light(after[i]).mean(0).flatten().quantile(0.75) for i in rows])
+    assert quarter.max() < 1.6 * spoiling.CORRECT * 2 ** -spoiling.STOPS[0]
+    grey = made(torch.full((60, 3, 64, 64), 118, dtype=torch.uint8), torch.zeros(60, dtype=torch.int64))
+    dark = data.plant_trash(grey, 0.9, {"dark": 1})
+    noisy = light(dark.subset(of(dark, "dark")).images()).flatten(1)
+    expected = (spoiling.SHOT_NOISE * noisy.mean(1) + spoiling.READ_NOISE**2).sqrt()
+    ratio = noisy.std(1) / expected  # the noise's cells are half as wide as these pixels, which average them
+    assert 0.25 < ratio.min() and ratio.max() < 0.8
+
+
+def test_something_covers_the_face_box_and_its_landmarks():
+    """Seen without looking at what it is: what covers a picture hides a picture and its negative alike."""
+    n, (height, width) = 90, geometry.TIGHT.size
+    u = rng.uniform(rng.key(3, torch.arange(n)), height * width).view(n, 1, height, width).expand(-1, 3, -1, -1)
+    picture = torch.where(u < 0.4, 0, torch.where(u > 0.6, 255, 128)).byte()
+    telling = (u[:, 0] < 0.4) | (u[:, 0] > 0.6)
+    points = torch.tensor(geometry.TIGHT.landmarks).expand(n, 5, 2)
+    ids = torch.zeros(n, dtype=torch.int64)
+    sets = [data.plant_trash(made(p, ids, landmarks=points), 0.9, {"occluded": 1}) for p in (picture, 255 - picture)]
+    images = [s.images().float() for s in sets]
+    covered = ((images[0] - images[1]).abs().amax(1) < 60).float()
+    checked = 0
+    for i in of(sets[0], "occluded"):
+        share = covered[i][telling[i]].mean()  # the box of this framing holds the whole picture
+        assert defects.COVERED[0] - 0.03 < share < defects.COVERED[1] + 0.03
+        for (x, y), seen in zip(points[i].round().long(), sets[0].visibility[i], strict=True):
+            near = (slice(int(y) - 3, int(y) + 3), slice(int(x) - 3, int(x) + 3))
+            hidden = covered[i][near][telling[i][near]].mean()
+            if hidden < 0.05 or hidden > 0.95:
+                checked += 1
+                assert bool(seen) == bool(hidden < 0.5)
+    assert checked > 200 and torch.equal(sets[0].landmarks, points)
+    assert 0.2 < sets[0].visibility[of(sets[0], "occluded")].float().mean() < 0.7
+
+
+@pytest.mark.parametrize("make", occluders.THINGS)
+@pytest.mark.parametrize("share", [0.4, 0.55, 0.7])
+def test_a_thing_covers_the_share_that_it_shall(make, share):
+    from dlsfaces.data.spoil.drawing import places
+
+    for k in range(5):
+        thing = make(rng.Dice(8, k), torch.tensor([0.8, 0.6, 0.5]))
+        far = occluders.reach(thing, share, 1.2)
+        x, y = places(200, 240, (-0.5, -0.6, 0.5, 0.6))
+        assert (thing.distance(x, y, far) < 0).float().mean() == pytest.approx(share, abs=0.02)
+        colours = thing.paint(x, y, far)[:, thing.distance(x, y, far) < 0]
+        assert colours.isfinite().all() and colours.std(1).max() > 0.01
+
+
+def test_cropped_photos_show_a_part_of_the_face(faces, planted, before, after):
+    """The picture is the old one where the map says; a third to a half of the face is in it, or a cheek."""
+    height, width = faces.crop_size
+    zoomed = 0
+    for i in of(planted, "cropped"):
+        matrix = planted[i].faces[0].photo_to_crop  # the synthetic files are the crops
+        points = torch.rand(4000, 2) * torch.tensor([width - 2.0, height - 2.0]) + 1
+        moved = geometry.move_points(matrix, points)
+        inside = ((moved >= 1) & (moved <= torch.tensor([width - 1.0, height - 1.0]))).all(1)
+        scale = float(matrix[0, 0])
+        assert float(matrix[1, 1]) == pytest.approx(scale, rel=0.02) and matrix[0, 1] == matrix[1, 0] == 0
+        old, new = (sample(images[i], p[inside]) for images, p in ((before, points), (after, moved)))
+        assert (old - new).abs().mean() < 6 and torch.corrcoef(torch.stack((old.flatten(), new.flatten())))[0, 1] > 0.9
+        x1, y1, x2, y2 = face_region(faces.landmarks[i], faces.crop_size)
+        box = torch.rand(4000, 2) * torch.tensor([x2 - x1, y2 - y1]) + torch.tensor([x1, y1])
+        moved = geometry.move_points(matrix, box)
+        share = ((moved >= 0) & (moved <= torch.tensor([width, height]))).all(1).float().mean()
+        zoomed += scale > 1.5
+        assert share < 0.3 if scale > 1.5 else defects.LEFT[0] - 0.04 < share < defects.LEFT[1] + 0.04
+        assert torch.allclose(planted.landmarks[i], geometry.move_points(matrix, faces.landmarks[i]), atol=0.01)
+        outside = ((planted.landmarks[i] < 0) | (planted.landmarks[i] > torch.tensor([width, height]))).any(1)
+        assert outside.any() and not planted.visibility[i][outside].any() and planted.visibility[i][~outside].all()
+    assert 0 < zoomed < len(of(planted, "cropped"))
+
+
+def sample(image, points):
+    """Colours at points, bilinear, ``(3, K)``."""
+    grid = 2 * points / torch.tensor([image.shape[2], image.shape[1]]) - 1
+    return F.grid_sample(image[None].float(), grid[None, None], align_corners=False)[0, :, 0]
+
+
+def face_region(landmarks, size):
+    """The face box in the picture; of a face turned aside, as it would be from the front."""
+    eyes, mouth = landmarks[:2].mean(0), landmarks[3:].mean(0)
+    unit = max(float((landmarks[1] - landmarks[0]).norm()), 0.9 * float((mouth - eyes).norm()))
+    x1, y1, x2, y2 = geometry.face_box(landmarks).tolist()
+    x, y = (x1 + x2) / 2, (y1 + y2) / 2
+    return max(x - 1.5 * unit, 0), max(y - 1.7 * unit, 0), min(x + 1.5 * unit, size[1]), min(y + 1.7 * unit, size[0])
+
+
+def test_nobody_is_shown_where_there_is_no_face(faces, planted, before, after):
+    rows = of(planted, "not_a_face")
+    for i in rows:
+        face = planted[i].faces[0]
+        assert face.landmarks is None and face.box is None and face.photo_to_crop is None
+        assert face.identity == faces.identities[i] and not planted.visibility[i].any()
+    pictures = F.interpolate(after[rows].float(), (20, 16), mode="area").flatten(1)
+    people = F.interpolate(before.float(), (20, 16), mode="area").flatten(1)
+    assert torch.cdist(pictures, people).min() > 2 * torch.cdist(people, people).add(1e9 * torch.eye(len(people))).min()
+    assert torch.cdist(pictures, pictures).add(1e9 * torch.eye(len(rows))).min() > 500
+
+
+def ramp(width, height):
+    """Red grows to the right, green downwards: a crop tells where it comes from."""
+    x, y = np.meshgrid(np.linspace(0, 255, width), np.linspace(0, 255, height))
+    return np.stack((x, y, np.full_like(x, 99)), -1).round().astype(np.uint8)
+
+
+def test_crops_of_given_photos(faces, tmp_path):
+    for k, size in enumerate([(120, 160), (300, 150), (90, 90)]):
+        Image.fromarray(ramp(*size)).save(tmp_path / f"{k}.png")
+    images = [torch.from_numpy(ramp(150, 200)).permute(2, 0, 1), torch.from_numpy(ramp(90, 120)).permute(2, 0, 1)]
+    photos = [data.Photo(image, data.Source("a", "b", "c"), ()) for image in images]
+    seen = []
+    for given in (tmp_path, str(tmp_path), images, photos, made(torch.stack(images[:1]), [0])):
+        planted = data.plant_trash(faces, 0.2, {"not_a_face": 1}, not_faces=given)
+        shown = planted.subset(of(planted, "not_a_face")).images().float()
+        assert (shown[:, 2] == 99).all()
+        assert (shown[:, 0].diff(dim=2) >= 0).all() and (shown[:, 1].diff(dim=1) >= 0).all()
+        wide = shown[:, 0, 0, -1] - shown[:, 0, 0, 0]
+        assert wide.min() > 20 and len(shown[:, 0, 0, 0].unique()) > 5  # many crops
+        seen.append(shown)
+    assert torch.equal(seen[0], seen[1]) and torch.equal(seen[2], seen[3])
+
+
+def source(image, images):
+    """Which picture it is, pixel by pixel; None if none."""
+    same = (images == image).flatten(1).all(1).nonzero()[:, 0]
+    return int(same[0]) if len(same) else None
+
+
+def test_wrong_people_change_places(faces, planted, before, after):
+    rows = of(planted, "wrong_identity")
+    shown = [source(after[i], before) for i in rows]
+    assert sorted(shown) == rows  # no picture is there twice
+    for i, j in zip(rows, shown, strict=True):
+        assert faces.identities[j] != faces.identities[i] == planted[i].faces[0].identity
+        assert planted.origins[i] == planted[i].source.origin == faces.files[j] and planted.files[i] == faces.files[i]
+        assert torch.equal(planted.landmarks[i], faces.landmarks[j])
+
+
+@pytest.mark.parametrize("ids", [[0] * 26 + [1] * 4, [0] * 15 + [1] * 15])
+def test_somebody_else_is_shown_even_where_one_person_has_nearly_all(ids):
+    faces = flat(30, ids)
+    for seed in range(5):
+        planted = data.plant_trash(faces, 0.1, {"wrong_identity": 1}, seed=seed)
+        rows = of(planted, "wrong_identity")
+        shown = [faces.files.index(planted.origins[i]) for i in rows]
+        assert len(rows) == 3 and all(ids[i] != ids[j] for i, j in zip(rows, shown, strict=True))
+        assert len(set(shown)) == 3 if sum(ids) > 2 else True
+
+
+def test_strangers_are_shown(faces, tmp_path):
+    strangers = invented.load("distractors", people=5, pictures=7, cache=tmp_path)
+    planted = data.plant_trash(faces, 0.2, {"wrong_identity": 1}, strangers=strangers)
+    pictures, shown = strangers.images(), planted.images()
+    found = [source(shown[i], pictures) for i in of(planted, "wrong_identity")]
+    assert None not in found and len(set(found)) == len(found) == 20
+    for i, j in zip(of(planted, "wrong_identity"), found, strict=True):
+        assert planted.origins[i] == strangers.files[j] and torch.equal(planted.landmarks[i], strangers.landmarks[j])
+        assert planted[i].faces[0].photo_to_crop is None and torch.equal(planted[i].image, shown[i])
+    with pytest.raises(ValueError, match="strangers has 3 clean photos, fewer than the 20"):
+        data.plant_trash(faces, 0.2, {"wrong_identity": 1}, strangers=strangers.subset(range(3)))
+    unlike = copy.copy(strangers)
+    object.__setattr__(unlike, "framing", "loose")
+    with pytest.raises(ValueError, match="load both in one framing"):
+        data.plant_trash(faces, 0.2, strangers=unlike)
+
+
+def test_duplicates_are_copies_of_clean_pictures_of_the_same_person(faces, before):
+    planted = data.plant_trash(faces, 0.5, {"duplicate": 1})
+    now, exact, other = planted.images(), 0, []
+    for i in of(planted, "duplicate"):
+        j = faces.files.index(planted.origins[i])
+        assert j != i and faces.identities[j] == faces.identities[i] and planted.defects[j] == ()
+        pair = torch.stack((now[i], before[j])).float().flatten(1)
+        coarse = F.adaptive_avg_pool2d(torch.stack((now[i], before[j])).float(), (20, 16)).flatten(1)
+        assert torch.corrcoef(coarse)[0, 1] > 0.97 and torch.corrcoef(pair)[0, 1] > 0.85
+        assert (planted.landmarks[i] - faces.landmarks[j]).norm(dim=-1).max() < 0.03 * 100
+        exact += torch.equal(now[i], before[j])
+        if not torch.equal(now[i], before[j]):
+            other.append((now[i].float().mean() / before[j].float().mean(), (pair[0] - pair[1]).abs().mean()))
+    brightness = torch.tensor(other)[:, 0]
+    assert 4 < exact < 25 and (brightness > 1.03).sum() > 4 and (brightness - 1).abs().lt(0.02).sum() > 12
+    assert torch.tensor(other)[:, 1].min() > 0.2  # not the same by accident
+
+
+def test_a_copy_of_every_way_is_made():
+    ways = Counter()
+    for k in range(80):
+        change = defects.duplicate((5, k), 3, (100, 83))
+        ways[getattr(getattr(change, "spoil", None), "__name__", type(change).__name__)] += 1
+    assert ways.keys() == {"Change", "Cropped", "save", "brighten"} and min(ways.values()) > 8
+
+
+def test_sets_without_landmarks(before):
+    faces = made(before, torch.arange(100) % 10)
+    planted = data.plant_trash(faces, RATE)
+    assert planted.landmarks is None and planted.visibility is None and planted.photo_to_crop is None
+    assert planted.images((30, 25)).shape == (100, 3, 30, 25)
+    assert all(planted[i].faces[0].defects == planted.defects[i] for i in range(100))
+
+
+def test_what_is_hidden_already_stays_hidden(before, faces):
+    hidden = torch.rand(100, 5) < 0.5
+    known = made(before, torch.arange(100) % 10, landmarks=faces.landmarks, visibility=hidden)
+    planted = data.plant_trash(known, 0.4, {"blurred": 1, "occluded": 1})
+    blurred, covered = of(planted, "blurred"), of(planted, "occluded")
+    assert torch.equal(planted.visibility[blurred], hidden[blurred])
+    assert not (planted.visibility[covered] & ~hidden[covered]).any()
+
+
+# --- what cannot be
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1, 1.5, float("nan"), "a lot"])
+def test_bad_rates(rate):
+    with pytest.raises(ValueError, match="rate="):
+        data.plant_trash(flat(20), rate)
+
+
+@pytest.mark.parametrize(
+    "mix, message",
+    [
+        ({"blury": 1}, "'blury', which is no kind of trash; there are blurred, dark"),
+        ({"dark": -1}, "mix\\['dark'\\]=-1"),
+        ({"dark": float("nan"), "blurred": 1}, "mix\\['dark'\\]=nan"),
+        ({"dark": float("inf")}, "a weight is a number from 0 up"),
+        ({"dark": "much"}, "'much'"),
+        ({"dark": 0, "blurred": 0}, "leaves no kind"),
+        ({}, "leaves no kind"),
+    ],
+)
+def test_bad_mixes(mix, message):
+    with pytest.raises(ValueError, match=message):
+        data.plant_trash(flat(20), 0.5, mix)
+
+
+def test_sets_that_are_too_small():
+    with pytest.raises(ValueError, match=r"too few for 7 kinds of trash; raise the rate to 0.35 or more"):
+        data.plant_trash(flat(20), 0.2)
+    assert sum(map(bool, data.plant_trash(flat(20), 0.35).defects)) == 7
+    with pytest.raises(ValueError, match="too few for 1 kinds"):
+        data.plant_trash(flat(2), 0.2, {"dark": 1})
+    with pytest.raises(ValueError, match="cannot have 8 duplicates: at most 6 photos"):
+        data.plant_trash(flat(10), 0.8, {"duplicate": 1})
+    with pytest.raises(ValueError, match="too small for 10 dark, 9 duplicate"):
+        data.plant_trash(flat(20, people=8), 0.95, {"dark": 1, "duplicate": 0.9})
+
+
+def test_sets_without_people():
+    nobody = flat(40, torch.full((40,), data.UNKNOWN))
+    for kind in ("wrong_identity", "duplicate"):
+        with pytest.raises(ValueError, match=f"has no identities, so it cannot have '{kind}'; leave it out"):
+            data.plant_trash(nobody, 0.5, {kind: 1})
+    assert of(data.plant_trash(nobody, 0.5, {"dark": 1}), "dark")
+    with pytest.raises(ValueError, match="has one person only"):
+        data.plant_trash(flat(40, people=1), 0.5)
+    one = data.plant_trash(flat(40, people=1), 0.5, strangers=flat(9))
+    assert len(of(one, "wrong_identity")) in (2, 3)
+    some = torch.cat((torch.full((20,), data.UNKNOWN), torch.arange(20) % 5))
+    planted = data.plant_trash(flat(40, some), 0.5, {"wrong_identity": 1, "duplicate": 1, "dark": 2})
+    assert min(of(planted, "wrong_identity") + of(planted, "duplicate")) >= 20 and min(of(planted, "dark")) < 20
+
+
+def test_bad_photos_of_nobody(faces, tmp_path):
+    with pytest.raises(FileNotFoundError, match="is no folder"):
+        data.plant_trash(faces, not_faces=tmp_path / "none")
+    with pytest.raises(ValueError, match="holds no photos"):
+        data.plant_trash(faces, not_faces=tmp_path)
+    for given in ([], [1, 2], [torch.zeros(3, 4, 4)], 5):
+        with pytest.raises(ValueError, match="not_faces"):
+            data.plant_trash(faces, not_faces=given)
+    data.plant_trash(faces, 0.2, {"dark": 1}, not_faces=tmp_path / "none")  # not asked for, not looked at
+
+
+def test_records_check_what_is_known_of_photos(faces):
+    for name, value, message in (
+        ("defects", [("dark",)], "100 files but 1 defects"),
+        ("defects", ["dark"] * 100, "defects holds a string"),
+        ("origins", ["x"], "100 files but 1 origins"),
+        ("visibility", torch.ones(3, 5).bool(), "100 files but 3 visibility"),
+        ("photo_to_crop", torch.zeros(3, 2, 3), "100 files but 3 photo_to_crop"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            made(faces.images(), faces.identities, **{"landmarks": faces.landmarks, name: value})
+    with pytest.raises(ValueError, match="but no landmarks"):
+        made(faces.images(), faces.identities, visibility=torch.ones(100, 5).bool())
+
+
+def test_names_with_accents_get_the_same_numbers_however_they_are_stored():
+    assert choice.number_of("José/1.jpg") == choice.number_of("José/1.jpg")
+    assert choice.number_of("a") != choice.number_of("b")
