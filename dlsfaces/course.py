@@ -159,6 +159,23 @@ def find_data(setup: Course) -> str:
     return setup.data
 
 
+def recorded(name: str) -> dict[str, Any]:
+    """What a benchmark of the course measured: its ``figures``, the machine, the date, and what else it keeps.
+
+    Args:
+        name: of a file in ``benchmarks/results``, such as ``"synthetic_transfer"``.
+    Raises:
+        FileNotFoundError: there is no such record beside the package.
+    """
+    path = Path(__file__).resolve().parent.parent / "benchmarks" / "results" / f"{name}.json"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"there is no {path}; the measurements come with the course's repository, not with an installed package: "
+            "clone the repository, or look at its benchmarks/README.md"
+        )
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
 def device() -> torch.device:
     """The GPU where there is one that torch can use, else the CPU."""
     import torch

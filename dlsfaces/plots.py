@@ -77,6 +77,32 @@ def photo(photo: Photo, axes: Axes | None = None) -> Figure:
     return axes.figure
 
 
+def photos(shown: Sequence[Photo], columns: int = 2, width: float = 4.5, landmarks: bool = True) -> Figure:
+    """Photos with any number of people, each face's box drawn, and its landmarks as dots: hidden ones in red."""
+    shown = list(shown)  # some sets make a photo anew each time they are asked for it
+    rows = -(-len(shown) // columns)
+    ratio = max(photo.image.shape[1] / photo.image.shape[2] for photo in shown)
+    figure, grid = plt.subplots(
+        rows, columns, figsize=(columns * width, rows * width * ratio), dpi=DPI, squeeze=False, layout="constrained"
+    )
+    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
+    for axes in grid.flat:
+        axes.axis("off")
+    for axes, one in zip(grid.flat, shown):
+        _, height, across = one.image.shape
+        axes.imshow(as_picture(one.image), extent=(0, across, height, 0))
+        for face in one.faces:
+            if face.box is not None:
+                x1, y1, x2, y2 = face.box.tolist()
+                axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, color="yellow", lw=1))
+            if landmarks and face.landmarks is not None:
+                seen = torch.ones(5, dtype=torch.bool) if face.visibility is None else face.visibility
+                for part, colour in ((seen, "tab:cyan"), (~seen, OTHER)):
+                    axes.scatter(*face.landmarks[part].T.numpy(), s=2, c=colour, linewidths=0)
+        axes.set(xlim=(0, across), ylim=(height, 0))
+    return figure
+
+
 def rectangle(axes: Axes, box: Sequence[float], label: str, colour: str = "yellow") -> None:
     """A named box on a picture."""
     _outline(axes, box, colour)
@@ -179,6 +205,22 @@ def strangers(sizes: Sequence[int], measured: Sequence[float], independent: Sequ
     axes.set(xlabel="people in the gallery, G", ylabel="strangers who get in", ylim=(0, None))
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
+    return figure
+
+
+def ablation(rows: Mapping[str, float], yardstick: float, measure: str) -> Figure:
+    """Bars: how far each change of a recipe moves a measure from what the unchanged recipe reaches."""
+    figure, axes = plt.subplots(figsize=(7, 0.5 + 0.28 * len(rows)), dpi=DPI, layout="constrained")
+    names = sorted(rows, key=rows.__getitem__, reverse=True)
+    change = [rows[name] - yardstick for name in names]
+    axes.barh(names, change, color=[SAME if value > 0 else OTHER for value in change])
+    for place, (name, value) in enumerate(zip(names, change)):
+        axes.text(value, place, f" {rows[name]:.3f} ", va="center", ha="left" if value > 0 else "right", fontsize=8)
+    axes.axvline(0, color=LINE, lw=1)
+    axes.invert_yaxis()
+    axes.margins(x=0.2)
+    axes.set(xlabel=f"{measure}: change from {yardstick:.3f}")
+    axes.tick_params(axis="y", labelsize=9)
     return figure
 
 

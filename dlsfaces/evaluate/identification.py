@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,6 +84,43 @@ def identification_rate_interval(
     Raises:
         ValueError: an fpr outside (0, 1) or so small that not one false pair may pass, a level outside (0, 1).
     """
+    measure = _resampled(scores, fprs)
+    return person_bootstrap(measure, scores.n_people, level=level, resamples=resamples, seed=seed)
+
+
+def identification_rate_difference(
+    first: PairScores,
+    second: PairScores,
+    fprs: Sequence[float],
+    *,
+    level: float = 0.95,
+    resamples: int = 200,
+    seed: int = 0,
+) -> np.ndarray:
+    """Person-bootstrap intervals of how much higher the TPR of ``second`` is than that of ``first``, on the same query.
+
+    Paired: each resample draws the same people for both, so that what makes a person easy or hard for both cancels.
+    Where an interval holds 0, the query is too small to say which of the two is better.
+
+    Args:
+        first, second: scores of the same pictures, as :func:`pair_scores` gives them.
+        fprs, level, resamples, seed: as for :func:`identification_rate_interval`.
+    Returns:
+        float64 ``(len(fprs), 2)``: low and high, in the order of ``fprs``.
+    Raises:
+        ValueError: scores of other pairs, or what :func:`identification_rate_interval` raises.
+    """
+    for name in ("positive_person", "false_people", "pictures"):
+        if not np.array_equal(getattr(first, name), getattr(second, name)):
+            raise ValueError(f"first and second are of other pairs ({name} differs); score the same query with both")
+    before, after = _resampled(first, fprs), _resampled(second, fprs)
+    return person_bootstrap(
+        lambda drawn: after(drawn) - before(drawn), first.n_people, level=level, resamples=resamples, seed=seed
+    )
+
+
+def _resampled(scores: PairScores, fprs: Sequence[float]) -> Callable[[np.ndarray], np.ndarray]:
+    """The TPRs were each person there so many times; NaN where no positive pair is left."""
     check_rates("fpr", fprs)
     allowed("fpr", fprs, len(scores.false), "false pair")
     order = np.argsort(-scores.false)
@@ -106,7 +143,7 @@ def identification_rate_interval(
         threshold = weighted_at(false, passed, indices)
         return positive_weight @ (scores.positive[:, None] > threshold) / positive_weight.sum()
 
-    return person_bootstrap(tpr, scores.n_people, level=level, resamples=resamples, seed=seed)
+    return tpr
 
 
 def _pairs_between(pictures: np.ndarray) -> int:

@@ -5,7 +5,14 @@ import numpy as np
 import pytest
 import torch
 
-from dlsfaces.evaluate import identification_rate, identification_rate_interval, pair_scores, pairs, ranks
+from dlsfaces.evaluate import (
+    identification_rate,
+    identification_rate_difference,
+    identification_rate_interval,
+    pair_scores,
+    pairs,
+    ranks,
+)
 from tests.evaluate.embeddings import pairs_by_loops, people
 
 
@@ -115,7 +122,7 @@ def test_bad_input_is_named(change, message):
         identification_rate(**arguments)
 
 
-def naive_interval(scores, fpr, resamples, seed, level=0.95):
+def naive_tprs(scores, fpr, resamples, seed):
     """Resample people by really building each resample's pairs."""
     generator = np.random.default_rng(seed)
     tprs = []
@@ -126,7 +133,7 @@ def naive_interval(scores, fpr, resamples, seed, level=0.95):
         positive = np.repeat(scores.positive, drawn[scores.positive_person])
         threshold = np.sort(false)[::-1][math.floor(fpr * len(false))]
         tprs.append((positive > threshold).mean())
-    return np.percentile(tprs, [50 * (1 - level), 50 * (1 + level)])
+    return np.array(tprs)
 
 
 @pytest.mark.parametrize("fprs", [[0.01, 0.1], [0.9, 0.3]])
@@ -136,7 +143,20 @@ def test_interval_equals_resampling_by_hand(fprs, count):
     scores = pair_scores(query[7:], ids[7:], distractors)  # people of 3 and of 5 pictures
     interval = identification_rate_interval(scores, fprs, resamples=50, seed=3)
     for got, fpr in zip(interval, fprs, strict=True):
-        assert got == pytest.approx(naive_interval(scores, fpr, 50, 3))
+        assert got == pytest.approx(np.percentile(naive_tprs(scores, fpr, 50, 3), [2.5, 97.5]))
+
+
+def test_difference_draws_the_same_people_for_both():
+    query, ids, distractors = people(spread=1.5)
+    noise = torch.randn(query.shape, generator=torch.Generator().manual_seed(5))
+    first, second = (pair_scores(query + spoilt * noise, ids, distractors) for spoilt in (4.0, 0.0))
+    found = identification_rate_difference(first, second, [0.05, 0.2], resamples=50, seed=3)
+    for got, fpr in zip(found, (0.05, 0.2), strict=True):
+        differences = naive_tprs(second, fpr, 50, 3) - naive_tprs(first, fpr, 50, 3)
+        assert got == pytest.approx(np.percentile(differences, [2.5, 97.5]))
+    assert (identification_rate_difference(second, second, [0.05], resamples=20) == 0).all()
+    with pytest.raises(ValueError, match="other pairs"):
+        identification_rate_difference(first, pair_scores(query[1:], ids[1:], distractors), [0.05])
 
 
 def test_interval_holds_the_estimate_and_narrows_with_people():
