@@ -4,6 +4,7 @@ from dlsfaces.recognize.backbones import Backbone, FaceResNet, ImageNetResNet
 from dlsfaces.recognize.embedding import embed, features_of
 from dlsfaces.recognize.losses import CrossEntropy
 from dlsfaces.recognize.recipe import Recipe, train_cross_entropy
+from dlsfaces.recognize.whitening import Whitening, within_class_whitening
 
 __all__ = [
     "Backbone",
@@ -11,7 +12,9 @@ __all__ = [
     "FaceResNet",
     "ImageNetResNet",
     "Recipe",
+    "Whitening",
     "embed",
     "features_of",
     "train_cross_entropy",
+    "within_class_whitening",
 ]
