@@ -247,3 +247,9 @@ def test_the_names_of_the_sets_are_those_that_can_be_loaded():
     from dlsfaces import data
 
     assert course.DATA_NAMES == data.NAMES
+
+
+def test_records_are_those_of_the_benchmarks():
+    assert course.recorded("training")["figures"]["data_wait_share"] < 1
+    with pytest.raises(FileNotFoundError, match="nothing_such"):
+        course.recorded("nothing_such")

@@ -41,6 +41,24 @@ def test_photo_shows_box_and_landmarks():
     assert (axes.patches[0].get_x(), axes.patches[0].get_width()) == (1, 6)
 
 
+def test_photos_show_every_face_and_which_landmarks_are_hidden():
+    landmarks = torch.tensor([[2.0, 3], [6, 3], [4, 5], [3, 7], [5, 7]])
+    seen = torch.tensor([True, True, False, True, True])
+    faces = [Face(k, torch.tensor([1.0, 1, 7, 9]) + k, landmarks + k, seen) for k in range(2)]
+    shown = [Photo(torch.zeros(3, 10, 12, dtype=torch.uint8), Source("f", "s", "t"), tuple(faces[:n])) for n in (0, 2)]
+    empty, full = plots.photos(iter(shown), columns=2).axes
+    assert not empty.patches and [patch.get_x() for patch in full.patches] == [1, 2]
+    assert [len(dots.get_offsets()) for dots in full.collections] == [4, 1, 4, 1]
+    assert full.collections[3].get_offsets().tolist() == [[5, 6]]
+
+
+def test_ablation_sorts_its_bars_and_says_what_each_reaches():
+    axes = plots.ablation({"a": 0.3, "b": 0.5}, 0.4, "TPR").axes[0]
+    assert [bar.get_width() for bar in axes.patches] == pytest.approx([0.1, -0.1])
+    assert [text.get_text().strip() for text in axes.texts] == ["0.500", "0.300"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["b", "a"]
+
+
 def test_scores_and_roc_show_the_numbers():
     query, ids, distractors = pairs()
     found = evaluate.pair_scores(query, ids, distractors)

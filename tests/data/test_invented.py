@@ -28,6 +28,27 @@ def test_splits_hold_other_pictures_and_other_people(sets):
     assert (sets["distractors"].identities == data.UNKNOWN).all()
 
 
+def test_dials_hold_in_all_pictures_and_have_a_cache_of_their_own(sets, tmp_path):
+    dials = {"yaw": 0.0, "skin_tone": 0.2}
+    person, number = torch.arange(5), torch.full((5,), 0)
+    people, pictures = synthetic.people(person), synthetic.pictures(person, number)
+    people["skin_tone"], pictures["yaw"] = torch.full((5,), 0.2), torch.zeros(5)
+    wanted = synthetic.render(people, pictures).images
+    for _ in range(2):  # rendered, then from the cache
+        found = invented.load("test", cache=tmp_path, dials=dials, **SMALL)
+        assert torch.equal(found.images(), wanted)
+    assert not torch.equal(invented.load("test", cache=tmp_path, **SMALL).images(), wanted)
+    assert torch.equal(data.load("synthetic", "test", dials=dials, **SMALL).images(), wanted)
+
+
+@pytest.mark.parametrize(
+    "dials, message", [({"yow": 0}, "no 'yow'"), ({"yaw": 90}, "yaw=90"), ({"yaw": float("nan")}, "yaw=nan")]
+)
+def test_a_dial_that_cannot_be_set_is_named(dials, message):
+    with pytest.raises(ValueError, match=f"dials: .*{message}"):
+        data.load("synthetic", dials=dials, **SMALL)
+
+
 def test_a_picture_is_what_the_generator_renders(sets):
     number = sets["train"].files.index("person0000003_004")
     person, picture = torch.tensor([3]), torch.tensor([4])

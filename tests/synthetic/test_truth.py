@@ -224,3 +224,13 @@ def test_everything_has_its_region():
     on = dict(glasses=[1.0, 0, 0], hat=[1.0, 0, 0], hat_kind=0.1, mask=[0, 1.0, 0], hand=[0, 0, 1.0], beard=[0, 0, 1.0])
     made = synthetic.render(*average(3, **on, earrings=1.0, hair_style=0.0, hand_place=0.1), LOOSE)
     assert made.regions.unique().tolist() == [int(region) for region in Region]
+
+
+def test_coverage_is_where_something_is_shown_and_soft_at_the_outline():
+    made = synthetic.render(*crowd(6, 1), LOOSE)
+    covered, shown = made.coverage, made.regions != int(Region.BACKGROUND)
+    assert made.coverage.dtype == torch.uint8 and covered.shape == made.regions.shape
+    assert shown[covered == 255].all() and not shown[covered == 0].any()
+    partly = ((covered > 0) & (covered < 255)).float().mean()
+    assert 0.001 < partly < 0.1  # the outline alone
+    assert (made.coverage[:, 100:140, 80:100] == 255).all()  # the middle of the face
