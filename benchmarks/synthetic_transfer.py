@@ -44,8 +44,9 @@ class Trial:
 FULL = Trial(people=800, pictures=21, epochs=12, size=(80, 64))
 #: The same at each round of mending the generator, and what pre-training begins with.
 ROUND = Trial(people=800, pictures=21, epochs=10, batch=128)
-#: The ablation's: smaller, since there are many rows.
-YARDSTICK = Trial(people=250, pictures=14, epochs=8)
+#: The ablation's: smaller, since there are many rows, but trained to its end. A yardstick that has not learned its own
+#: people prefers whatever makes its task easier.
+YARDSTICK = Trial(people=100, pictures=14, epochs=24)
 OFF = dict.fromkeys(vars(Augmentation()), 0.0)
 
 
@@ -68,7 +69,6 @@ def ablation() -> dict[str, Trial]:
         "yardstick": base,
         "yardstick/other_seed": base,
         "augmentation/none": replace(base, augmentation=Augmentation(**OFF)),
-        "augmentation/weaker": replace(base, augmentation=Augmentation()),
         "augmentation/no_colour": replace(base, augmentation=replace(strong, **colour)),
         "pose/frontal": replace(base, dials=neutral("yaw", "pitch", "roll", "distance")),
         "expression/neutral": replace(base, dials=neutral(*expression)),
@@ -77,7 +77,6 @@ def ablation() -> dict[str, Trial]:
         "background/one": replace(base, dials=neutral(*background)),
         "worn/nothing": replace(base, dials=worn),
         "skin/one_tone": replace(base, dials={"skin_tone": 0.6, "skin_red": 0.0, "skin_yellow": 0.0}),
-        "hair/one": replace(base, dials={"hair_style": 0.2, "hair_light": 0.2, "hair_red": 0.0, "hair_grey": 0.0}),
         # the same number of pictures in all, and of steps
         "people/quarter": replace(base, people=base.people // 4, pictures=base.pictures * 4),
         "people/double": replace(base, people=base.people * 2, pictures=base.pictures // 2),
