@@ -67,7 +67,7 @@ def _believed(path: Path, shapes: Mapping[str, tuple[int | None, ...]]) -> Tenso
         FileNotFoundError, OSError, SafetensorError, ValueError: there is none, or it is not.
     """
     with safe_open(path, "pt") as file:
-        found = {name: file.get_tensor(name) for name in shapes}
+        found = {name: file.get_tensor(name) for name in sorted(shapes)}
         written = (file.metadata() or {}).get("sha256")
     for name, shape in shapes.items():
         is_shape = tuple(found[name].shape)
@@ -79,7 +79,7 @@ def _believed(path: Path, shapes: Mapping[str, tuple[int | None, ...]]) -> Tenso
 
 
 def _keep(made: Tensors, path: Path) -> None:
-    made = {name: tensor.contiguous() for name, tensor in made.items()}
+    made = {name: made[name].contiguous() for name in sorted(made)}  # in the order in which it is believed
     try:
         with written_whole(path) as part:
             save_file(made, part, {"sha256": digest_of(*made.values())})
