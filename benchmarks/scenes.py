@@ -51,7 +51,7 @@ def main() -> None:
     if chosen.dry_run:
         print(json.dumps({"figures": figures}, indent=1))
         return
-    record("scenes", figures, "python -m benchmarks.scenes", notes=notes(chosen.scenes))
+    record("scenes", figures, f"python -m benchmarks.scenes --scenes {chosen.scenes}", notes=notes(chosen.scenes))
 
 
 def notes(count: int) -> list[str]:
