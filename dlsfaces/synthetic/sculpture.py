@@ -114,8 +114,9 @@ def stands_out(x: Tensor, y: Tensor, z: Tensor) -> Tensor:
 def after_photos(x: Tensor, y: Tensor, z: Tensor) -> dict[int, Tensor]:
     """How far the average face moves across (0) and up (1) to have the mean proportions of faces in photos.
 
-    A predictor of 68 landmarks was run on real and on synthetic frontal faces; what differs between the two means is
-    taken away here: eyes further apart, a shorter and narrower nose, a smaller mouth, a higher chin.
+    A predictor of 68 landmarks was run on real and on synthetic frontal faces. Most of what differs between the two
+    means is taken away here, as far as the face stays on the template of aligned photos: eyes further apart, a shorter
+    and narrower nose, a smaller mouth, a higher chin.
 
     Args:
         x, y, z: points on the slices, ``(M,)``.
