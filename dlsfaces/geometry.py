@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 
 class Framing(NamedTuple):
@@ -24,6 +25,11 @@ class Framing(NamedTuple):
     def size(self) -> tuple[int, int]:
         """``(height, width)``."""
         return self.height, self.width
+
+    @property
+    def template(self) -> Tensor:
+        """``landmarks`` as float32 ``(5, 2)``."""
+        return torch.tensor(self.landmarks, dtype=torch.float32)
 
 
 #: The aligned CelebA picture (median landmarks of the course's training set): hair, chin, some background.
@@ -42,7 +48,34 @@ TIGHT = Framing(
     TIGHT_IN_LOOSE,
 )
 
-FRAMINGS = {f.name: f for f in (TIGHT, LOOSE)}
+#: The template of ArcFace's authors (Deng et al. 2019, section 3.1: five points, a 112x112 crop), to which most public
+#: networks align. Its eyes are nearer to each other than CelebA's: its box in a loose picture is where a face of the
+#: loose framing is carried to by least squares.
+ARCFACE = Framing(
+    "arcface",
+    112,
+    112,
+    ((38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)),
+    (29.5, 56.3, 149.5, 176.3),
+)
+
+FRAMINGS = {f.name: f for f in (TIGHT, LOOSE, ARCFACE)}
+
+
+def five_of(landmarks: Tensor) -> Tensor:
+    """The course's five landmarks ``(..., 5, 2)`` of five, or of 300-W's 68 ``(..., 68, 2)``.
+
+    Of 68 an eye is the mean of its six points, the nose the tip (point 30), the mouth's corners are points 48 and 54.
+
+    Raises:
+        ValueError: neither 5 nor 68 landmarks.
+    """
+    if landmarks.shape[-2] == 5:
+        return landmarks
+    if landmarks.shape[-2] != 68:
+        raise ValueError(f"landmarks {tuple(landmarks.shape)}: the five are known of 5 and of 68")
+    eyes = [landmarks[..., k : k + 6, :].mean(-2, keepdim=True) for k in (36, 42)]
+    return torch.cat((*eyes, landmarks[..., [30, 48, 54], :]), dim=-2)
 
 
 def face_box(landmarks: Tensor) -> Tensor:
@@ -52,10 +85,11 @@ def face_box(landmarks: Tensor) -> Tensor:
     face's box moves with its chin); the sides stay parallel to the photo's.
 
     Args:
-        landmarks: ``(..., 5, 2)`` pixels.
+        landmarks: ``(..., 5, 2)`` pixels, or ``(..., 68, 2)``.
     Returns:
         ``(..., 4)`` boxes.
     """
+    landmarks = five_of(landmarks)
     left, right = landmarks[..., 0, :], landmarks[..., 1, :]
     across = right - left
     distance = across.norm(dim=-1, keepdim=True)
@@ -96,5 +130,161 @@ def whole(size: tuple[int, int]) -> tuple[float, float, float, float]:
 
 
 def move_points(matrix: Tensor, points: Tensor) -> Tensor:
-    """Points ``(..., 2)`` through a ``(2, 3)`` map."""
-    return points @ matrix[:, :2].T + matrix[:, 2]
+    """Points ``(..., P, 2)`` through a ``(2, 3)`` map, or through one each: ``(..., 2, 3)``."""
+    return points @ matrix[..., :2].mT + matrix[..., None, :, 2]
+
+
+def inverse(matrix: Tensor) -> Tensor:
+    """The way back of ``(..., 2, 3)`` maps, such as from the crop to the photo.
+
+    Raises:
+        ValueError: a map that has none, since it makes a line or a point of everything.
+    """
+    linear = matrix[..., :2]
+    flat = torch.linalg.det(linear).abs() < 1e-12
+    if flat.any():
+        raise ValueError(f"matrix: {int(flat.sum())} of the maps cannot be undone: they make a line of the picture")
+    back = torch.linalg.inv(linear)
+    return torch.cat((back, -back @ matrix[..., 2:]), dim=-1)
+
+
+def compose(second: Tensor, first: Tensor) -> Tensor:
+    """The map that does ``first``, then ``second``; both ``(..., 2, 3)``."""
+    linear = second[..., :2] @ first[..., :2]
+    return torch.cat((linear, second[..., :2] @ first[..., 2:] + second[..., 2:]), dim=-1)
+
+
+def turned(angle: Tensor, scale: Tensor, about: Tensor, to: Tensor) -> Tensor:
+    """Similarities ``(N, 2, 3)`` that turn and scale about a point, and carry it elsewhere.
+
+    Args:
+        angle: radians ``(N,)``; positive is clockwise as one looks at the picture, whose y runs down.
+        scale: ``(N,)``, above 0.
+        about, to: ``(2,)`` or ``(N, 2)`` pixels.
+    """
+    cos, sin = scale * angle.cos(), scale * angle.sin()
+    linear = torch.stack((cos, -sin, sin, cos), dim=-1).view(-1, 2, 2)
+    about, to = (p.to(linear).expand(len(linear), 2)[..., None] for p in (about, to))
+    return torch.cat((linear, to - linear @ about), dim=-1)
+
+
+def similarity(
+    source: Tensor, target: Tensor | tuple[tuple[float, float], ...], refuse_mirrored: bool = True
+) -> Tensor:
+    """The similarities that carry points nearest to others, in least squares (Umeyama 1991, equations 40 to 43).
+
+    Rotation, one scale and a shift, never a mirror image. Points that resemble their targets' mirror image most often
+    have left and right exchanged, as after a flip that forgot to: that is an error, unless the best map that is no
+    mirror image is asked for, which is the paper's.
+
+    Args:
+        source: ``(N, P, 2)`` pixels, P at least 2, such as landmarks in photos.
+        target: ``(P, 2)`` for all, such as ``geometry.TIGHT.landmarks``, or ``(N, P, 2)``.
+        refuse_mirrored: whether points that resemble the mirror image are an error.
+    Returns:
+        ``(N, 2, 3)`` maps from source to target, in the floating type of ``source``, on its device.
+    Raises:
+        ValueError: NaN or infinite points, points that all lie in one place, mirrored ones, or shapes that do not
+            match; names the faces by number.
+    """
+    target = torch.as_tensor(target, dtype=source.dtype, device=source.device)
+    if source.dim() != 3 or source.shape[1] < 2 or target.shape[-2:] != source.shape[1:] or source.shape[2] != 2:
+        raise ValueError(
+            f"source {tuple(source.shape)} and target {tuple(target.shape)} do not match; they are (N, P, 2) and "
+            "(P, 2) or (N, P, 2), with P at least 2"
+        )
+    target = target.expand_as(source)
+    _refuse_degenerate(source, target)
+    mean_s, mean_t = source.mean(1, keepdim=True), target.mean(1, keepdim=True)
+    s, t = source - mean_s, target - mean_t
+    # In the plane the paper's singular value decomposition has a closed form: with both as complex numbers the best
+    # factor is sum(t * conj(s)) / sum(|s|^2), which turns and scales and cannot mirror.
+    xx, yy, xy, yx = ((s[..., i] * t[..., j]).sum(1) for i, j in ((0, 0), (1, 1), (0, 1), (1, 0)))
+    if refuse_mirrored and source.shape[1] > 2:
+        _refuse_mirrored(xx, yy, xy, yx)
+    power = (s * s).sum((1, 2))
+    real, imaginary = (xx + yy) / power, (xy - yx) / power
+    linear = torch.stack((real, -imaginary, imaginary, real), dim=-1).view(-1, 2, 2)
+    shift = mean_t[:, 0, :, None] - linear @ mean_s[:, 0, :, None]
+    return torch.cat((linear, shift), dim=-1)
+
+
+def _refuse_degenerate(source: Tensor, target: Tensor) -> None:
+    for name, points in (("source", source), ("target", target)):
+        unknown = ~points.isfinite().flatten(1).all(1)
+        if unknown.any():
+            raise ValueError(f"{name}: NaN or infinite points in {_numbers(unknown)}; leave such faces out first")
+        spread = (points - points.mean(1, keepdim=True)).norm(dim=-1).amax(1)
+        together = spread <= 1e-6 * (1 + points.abs().amax((1, 2)))
+        if together.any():
+            raise ValueError(f"{name}: all points lie in one place in {_numbers(together)}; no scale follows from them")
+
+
+def _refuse_mirrored(xx: Tensor, yy: Tensor, xy: Tensor, yx: Tensor) -> None:
+    """The best mirror image fits better than the best similarity where the determinant is negative.
+
+    It is 0 of points in a line, such as any two, which are their own mirror image: what rounding makes of that is none.
+    """
+    rounding = 100 * torch.finfo(xx.dtype).eps
+    mirrored = xx * yy - xy * yx < -rounding * (xx.abs() + yy.abs() + xy.abs() + yx.abs()) ** 2
+    if mirrored.any():
+        raise ValueError(
+            f"source: {_numbers(mirrored)} resembles the target's mirror image; are left and right exchanged (a flip "
+            "has to exchange them)? refuse_mirrored=False gives the best map that is no mirror image"
+        )
+
+
+def _numbers(chosen: Tensor) -> str:
+    """Faces by their number in the batch, not all of many."""
+    rows = chosen.nonzero()[:, 0].tolist()
+    return f"face {', '.join(map(str, rows[:5]))}" + (f" and {len(rows) - 5} more" if len(rows) > 5 else "")
+
+
+PADDING = {"black": "zeros", "edge": "border", "mirror": "reflection"}  #: what is beyond a picture, in torch's words
+
+
+def warp(images: Tensor, matrices: Tensor, size: tuple[int, int], padding: str = "black") -> Tensor:
+    """Pictures as the maps show them, bilinear; where a map shrinks, averaged, so that nothing flickers.
+
+    Args:
+        images: uint8, or float in [0, 1], ``(N, C, H, W)``; one picture expanded to N is not copied.
+        matrices: ``(N, 2, 3)`` from each picture's pixels to the result's.
+        size: ``(height, width)`` of the result.
+        padding: what is shown beyond the picture: ``"black"``, its ``"edge"`` repeated, or its ``"mirror"`` image.
+    Returns:
+        float32 in [0, 1] ``(N, C, height, width)``.
+    Raises:
+        ValueError: another padding, a map that is not finite or cannot be undone, or not one map a picture.
+    """
+    if padding not in PADDING:
+        raise ValueError(f"padding={padding!r} is none of {', '.join(PADDING)}")
+    if len(images) != len(matrices):
+        raise ValueError(f"{len(images)} images but {len(matrices)} matrices; give each image its own")
+    matrices = matrices.to(images.device, torch.float32)
+    if not matrices.isfinite().all():
+        raise ValueError("matrices: NaN or infinity in a map; leave such pictures out first")
+    count, is_one = len(images), len(images) > 1 and images.stride(0) == 0
+    images = images[:1] if is_one else images
+    images = images.float() / 255 if images.dtype == torch.uint8 else images.float()
+    back = inverse(matrices)
+    # A pixel that stands for k x k of the photo's is the mean of k x k samples. Half a step is left to bilinear
+    # sampling, which itself averages two. Each picture has its own k: it must look the same in any batch.
+    step = torch.linalg.det(back[..., :2]).abs().sqrt()
+    often = (step / 1.5 - 1e-3).ceil().clamp(1, 8).long()
+    shown = images.new_empty(count, images.shape[1], *size)
+    for k in often.unique().tolist():
+        rows = (often == k).nonzero()[:, 0]
+        some = images.expand(len(rows), -1, -1, -1) if is_one else images if len(rows) == count else images[rows]
+        shown[rows] = _sampled(some, back[rows], size, k, PADDING[padding])
+    return shown
+
+
+def _sampled(images: Tensor, back: Tensor, size: tuple[int, int], often: int, padding: str) -> Tensor:
+    """The means of ``often`` x ``often`` samples a pixel, taken where the maps back to the pictures say."""
+    height, width = images.shape[2:]
+    y, x = (torch.arange(n * often, device=images.device).add(0.5) / often for n in size)
+    places = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1).view(1, -1, 2)
+    at = 2 * move_points(back, places) / torch.tensor([width, height], device=images.device) - 1
+    grid = at.view(len(images), size[0] * often, size[1] * often, 2)
+    shown = F.grid_sample(images, grid, "bilinear", padding, align_corners=False)
+    return F.avg_pool2d(shown, often) if often > 1 else shown

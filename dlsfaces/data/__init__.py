@@ -9,14 +9,16 @@ from pathlib import Path
 from dlsfaces.data import celeba, celeba500, folder, invented, places
 from dlsfaces.data.augment import Augmentation, to_float
 from dlsfaces.data.batches import batches
+from dlsfaces.data.cmu_mit import load_photos as cmu_mit
 from dlsfaces.data.compose.mosaics import mosaics
 from dlsfaces.data.compose.photosets import PhotoSet
 from dlsfaces.data.compose.scenes import scenes
 from dlsfaces.data.compose.studio import studio
 from dlsfaces.data.photos import Box, read_photo
 from dlsfaces.data.places import DataUnavailable
-from dlsfaces.data.records import UNKNOWN, Face, FaceSet, Photo, Source
+from dlsfaces.data.records import UNKNOWN, Face, FaceSet, Photo, Source, split_people
 from dlsfaces.data.spoil.trash import TRASH, plant_trash
+from dlsfaces.data.warped import unaligned, warped
 
 __all__ = [
     "SPLITS",
@@ -30,13 +32,17 @@ __all__ = [
     "PhotoSet",
     "Source",
     "batches",
+    "cmu_mit",
     "load",
     "mosaics",
     "plant_trash",
     "read_photo",
     "scenes",
+    "split_people",
     "studio",
     "to_float",
+    "unaligned",
+    "warped",
 ]
 
 SPLITS = ("train", "validation", "test", "query", "distractors")
@@ -54,6 +60,7 @@ def load(
     seed: int = 0,
     dials: Mapping[str, float] | None = None,
     crop: Box | None = None,
+    landmarks: int = 5,
 ) -> FaceSet:
     """One split of a data set of cropped faces.
 
@@ -78,6 +85,7 @@ def load(
         dials: of ``synthetic``, values that all people or pictures have instead of what is drawn for each, such as
             ``{"yaw": 0, "glasses": 0}``; names and ranges in ``synthetic.PERSON_RANGES`` and ``PICTURE_RANGES``.
         crop: of a folder, the tight framing in each photo, ``(x1, y1, x2, y2)``; by default the photos are tight.
+        landmarks: 5; of ``synthetic`` also the 68 of 300-W.
     Raises:
         DataUnavailable: the set is neither here nor to be had; the message says what to do.
         FileNotFoundError: the name is no set's, and no folder's (``DataUnavailable`` is one too).
@@ -92,12 +100,15 @@ def load(
     is_folder = name not in NAMES
     _refuse(name, "pictures", pictures is not None and name != "synthetic", "only synthetic people")
     _refuse(name, "dials", dials is not None and name != "synthetic", "only synthetic people")
+    _refuse(name, f"landmarks={landmarks}", landmarks != 5 and name != "synthetic", "only synthetic people")
     _refuse(name, "people", people is not None and name == "celeba500", "sets other than celeba500")
     _refuse(name, "crop", crop is not None and not is_folder, "only a folder of people")
     _refuse(name, "framing='loose'", framing == "loose" and (is_folder or name == "lfw"), "aligned sets only")
     if name == "synthetic":
         counts = {k: v for k, v in (("people", people), ("pictures", pictures)) if v is not None}
-        return invented.load(split, framing, seed=seed, cache=places.cache_folder(), dials=dials, **counts)
+        return invented.load(
+            split, framing, seed=seed, cache=places.cache_folder(), dials=dials, landmarks=landmarks, **counts
+        )
     if name == "celeba500":
         return celeba500.load(split, root, framing)
     if name == "celeba":

@@ -1,4 +1,4 @@
-"""From a set of faces to batches: ``(images uint8 (B, 3, H, W), identities (B,), indices (B,))``."""
+"""From a set of faces to batches: ``(images uint8 (B, 3, H, W), targets (B, ...), indices (B,))``."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ MEMORY_LIMIT = 4 * 2**30  #: bytes; a set whose images take less is held in memo
 class _Faces(Dataset):
     """Whole batches by a list of indices, from memory where the images are there, else from their files."""
 
-    def __init__(self, faces: FaceSet, size: tuple[int, int], images: Tensor | None) -> None:
-        self.faces, self.size, self.images = faces, size, images
+    def __init__(self, faces: FaceSet, size: tuple[int, int], images: Tensor | None, targets: Tensor) -> None:
+        self.faces, self.size, self.images, self.targets = faces, size, images, targets
 
     def __len__(self) -> int:
         return len(self.faces)
@@ -25,7 +25,7 @@ class _Faces(Dataset):
     def __getitems__(self, indices: list[int]) -> tuple[Tensor, Tensor, Tensor]:
         index = torch.tensor(indices, dtype=torch.int64)
         images = self.faces.read(indices, self.size) if self.images is None else self.images[index]
-        return images, self.faces.identities[index], index
+        return images, self.targets[index], index
 
 
 def _as_it_is(batch: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
@@ -61,6 +61,7 @@ def batches(
     seed: int = 0,
     workers: int = 2,
     memory_limit: int = MEMORY_LIMIT,
+    targets: Tensor | None = None,
 ) -> DataLoader:
     """Batches of a set: from memory where its images fit, else read by ``workers`` processes.
 
@@ -68,9 +69,14 @@ def batches(
         size: ``(height, width)`` of the images.
         shuffle: a new order each epoch (``batch_sampler.sampler.set_epoch`` says which), and the last, smaller
             batch left out; that is for training.
+        targets: what is to be learned of each photo, ``(N, ...)``, such as its landmarks in pixels of ``size``; the
+            identities where None.
     Raises:
-        ValueError: the set is empty, or smaller than a training batch.
+        ValueError: the set is empty, or smaller than a training batch, or there is not one target a photo.
     """
+    targets = faces.identities if targets is None else targets
+    if len(targets) != len(faces):
+        raise ValueError(f"{len(targets)} targets for the {len(faces)} photos of {faces!r}; give each photo its own")
     if len(faces) == 0:
         raise ValueError(f"{faces!r} is empty: there is nothing to make batches of")
     if shuffle and len(faces) < batch_size:
@@ -78,7 +84,7 @@ def batches(
     in_memory = len(faces) * 3 * size[0] * size[1] <= memory_limit
     sampler = BatchSampler(EpochSampler(len(faces), shuffle, seed), batch_size, drop_last=shuffle)
     return DataLoader(
-        _Faces(faces, size, faces.images(size) if in_memory else None),
+        _Faces(faces, size, faces.images(size) if in_memory else None, targets),
         batch_sampler=sampler,
         collate_fn=_as_it_is,
         num_workers=0 if in_memory else workers,

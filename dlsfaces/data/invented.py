@@ -28,6 +28,7 @@ def load(
     seed: int = 0,
     cache: Path | None = None,
     dials: Mapping[str, float] | None = None,
+    landmarks: int = 5,
 ) -> FaceSet:
     """One split of the synthetic people; see :func:`dlsfaces.data.load`.
 
@@ -38,9 +39,13 @@ def load(
     Args:
         cache: a folder to keep rendered pictures in; nothing is kept where None.
         dials: values, by name, that all people or pictures have instead of what is drawn for them.
+        landmarks: 5, or the 68 of 300-W.
     Raises:
-        ValueError: too few people or pictures to make the splits of, an unknown dial, or a value out of its range.
+        ValueError: too few people or pictures to make the splits of, an unknown dial, a value out of its range, or
+            another number of landmarks.
     """
+    if landmarks not in (5, 68):
+        raise ValueError(f"landmarks={landmarks}: synthetic people have 5 or 68")
     dials = dict(dials or {})
     _check_dials(dials)
     person, number = members(split, people, pictures)
@@ -56,7 +61,7 @@ def load(
         [] if split == "distractors" else [str(i) for i in range(int(identities.max()) + 1)],
         _Rendered(rendered["images"]),
         frame.size,
-        rendered["landmarks"],
+        rendered["landmarks"] if landmarks == 5 else _dense(person, number, seed, frame, dials),
         geometry.crop_matrix(geometry.whole(frame.size), frame.size),
     )
 
@@ -123,14 +128,27 @@ def _render(
     with tqdm(total=len(person), desc="rendering synthetic faces", unit=" faces", leave=False, delay=2) as bar:
         for start in range(0, len(person), CHUNK):
             rows = slice(start, start + CHUNK)
-            people = synthetic.people(person[rows], seed)
-            pictures = synthetic.pictures(person[rows], number[rows], seed)
-            for name, value in dials.items():
-                (people if name in people else pictures)[name].fill_(value)
-            rendering = synthetic.render(people, pictures, framing)
+            rendering = synthetic.render(*_drawn(person[rows], number[rows], seed, dials), framing)
             images[rows], landmarks[rows] = rendering.images, rendering.landmarks
             bar.update(len(rendering.images))
     return {"images": images, "landmarks": landmarks}
+
+
+def _drawn(
+    person: Tensor, number: Tensor, seed: int, dials: dict[str, float]
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Parameters of people and of their pictures."""
+    people, pictures = synthetic.people(person, seed), synthetic.pictures(person, number, seed)
+    for name, value in dials.items():
+        (people if name in people else pictures)[name].fill_(value)
+    return people, pictures
+
+
+def _dense(person: Tensor, number: Tensor, seed: int, framing: geometry.Framing, dials: dict[str, float]) -> Tensor:
+    """The 68 landmarks, which need no drawing."""
+    starts = tqdm(range(0, len(person), CHUNK), desc="68 landmarks", unit=" chunks", leave=False, delay=2)
+    parts = [_drawn(person[k : k + CHUNK], number[k : k + CHUNK], seed, dials) for k in starts]
+    return torch.cat([synthetic.dense_landmarks(*part, framing) for part in parts])
 
 
 def _resize(images: Tensor, size: tuple[int, int]) -> Tensor:

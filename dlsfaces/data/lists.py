@@ -1,4 +1,4 @@
-"""The lists that come with CelebA-500, read so that a damaged one is an error with its file and line."""
+"""The lists that come with data sets, read so that a damaged one is an error with its file and line."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 MAX_BYTES = 100 * 2**20  #: the longest real list has half a megabyte
 MOST_PEOPLE = (
@@ -67,6 +68,36 @@ def read_landmarks(path: Path) -> dict[str, tuple[float, ...]]:
     return landmarks
 
 
+class Row(NamedTuple):
+    """A line of :func:`read_rows`."""
+
+    name: str
+    values: tuple[float, ...]
+    line: int  # counted from 1
+
+
+def read_rows(path: Path, form: str) -> list[Row]:
+    """Lines of a name and coordinates, such as boxes in photos: any number of them a name, the same line only once.
+
+    Args:
+        form: what a line is made of, such as ``"name x1 y1 x2 y2"``; says how many coordinates there are.
+    Raises:
+        ValueError: no readable text, no line at all, or one of another form; names file and line.
+    """
+    rows: dict[tuple[str, tuple[float, ...]], Row] = {}
+    for line, text in enumerate(io.StringIO(_text(path), newline=None), 1):
+        if not text.strip():
+            continue
+        name, *fields = text.split()
+        values = tuple(_coordinate(value, path, line, "a coordinate") for value in fields)
+        if len(values) + 1 != len(form.split()) or any(map(math.isnan, values)):
+            raise ValueError(f"{path}, line {line}: expected {form!r}, found {_short(text)}")
+        rows.setdefault((name, values), Row(_name(name, path, line), values, line))
+    if not rows:
+        raise ValueError(f"{path} is empty; its lines are {form!r}: copy it again")
+    return list(rows.values())
+
+
 def _text(path: Path) -> str:
     try:
         if (size := path.stat().st_size) > MAX_BYTES:
@@ -122,13 +153,13 @@ def _number(text: str, below: int, path: Path, line: int) -> int:
     return int(digits)
 
 
-def _coordinate(text: str, path: Path, line: int) -> float:
+def _coordinate(text: str, path: Path, line: int, what: str = "a landmark's coordinate") -> float:
     try:
         value = float(text) if text.strip() else math.nan
     except ValueError:
         value = math.inf
     if abs(value) > FARTHEST:
-        raise ValueError(f"{path}, line {line}: expected a landmark's coordinate in pixels, found {_short(text)}")
+        raise ValueError(f"{path}, line {line}: expected {what} in pixels, found {_short(text)}")
     return value
 
 

@@ -76,7 +76,8 @@ class FaceSet(Sequence[Photo]):
         identities: int64 ``(N,)``; ``UNKNOWN`` where the person is not given.
         people: the person's name by identity.
         read: gets images by index.
-        landmarks: float32 ``(N, 5, 2)`` in pixels of a crop of ``crop_size``, NaN where unknown; or None.
+        landmarks: float32 ``(N, 5, 2)`` in pixels of a crop of ``crop_size``, NaN where unknown; or None. Synthetic
+            people can have ``(N, 68, 2)``.
         crop_size: ``(height, width)`` of the crop before any resizing.
         photo_to_crop: the map from the file's pixels to the crop's: one ``(2, 3)`` for all, or ``(N, 2, 3)``, NaN where
             a photo has none.
@@ -179,3 +180,25 @@ class FaceSet(Sequence[Photo]):
             defects=[self.defects[i] for i in chosen] if self.defects else (),
             origins=[self.origins[i] for i in chosen] if self.origins else (),
         )
+
+
+def split_people(faces: FaceSet, every: int) -> tuple[FaceSet, FaceSet]:
+    """A set without every n-th person, and a set of those alone; both number their people from 0 anew.
+
+    Held out are the persons ``every - 1``, ``2 * every - 1`` and so on, in whichever split of a set they appear.
+
+    Raises:
+        ValueError: ``every`` below 2, people who are not given, or nobody to hold out.
+    """
+    if every < 2 or (faces.identities == UNKNOWN).any():
+        raise ValueError(f"{faces!r}: every={every} must be 2 or more, and every face's person known")
+    block, place = faces.identities // every, faces.identities % every
+    held_out = place == every - 1
+    if not held_out.any():
+        raise ValueError(f"{faces!r}: of fewer than {every} people none can be held out with every={every}")
+    parts = []
+    for chosen, numbers in ((~held_out, (every - 1) * block + place), (held_out, block)):
+        part = faces.subset(chosen.nonzero()[:, 0])
+        people = [p for i, p in enumerate(faces.people) if (i % every == every - 1) == bool(chosen is held_out)]
+        parts.append(replace(part, identities=numbers[chosen], people=people))
+    return parts[0], parts[1]

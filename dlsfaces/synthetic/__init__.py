@@ -8,7 +8,7 @@ batch of one device.
 from __future__ import annotations
 
 from dlsfaces.synthetic.people import PERSON, PICTURE, average_people, neutral_pictures, people, pictures
-from dlsfaces.synthetic.scene import Rendering, render
+from dlsfaces.synthetic.scene import Rendering, dense_landmarks, render
 from dlsfaces.synthetic.truth import Region
 
 #: Raised whenever the pictures change: caches are keyed by it.
@@ -24,6 +24,7 @@ __all__ = [
     "Region",
     "Rendering",
     "average_people",
+    "dense_landmarks",
     "neutral_pictures",
     "people",
     "pictures",

@@ -85,6 +85,24 @@ def render(
     return Rendering(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Rendering)))
 
 
+@torch.inference_mode()
+def dense_landmarks(
+    people: dict[str, Tensor],
+    pictures: dict[str, Tensor],
+    framing: Framing = TIGHT,
+    size: tuple[int, int] | None = None,
+) -> Tensor:
+    """The 68 landmarks that :func:`render` would give, without drawing anything: float32 ``(N, 68, 2)`` pixels.
+
+    Args and errors are those of :func:`render`.
+    """
+    if check("pictures", pictures, PICTURE) != check("people", people, PERSON):
+        raise ValueError(f"{len(people['sex'])} people but {len(pictures['yaw'])} pictures; give one person a picture")
+    people, pictures = ({k: v.float() for k, v in d.items()} for d in (people, pictures))
+    scale = camera.framing_scale(framing, framing.size if size is None else size)
+    return build(on_the_day(people, pictures), pictures, scale).landmarks[:, 5:, :2]
+
+
 def _side_by_side(part: Callable[[int], Rendering], starts: Sequence[int]) -> list[Rendering]:
     """Parts of a batch on as many threads as torch may use, each with operations on one thread.
 

@@ -14,6 +14,7 @@ from dlsfaces.train import checkpoints, processes
 from dlsfaces.train.run import History, Run
 
 Augment = Callable[[Tensor, Tensor], Tensor]  #: (images, one key an image) -> float images
+Move = Callable[[Tensor, Tensor, Tensor], "tuple[Tensor, Tensor]"]  #: (images, targets, keys) -> (images, targets)
 Validate = Callable[[nn.Module], dict[str, float]]
 
 
@@ -26,7 +27,9 @@ def fit(
     lr: float = 0.1,
     weight_decay: float = 5e-4,
     warmup: float = 0.1,
+    optimizer: str = "sgd",
     precision: str = "auto",
+    move: Move | None = None,
     augment: Augment | None = None,
     validate: Validate | None = None,
     checkpoint: str | Path | None = None,
@@ -36,8 +39,8 @@ def fit(
 ) -> History:
     """Train ``model`` and ``loss`` in place.
 
-    Stochastic gradient descent with Nesterov momentum 0.9; the learning rate rises from 0 over the first ``warmup`` of
-    the steps and falls to 0 along a cosine.
+    Stochastic gradient descent with Nesterov momentum 0.9, or AdamW; the learning rate rises from 0 over the first
+    ``warmup`` of the steps and falls to 0 along a cosine.
 
     The same call runs in one process and, under ``torchrun`` or ``accelerate launch``, in many, on GPUs or CPUs, on one
     machine or several; :mod:`dlsfaces.train.launch` starts it so from a notebook. Each batch is then divided among the
@@ -52,9 +55,13 @@ def fit(
             ``set_epoch`` is called, where it has one.
         lr: learning rate at its highest.
         warmup: share of the steps, in [0, 1).
+        optimizer: ``"sgd"``, or ``"adamw"`` (Loshchilov and Hutter 2019), which sets each weight's own step: for losses
+            whose gradients differ much in size, such as those of heat maps; its ``lr`` is about a hundredth of SGD's.
         precision: ``"no"`` (float32), ``"bf16"``, ``"fp16"``, or ``"auto"``: see
             :func:`dlsfaces.train.precision.faster_precision`.
-        augment: called with images and one key an image, made of seed, epoch and index.
+        move: changes images and targets together, such as a warp that carries landmarks along: called with both and
+            one key an image, made of seed, epoch and index; before ``augment``.
+        augment: changes images alone: called with them and the same keys.
         validate: called with the model after each epoch; what it measures goes into the history.
         checkpoint: a file that holds the last good state. Where it exists, training goes on from it.
         save_every: steps after which a checkpoint is written within an epoch; at the end of each there is one anyway.
@@ -73,6 +80,8 @@ def fit(
             f"epochs={epochs}, lr={lr}, warmup={warmup}, save_every={save_every}: "
             "needs epochs >= 1, lr > 0, 0 <= warmup < 1 and save_every >= 1"
         )
+    if optimizer not in ("sgd", "adamw"):
+        raise ValueError(f"optimizer={optimizer!r} is neither 'sgd' nor 'adamw'")
     path = None if checkpoint is None else Path(checkpoint)
     # Of several machines only the main one may have the file.
     saved = processes.from_main(checkpoints.read(path) if path is not None and processes.is_main() else None)
@@ -87,6 +96,8 @@ def fit(
         "warmup": warmup,
         "precision": accelerator.mixed_precision,
         "augment": checkpoints.description(augment),
+        **({} if move is None else {"move": checkpoints.description(move)}),
+        **({} if optimizer == "sgd" else {"optimizer": optimizer}),
         "seed": seed,
         "photos": len(batches.dataset),
         "steps an epoch": len(batches),
@@ -102,6 +113,8 @@ def fit(
     with bar, run.own_random_numbers():
         while run.epoch < epochs:
             for images, targets, keys in run.rest_of_epoch():
+                if move is not None:
+                    images, targets = move(images, targets, keys)
                 images = to_float(images) if augment is None else augment(images, keys)
                 value = run.objective(images, targets)
                 accelerator.backward(value)

@@ -61,7 +61,10 @@ class Run:
         self.accelerator, self.parts, self.configuration = accelerator, parts, configuration
         self.path, self.save_every, self.watch = path, save_every, Watch(path)
         groups = weight_decay_groups(parts, configuration["weight_decay"])
-        optimizer = torch.optim.SGD(groups, lr=configuration["lr"], momentum=0.9, nesterov=True)
+        if configuration.get("optimizer") == "adamw":
+            optimizer = torch.optim.AdamW(groups, lr=configuration["lr"])
+        else:
+            optimizer = torch.optim.SGD(groups, lr=configuration["lr"], momentum=0.9, nesterov=True)
         self.objective, self.optimizer, self.loader = accelerator.prepare(Objective(parts), optimizer, batches)
         self.seed, self.steps = configuration["seed"], len(batches)
         self.history: History = []

@@ -44,3 +44,20 @@ def test_too_few():
         batches(numbered(0), (4, 3), 4)
     with pytest.raises(ValueError, match="fewer photos than one batch of 16"):
         batches(numbered(), (4, 3), 16, shuffle=True)
+
+
+@pytest.mark.parametrize("limit", [2**30, 0], ids=["memory", "disk"])
+def test_other_targets_go_with_their_photos(limit):
+    targets = torch.arange(10.0)[:, None, None] + torch.tensor([[0.0, 0.5], [100, 100.5]])
+    loader = batches(numbered(), (4, 3), 4, shuffle=True, memory_limit=limit, workers=0, targets=targets)
+    seen = []
+    for images, given, indices in loader:
+        assert given.dtype == torch.float32 and given.shape == (4, 2, 2)
+        assert torch.equal(given, targets[indices]) and torch.equal(images[:, 0, 0, 0].float(), given[:, 0, 0])
+        seen += indices.tolist()
+    assert len(set(seen)) == 8
+
+
+def test_there_is_one_target_a_photo():
+    with pytest.raises(ValueError, match=r"9 targets for the 10 photos of FaceSet\(n/train"):
+        batches(numbered(), (4, 3), 4, targets=torch.zeros(9, 2))

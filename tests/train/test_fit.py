@@ -173,3 +173,66 @@ def test_the_probe_leaves_the_random_numbers_alone():
     torch.manual_seed(3)
     assert precision.seconds_a_step(torch.device("cpu"), "no") > 0
     assert torch.equal(torch.rand(2), expected)
+
+
+def test_a_move_changes_images_and_targets_together_before_the_augmentation():
+    """Targets that are only right after the move: what learns them has seen it."""
+    seen, keys_seen = [], []
+
+    def move(images, targets, keys):
+        assert images.dtype == torch.uint8 and len(keys) == len(images)
+        keys_seen.append(keys)
+        return images.float() / 255 * 0 + targets.view(-1, 1, 1, 1) / 4, (targets + 1) % 4
+
+    def augment(images, keys):
+        assert torch.equal(keys, keys_seen[-1])
+        seen.append(images)
+        return images
+
+    class Sees(CrossEntropy):
+        def forward(self, outputs, targets):
+            assert torch.equal(targets, (seen[-1][:, 0, 0, 0] * 4).long() + 1 - 4 * (seen[-1][:, 0, 0, 0] == 0.75))
+            return super().forward(outputs, targets)
+
+    fit(small()[0], Sees(16, 4), easy_faces(), move=move, augment=augment, epochs=2)
+    assert len(seen) == 8
+    assert len(torch.cat(keys_seen).unique()) == 128  # other numbers for each picture in each epoch
+
+
+def test_a_move_alone_gives_the_images_to_the_model():
+    def dark(images, targets, keys):
+        return torch.zeros(images.shape), targets
+
+    shown = []
+    model, loss = small()
+    model.register_forward_pre_hook(lambda module, inputs: shown.append(inputs[0].abs().max().item()))
+    fit(model, loss, easy_faces(), move=dark, epochs=1)
+    assert shown == [0.0] * 4
+
+
+def test_adamw_equals_pytorchs_in_a_loop_written_out():
+    faces = easy_faces(pictures=12)
+    torch.manual_seed(0)
+    model, loss = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 16), nn.Tanh()), CrossEntropy(16, 4)
+    twin, twin_loss = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 16), nn.Tanh()), CrossEntropy(16, 4)
+    twin.load_state_dict(model.state_dict()), twin_loss.load_state_dict(loss.state_dict())
+    fit(model, loss, faces, epochs=1, lr=0.01, warmup=0, weight_decay=0.3, optimizer="adamw")
+    parameters = [*twin.parameters(), *twin_loss.parameters()]
+    first, second = ([torch.zeros_like(p) for p in parameters] for _ in range(2))
+    loader = batches(faces, (32, 32), 16, shuffle=True)
+    for step, (images, ids, _) in enumerate(loader):
+        lr = 0.01 * 0.5 * (1 + math.cos(math.pi * step / len(loader)))
+        gradients = torch.autograd.grad(twin_loss(twin(images / 255), ids), parameters)
+        with torch.no_grad():
+            for p, m, v, g in zip(parameters, first, second, gradients, strict=True):
+                p.mul_(1 - lr * (0.3 if p.ndim > 1 else 0.0))  # decoupled: not in the gradient
+                m.mul_(0.9).add_(0.1 * g)
+                v.mul_(0.999).add_(0.001 * g**2)
+                unbiased = (v / (1 - 0.999 ** (step + 1))).sqrt()
+                p.sub_(lr * m / (1 - 0.9 ** (step + 1)) / (unbiased + 1e-8))
+    assert torch.allclose(weights(model, loss), weights(twin, twin_loss), atol=2e-5)
+
+
+def test_another_optimizer_is_refused():
+    with pytest.raises(ValueError, match="optimizer='adam' is neither 'sgd' nor 'adamw'"):
+        fit(*small(), easy_faces(), optimizer="adam")

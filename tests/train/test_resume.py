@@ -1,5 +1,6 @@
 """A run that is killed goes on to the same weights; what cannot go on says why, and keeps the last good state."""
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -108,6 +109,61 @@ def test_another_configuration_is_refused_and_named(tmp_path, change, message):
     with pytest.raises(ValueError, match=rf"last\.pt is of another run: .*{message}.*delete this one"):
         fit(*small(), easy_faces(), **(options | change))
     assert checkpoint.read_bytes() == before
+
+
+@dataclasses.dataclass(frozen=True)
+class Darker:
+    """A move with a setting."""
+
+    by: float
+
+    def __call__(self, images, targets, keys):
+        return images.float() / 255 * self.by, targets
+
+
+def test_another_optimizer_or_move_is_another_run(tmp_path):
+    options = dict(checkpoint=tmp_path / "last.pt", epochs=1, lr=0.001)
+    with_all = options | dict(optimizer="adamw", move=Darker(0.5))
+    fit(*small(), easy_faces(), **with_all)
+    with pytest.raises(ValueError, match="another run: .*optimizer was 'adamw' and is None"):
+        fit(*small(), easy_faces(), **(with_all | dict(optimizer="sgd")))
+    with pytest.raises(ValueError, match=r"another run: move was .*Darker\(by=0\.5\)' and is .*Darker\(by=0\.4\)"):
+        fit(*small(), easy_faces(), **(with_all | dict(move=Darker(0.4))))
+    with pytest.raises(ValueError, match=r"move was .*Darker\(by=0\.5\)' and is None"):
+        fit(*small(), easy_faces(), **(with_all | dict(move=None)))
+    options["checkpoint"] = tmp_path / "plain.pt"
+    fit(*small(), easy_faces(), **options)
+    with pytest.raises(ValueError, match=r"plain\.pt is of another run: optimizer was None and is 'adamw'"):
+        fit(*small(), easy_faces(), **options, optimizer="adamw")
+
+
+class Stopped(Exception):
+    """Instead of a kill: nothing of the loop catches it."""
+
+
+@pytest.mark.parametrize("moment", [3, 6, 7])
+def test_adamw_stopped_within_an_epoch_ends_with_the_same_weights(tmp_path, moment):
+    options = dict(optimizer="adamw", lr=0.002, weight_decay=0.1, augment=Augmentation(), epochs=3, save_every=2)
+
+    def run(checkpoint, stop_at=None):
+        steps = []
+
+        def move(images, targets, keys):
+            if len(steps) == stop_at:
+                raise Stopped
+            steps.append(1)
+            return images.float() / 255 * torch.rand(()), targets
+
+        parts = small(dropout=0.3)
+        return fit(*parts, easy_faces(), move=move, checkpoint=checkpoint, **options), weights(*parts), len(steps)
+
+    expected, never, steps = run(None)
+    with pytest.raises(Stopped):
+        run(tmp_path / "last.pt", moment)
+    history, resumed, rest = run(tmp_path / "last.pt")
+    assert steps == 12 and rest == 12 - moment // 2 * 2
+    assert torch.equal(resumed, never)
+    assert [row["loss"] for row in history] == [row["loss"] for row in expected]
 
 
 def test_another_model_loss_or_data_is_refused(tmp_path):

@@ -1,0 +1,61 @@
+"""Losses on landmarks. Unknown landmarks (NaN) teach nothing."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from dlsfaces.align.heatmaps import SIGMA, gaussian_heatmaps
+
+
+class RegressionLoss(nn.Module):
+    r"""Distance, and how well it was foreseen.
+
+    .. math:: L = \frac1{|K|} \sum_{k \in K} \left( \frac{d_k}{s} + \frac{d_k}{b_k} + 2 \log b_k \right),
+        \qquad d_k = \lVert \hat p_k - p_k \rVert
+
+    where K are the known points and :math:`b_k` is the error that the network expects: a Laplace density in the plane
+    (Kendall and Gal 2017, section 2.2.1, with the absolute error in place of the square). In the second term
+    :math:`d_k` is held fixed, so that points which the network finds hard are not given up for that. Plain distances,
+    not their squares: one impossible face must not outweigh many that are nearly right.
+
+    Args:
+        scale: s, as a share of the image's side: what one unit of the first term is.
+    """
+
+    def __init__(self, scale: float = 0.05) -> None:
+        super().__init__()
+        self.scale = scale
+
+    def forward(self, out: Tensor, points: Tensor) -> Tensor:
+        """Loss of ``(N, P, 3)``, see :class:`LandmarkRegression`, with points ``(N, P, 2)`` as shares of the side."""
+        known = points.isfinite().all(-1)
+        d = (out[..., :2] - points.nan_to_num(0.0, 0.0, 0.0)).square().sum(-1).add(1e-12).sqrt()
+        log_b = out[..., 2].clamp(-8.0, 2.0)
+        value = d / self.scale + d.detach() / log_b.exp() + 2 * log_b
+        return (value * known).sum() / known.sum().clamp(min=1)
+
+
+class HeatmapLoss(nn.Module):
+    r"""Squared difference from the Gaussian targets, of every stack (intermediate supervision).
+
+    .. math:: L = \frac1{S |K|} \sum_{s} \sum_{k \in K} \frac{\lVert h_{s,k} - g_k \rVert^2}{\pi \sigma^2}
+
+    (Newell et al. 2016, sections 3.1 and 3.2.) A map that stays dark has a loss of 1, since :math:`\pi \sigma^2` is the
+    energy of a Gaussian.
+    """
+
+    def __init__(self, sigma: float = SIGMA) -> None:
+        super().__init__()
+        self.sigma = sigma
+
+    def forward(self, maps: Tensor, points: Tensor) -> Tensor:
+        """Loss of heat maps ``(N, S, P, H, W)`` with points ``(N, P, 2)`` as shares of the side, NaN where unknown."""
+        size = maps.shape[-2:]
+        known = points.isfinite().all(-1)
+        scale = torch.tensor([size[1], size[0]], device=points.device)
+        targets = gaussian_heatmaps(points * scale, size, self.sigma)[:, None]
+        missed = (maps - targets).square().sum((-1, -2)) / (math.pi * self.sigma**2)
+        return (missed.mean(1) * known).sum() / known.sum().clamp(min=1)

@@ -1,0 +1,46 @@
+"""Landmark networks on disk, and those that come with the course."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+from dlsfaces import weights
+from dlsfaces.align.networks import LandmarkNet, LandmarkRegression, StackedHourglass
+
+KINDS = {"regression": LandmarkRegression, "hourglass": StackedHourglass}
+
+
+def save_landmark_net(model: LandmarkNet, path: str | Path, about: Mapping[str, object] | None = None) -> None:
+    """Write a landmark network with its settings; see :func:`dlsfaces.weights.write`."""
+    kind = next((name for name, made in KINDS.items() if isinstance(model, made)), None)
+    if kind is None:
+        raise ValueError(f"{type(model).__name__} is no landmark network of the course's: {', '.join(KINDS)}")
+    settings = {"kind": kind, "size": model.size, "image_size": model.image_size, "n_points": model.n_points}
+    weights.write(Path(path), model, {**settings, **(about or {})})
+
+
+def load_landmark_net(name_or_path: str | Path = "hourglass", trained_on: str = "synthetic") -> LandmarkNet:
+    """A trained network, in evaluation mode, on the CPU.
+
+    Args:
+        name_or_path: ``"hourglass"`` or ``"regression"``, as they come with the course, or a file that
+            :func:`save_landmark_net` wrote.
+        trained_on: of those that come with the course: ``"synthetic"`` (MIT), or ``"celeba"`` (research only), which
+            went on from the former with real faces.
+    Raises:
+        FileNotFoundError: no such network or file.
+        ValueError: a damaged file, or another network's.
+    """
+    known = str(name_or_path) in KINDS
+    path = weights.path_of(f"landmarks_{name_or_path}_{trained_on}") if known else Path(name_or_path)
+    state, about = weights.read(path)
+    try:
+        template = torch.zeros(int(about["n_points"]), 2)
+        model = KINDS[about["kind"]](template, about["size"], int(about["image_size"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is not a landmark network's file ({error!r})") from error
+    weights.fill(model, state, path)
+    return model.eval()

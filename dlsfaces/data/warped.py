@@ -1,0 +1,91 @@
+"""Sets whose pictures are turned, zoomed and shifted versions of another's, landmarks and all."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from dlsfaces import geometry, rng
+from dlsfaces.data.records import FaceSet, Reader
+
+
+@dataclass(frozen=True, eq=False)
+class _Warped:
+    """A :data:`Reader` of warped pictures of another one."""
+
+    read: Reader
+    matrices: Tensor  # (N, 2, 3)
+    size: tuple[int, int]
+    padding: str
+
+    def __call__(self, indices: Sequence[int], size: tuple[int, int] | None) -> Tensor:
+        matrices = self.matrices[torch.as_tensor(list(indices), dtype=torch.int64)]
+        if size is not None and tuple(size) != self.size:
+            matrices = geometry.compose(geometry.crop_matrix(geometry.whole(self.size), size), matrices)
+        shown = geometry.warp(self.read(indices, None), matrices, size or self.size, self.padding)
+        return (255 * shown).round().to(torch.uint8)
+
+
+def warped(
+    faces: FaceSet, matrices: Tensor, framing: str, size: tuple[int, int], padding: str = "black", split: str = ""
+) -> FaceSet:
+    """The same faces as maps show them, warped when they are read.
+
+    Args:
+        matrices: ``(N, 2, 3)``, from pixels of a crop of ``faces`` to those of the new picture.
+        framing: what the new pictures show, by name.
+        size: ``(height, width)`` of the new pictures.
+        padding: what they show beyond the old ones; see :func:`dlsfaces.geometry.warp`.
+        split: another name for the split; the same where empty.
+    Raises:
+        ValueError: a map that is not finite or cannot be undone, or not one map a photo.
+    """
+    matrices = matrices.float()
+    if matrices.shape != (len(faces), 2, 3):
+        raise ValueError(f"{faces!r}: matrices have the shape {tuple(matrices.shape)}, not ({len(faces)}, 2, 3)")
+    if not matrices.isfinite().all():
+        raise ValueError(f"{faces!r}: matrices hold NaN or infinity; leave such photos out first")
+    geometry.inverse(matrices)  # refuses those that have none
+    from_photo = faces.photo_to_crop
+    return replace(
+        faces,
+        split=split or faces.split,
+        framing=framing,
+        read=_Warped(faces.read, matrices, size, padding),
+        crop_size=size,
+        landmarks=None if faces.landmarks is None else geometry.move_points(matrices, faces.landmarks),
+        photo_to_crop=None if from_photo is None else geometry.compose(matrices, from_photo),
+    )
+
+
+def unaligned(
+    faces: FaceSet,
+    *,
+    rotation: float = 25.0,
+    zoom: float = 0.15,
+    shift: float = 0.06,
+    seed: int = 0,
+    padding: str = "edge",
+) -> FaceSet:
+    """The faces as a camera and a detector would give them: each turned, zoomed and shifted by chance.
+
+    What happens to a photo depends on the seed and its place in the set alone.
+
+    Args:
+        faces: an aligned set. In the loose framing the tight box stays within the picture, but for a corner of one in
+            some thousands, by 3 pixels at most.
+        rotation: degrees to either side, uniform.
+        zoom: factor up to ``1 + zoom``, down to its inverse, log-uniform.
+        shift: share of the picture's height, to either side, each axis uniform.
+        padding: see :func:`dlsfaces.geometry.warp`; black would betray the angle.
+    """
+    u = 2 * rng.uniform(rng.key(seed, torch.arange(len(faces))), 4) - 1
+    height, width = faces.crop_size
+    middle = torch.tensor([width, height]) / 2
+    scale = torch.exp(u[:, 1] * math.log1p(zoom))
+    matrices = geometry.turned(torch.deg2rad(u[:, 0] * rotation), scale, middle, middle + shift * height * u[:, 2:])
+    return warped(faces, matrices, faces.framing, faces.crop_size, padding)

@@ -1,0 +1,143 @@
+"""Landmarks, heat maps, errors, and faces put upright."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from dlsfaces.evaluate import CumulativeErrors
+from dlsfaces.geometry import Framing
+from dlsfaces.plots.common import DPI, LINE, SAME, as_picture, bare, mark
+
+
+def landmarks(
+    images: Tensor, found: Tensor, true: Tensor | None = None, titles: Sequence[str] = (), columns: int = 8
+) -> Figure:
+    """Faces ``(N, 3, H, W)`` with the landmarks found as dots, and lines to where they truly are."""
+    rows = -(-len(images) // columns)
+    figure, grid = _sheet(rows, columns, images.shape[2] / images.shape[3], 0.3 if titles else 0.0)
+    for k, axes in enumerate(grid.flat):
+        axes.axis("off")
+        if k >= len(images):
+            continue
+        height, width = images.shape[2:]
+        axes.imshow(as_picture(images[k]), extent=(0, width, height, 0))
+        if true is not None:
+            for a, b in zip(found[k].tolist(), true[k].tolist()):
+                axes.plot(*zip(a, b), color="white", lw=1.5)
+        if len(found[k]) == 5:
+            mark(axes, found[k])
+        else:
+            axes.scatter(*found[k].T.numpy(), s=4, c="tab:cyan", linewidths=0)
+        axes.set(xlim=(0, width), ylim=(height, 0))
+        if k < len(titles):
+            axes.set_title(titles[k], fontsize=8, pad=2)
+    return figure
+
+
+def _sheet(rows: int, columns: int, ratio: float, title: float = 0.0, width: float = 1.35):
+    size = (columns * width, rows * (width * ratio + title))
+    figure, grid = plt.subplots(rows, columns, figsize=size, dpi=DPI, squeeze=False, layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
+    return figure, grid
+
+
+def heatmaps(image: Tensor, maps: Sequence[Tensor], names: Sequence[str], points: Tensor | None = None) -> Figure:
+    """A face and rows of heat maps of its landmarks over it.
+
+    Args:
+        image: ``(3, S, S)``.
+        maps: one ``(P, h, h)`` a row.
+        names: of the rows.
+        points: ``(P, 2)`` true places as shares of the side, drawn as crosses.
+    """
+    figure, grid = _sheet(len(maps), len(maps[0]) + 1, 1.0, 0.15)
+    grey = image.float().mean(0) if image.is_floating_point() else image.float().mean(0) / 255
+    for row, (part, name) in enumerate(zip(maps, names)):
+        bare(grid[row, 0]).imshow(as_picture(image), extent=(0, 1, 1, 0))
+        grid[row, 0].set_ylabel(name, fontsize=9)
+        for k, axes in enumerate(grid[row, 1:]):
+            bare(axes).imshow(grey.cpu(), cmap="gray", extent=(0, 1, 1, 0), vmin=-0.3, vmax=1.3)
+            shown = part[k].detach().cpu().clamp(0, 1)
+            axes.imshow(shown, cmap="inferno", alpha=0.75, extent=(0, 1, 1, 0), vmin=0, vmax=1)
+            if points is not None:
+                axes.scatter(*points[k].tolist(), marker="+", s=40, c="cyan", linewidths=1)
+            axes.set_title(f"highest {part[k].max():.2f}", fontsize=8, pad=1)
+            axes.set(xlim=(0, 1), ylim=(1, 0))
+    return figure
+
+
+def cumulative_errors(curves: Mapping[str, CumulativeErrors], limit: float = 0.1) -> Figure:
+    """The share of faces whose error is at most so large, by name; higher on the left is better."""
+    figure, axes = plt.subplots(figsize=(6, 3.6), dpi=DPI, layout="constrained")
+    for name, curve in curves.items():
+        axes.step(curve.error, curve.share, where="post", label=f"{name} (area {curve.area:.3f})")
+    axes.set(xlabel="mean error of a face, by eye distance", ylabel="share of faces", xlim=(0, limit), ylim=(0, 1.02))
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8, loc="lower right")
+    return figure
+
+
+def errors_by(
+    values: Sequence[float], errors: Mapping[str, Sequence[float]], label: str, lines: Sequence[float] = ()
+) -> Figure:
+    """Mean errors over another quantity, such as the yaw, by name."""
+    figure, axes = plt.subplots(figsize=(6, 3.2), dpi=DPI, layout="constrained")
+    for name, row in errors.items():
+        axes.plot(values, row, ".-", label=name)
+    for line in lines:
+        axes.axhline(line, color=LINE, ls=":", lw=1)
+    axes.set(xlabel=label, ylabel="error by eye distance", ylim=(0, None))
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    return figure
+
+
+def templates(framings: Sequence[Framing], images: Sequence[Tensor]) -> Figure:
+    """One picture ``(3, H, W)`` in each framing, with the template's landmarks."""
+    figure, grid = plt.subplots(1, len(framings), figsize=(2.6 * len(framings), 3.2), dpi=DPI, layout="constrained")
+    for axes, framing, image in zip(grid, framings, images):
+        axes.imshow(as_picture(image), extent=(0, framing.width, framing.height, 0))
+        mark(axes, framing.template)
+        axes.set_title(f"{framing.name}: {framing.width}x{framing.height}", fontsize=10)
+        axes.tick_params(labelsize=7)
+    return figure
+
+
+def before_and_after(rows: Mapping[str, Tensor], shown: int = 7, width: float = 1.2) -> Figure:
+    """The same faces in rows, one way of showing them a row, and the mean of all of a row's faces at its end.
+
+    The sharper the mean, the better the faces lie on each other.
+
+    Args:
+        rows: name to images ``(N, 3, H, W)``, of which the first ``shown`` are drawn.
+    """
+    ratio = max(images.shape[2] / images.shape[3] for images in rows.values())
+    figure, grid = _sheet(len(rows), shown + 1, ratio, 0.0, width)
+    for line, (name, images) in zip(grid, rows.items()):
+        for axes, image in zip(line, images[:shown]):
+            bare(axes).imshow(as_picture(image), interpolation="nearest")
+        mean = images.float().mean(0) / (1 if images.is_floating_point() else 255)
+        bare(line[-1]).imshow(as_picture(mean), interpolation="nearest")
+        line[0].set_ylabel(name, fontsize=8)
+    grid[0, -1].set_title("mean of all", fontsize=8, pad=2)
+    return figure
+
+
+def rates(figures: Mapping[str, float], ways: Sequence[str], measures: Sequence[str]) -> Figure:
+    """Bars by way, a group a measure: figures are named ``WAY/MEASURE``."""
+    figure, axes = plt.subplots(figsize=(6.4, 3), dpi=DPI, layout="constrained")
+    colours = ("0.6", SAME, "tab:blue", "tab:orange")
+    for k, (way, colour) in enumerate(zip(ways, colours)):
+        places = [m + (k - (len(ways) - 1) / 2) * 0.25 for m in range(len(measures))]
+        heights = [figures[f"{way}/{measure}"] for measure in measures]
+        axes.bar(places, heights, 0.23, color=colour, label=way)
+        for x, y in zip(places, heights):
+            axes.text(x, y + 0.01, f"{y:.2f}", ha="center", fontsize=8)
+    axes.set_xticks(range(len(measures)), measures)
+    axes.set(ylim=(0, 1.08))
+    axes.legend(fontsize=8, ncols=len(ways), loc="upper left")
+    return figure

@@ -1,0 +1,152 @@
+"""Curves, histograms and tables of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from torch import Tensor
+
+from dlsfaces.evaluate import Det, IdentificationRate, PairScores, Roc
+from dlsfaces.plots.common import DPI, LINE, OTHER, SAME, bare
+
+
+def history(rows: Sequence[Mapping[str, float]], measure: str) -> Figure:
+    """Loss and learning rate, and one measure of the validation, over the epochs."""
+    epochs = [row["epoch"] for row in rows]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3), dpi=DPI, layout="constrained")
+    left.plot(epochs, [row["loss"] for row in rows], ".-", color="tab:blue")
+    left.set(xlabel="epoch", ylabel="training loss")
+    rate = left.twinx()
+    rate.plot(epochs, [row["lr"] for row in rows], color="0.7", lw=1)
+    rate.set_ylabel("learning rate after the epoch", color="0.5")
+    right.plot(epochs, [row[measure] for row in rows], ".-", color=SAME)
+    right.set(xlabel="epoch", ylabel=measure.replace("_", " "), ylim=(0, 1))
+    right.grid(alpha=0.3)
+    return figure
+
+
+def scores(found: PairScores, rate: IdentificationRate | None = None) -> Figure:
+    """How the cosines of positive and of false pairs are distributed, each to its own height; thresholds dashed."""
+    figure, axes = plt.subplots(figsize=(8, 3.2), dpi=DPI, layout="constrained")
+    low = min(found.positive.min(), np.quantile(found.false, 0.001))
+    bins = np.linspace(low, 1, 80)
+    for values, colour, name in ((found.false, OTHER, "different people"), (found.positive, SAME, "same person")):
+        axes.hist(values, bins, density=True, alpha=0.5, color=colour, label=f"{name} ({len(values):,} pairs)")
+    if rate is not None:
+        top = axes.get_ylim()[1]
+        for row, (fpr, tpr, threshold) in enumerate(zip(rate.fprs, rate.tpr, rate.threshold, strict=True)):
+            axes.axvline(threshold, color=LINE, ls="--", lw=1)
+            axes.text(threshold, top * (1 - 0.09 * row), f" FPR {fpr:g}: TPR {tpr:.2f}", fontsize=8, va="top")
+    axes.set(xlabel="cosine similarity", ylabel="density")
+    axes.legend(fontsize=8, loc="upper left")
+    return figure
+
+
+def _visible(count: int) -> np.ndarray:
+    """Places of the points of a curve of so many that the eye can tell apart on a logarithmic axis."""
+    return np.unique(np.geomspace(1, count, 2000).astype(int)) - 1
+
+
+def roc(curves: Mapping[str, Roc], points: Mapping[str, tuple[IdentificationRate, np.ndarray]] | None = None) -> Figure:
+    """ROC curves by name, FPR on a logarithmic axis; ``points`` adds rates with their intervals ``(len(fprs), 2)``."""
+    figure, axes = plt.subplots(figsize=(6, 4), dpi=DPI, layout="constrained")
+    for name, curve in curves.items():
+        seen = curve.fpr > 0
+        keep = _visible(seen.sum())
+        line = axes.plot(curve.fpr[seen][keep], curve.tpr[seen][keep], label=f"{name} (AUC {curve.auc:.3f})")[0]
+        if points and name in points:
+            rate, interval = points[name]
+            error = np.abs(interval.T - rate.tpr)
+            axes.errorbar(rate.fprs, rate.tpr, error, fmt="o", ms=4, capsize=3, color=line.get_color())
+    chance = np.logspace(-4, 0, 50)
+    axes.plot(chance, chance, color="0.7", ls=":", label="guessing")
+    axes.set(xscale="log", xlim=(1e-4, 1), ylim=(0, 1.02), xlabel="false positive rate", ylabel="true positive rate")
+    axes.grid(alpha=0.3, which="both")
+    axes.legend(fontsize=8)
+    return figure
+
+
+def det(curves: Mapping[str, Det]) -> Figure:
+    """DET curves by name: one kind of error over the other, both axes logarithmic; the lower left is good."""
+    figure, axes = plt.subplots(figsize=(6, 4), dpi=DPI, layout="constrained")
+    for name, curve in curves.items():
+        seen = (curve.fmr > 0) & (curve.fnmr > 0)  # a logarithm has no zero
+        keep = _visible(seen.sum())
+        axes.plot(curve.fmr[seen][keep], curve.fnmr[seen][keep], label=name)
+    both = np.logspace(-4, 0, 50)
+    axes.plot(both, both, color="0.7", ls=":", label="equal errors")
+    axes.set(xscale="log", yscale="log", xlim=(1e-4, 1), ylim=(1e-2, 1))
+    axes.set(xlabel="false match rate (FPR)", ylabel="false non-match rate (1 - TPR)")
+    axes.grid(alpha=0.3, which="both")
+    axes.legend(fontsize=8)
+    return figure
+
+
+def cmc(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], gallery: int) -> Figure:
+    """Identification rate over the rank, by name, with its interval as a band; guessing in a gallery of so many."""
+    figure, axes = plt.subplots(figsize=(6, 3.4), dpi=DPI, layout="constrained")
+    for name, (rate, interval) in curves.items():
+        ranks = np.arange(1, len(rate) + 1)
+        line = axes.plot(ranks, rate, ".-", label=name)[0]
+        axes.fill_between(ranks, *interval.T, color=line.get_color(), alpha=0.2, lw=0)
+    axes.plot(ranks, np.minimum(1, ranks / gallery), color="0.7", ls=":", label="guessing")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(xlabel="rank", ylabel="the person is among the first", ylim=(0, 1.02))
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    return figure
+
+
+def strangers(sizes: Sequence[int], measured: Sequence[float], independent: Sequence[float]) -> Figure:
+    """The share of strangers who get in over the gallery's size: as measured, and were comparisons independent."""
+    figure, axes = plt.subplots(figsize=(6, 3.2), dpi=DPI, layout="constrained")
+    axes.plot(sizes, independent, "--", color=LINE, label="1 - (1 - FPR)^G")
+    axes.plot(sizes, measured, ".-", color=OTHER, label="measured")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(xlabel="people in the gallery, G", ylabel="strangers who get in", ylim=(0, None))
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    return figure
+
+
+def ablation(rows: Mapping[str, float], yardstick: float, measure: str) -> Figure:
+    """Bars: how far each change of a recipe moves a measure from what the unchanged recipe reaches."""
+    figure, axes = plt.subplots(figsize=(7, 0.5 + 0.28 * len(rows)), dpi=DPI, layout="constrained")
+    names = sorted(rows, key=rows.__getitem__, reverse=True)
+    change = [rows[name] - yardstick for name in names]
+    axes.barh(names, change, color=[SAME if value > 0 else OTHER for value in change])
+    for place, (name, value) in enumerate(zip(names, change)):
+        axes.text(value, place, f" {rows[name]:.3f} ", va="center", ha="left" if value > 0 else "right", fontsize=8)
+    axes.axvline(0, color=LINE, lw=1)
+    axes.invert_yaxis()
+    axes.margins(x=0.2)
+    axes.set(xlabel=f"{measure}: change from {yardstick:.3f}")
+    axes.tick_params(axis="y", labelsize=9)
+    return figure
+
+
+def cosines(before: Sequence[Tensor], after: Sequence[Tensor], names: Sequence[str]) -> Figure:
+    """Two histograms side by side, before and after training, of as many kinds of cosines as there are names."""
+    figure, panels = plt.subplots(1, 2, figsize=(9, 3), dpi=DPI, layout="constrained")
+    for axes, values, title in zip(panels, (before, after), ("before training", "after training"), strict=True):
+        for value, name, colour in zip(values, names, (SAME, OTHER), strict=True):
+            axes.hist(value.numpy(), np.linspace(-1, 1, 81), alpha=0.5, density=True, color=colour, label=name)
+        axes.set(title=title, xlabel="cosine similarity")
+    panels[0].legend(fontsize=8)
+    return figure
+
+
+def matrix(values: Tensor, groups: Sequence[int], title: str = "") -> Figure:
+    """A square matrix of similarities, with lines between the groups of rows."""
+    figure, axes = plt.subplots(figsize=(4.6, 4), dpi=DPI, layout="constrained")
+    shown = axes.imshow(values.numpy(), cmap="viridis", vmin=min(0.0, float(values.min())), vmax=1)
+    for start in np.flatnonzero(np.diff(groups)) + 0.5:
+        axes.axhline(start, color="white", lw=0.5)
+        axes.axvline(start, color="white", lw=0.5)
+    figure.colorbar(shown, label="cosine similarity")
+    bare(axes).set(title=title, xlabel="pictures, person by person")
+    return figure

@@ -1,0 +1,90 @@
+"""Trained networks that come with the course: small safetensors files, each with a card that says what is in it.
+
+A file's header holds the network's settings, so that it can be built again, and what it was trained on. Nothing is
+unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from dlsfaces import synthetic
+from dlsfaces.files import written_whole
+
+log = logging.getLogger(__name__)
+FOLDER = Path(__file__).resolve().parent
+
+
+def path_of(name: str) -> Path:
+    """The file of a network that comes with the course, such as ``"landmarks_hourglass_synthetic"``.
+
+    Raises:
+        FileNotFoundError: there is none of that name; the message lists those that there are.
+    """
+    path = FOLDER / f"{name}.safetensors"
+    if not path.is_file():
+        there = ", ".join(sorted(p.stem for p in FOLDER.glob("*.safetensors"))) or "none"
+        raise FileNotFoundError(f"the course has no weights {name!r}; it has {there}")
+    return path
+
+
+def write(path: Path, model: nn.Module, about: Mapping[str, object], half: bool = True) -> None:
+    """Write a network's weights, in half precision where ``half``, whole or not at all.
+
+    Args:
+        about: goes into the header as JSON: the settings that build the network, data, recipe, terms.
+    Raises:
+        ValueError: a weight that is no finite number, or too large for half precision.
+    """
+    state = {}
+    for name, value in model.state_dict().items():
+        value = value.detach().cpu().contiguous()
+        state[name] = value.half() if half and value.is_floating_point() else value
+        if value.is_floating_point() and not state[name].isfinite().all():
+            raise ValueError(f"{name} holds a number that is not finite{' in half precision' if half else ''}")
+    header = {"about": json.dumps({"generator": synthetic.VERSION, **about}, ensure_ascii=False)}
+    with written_whole(path) as part:
+        save_file(state, part, header)
+
+
+def read(path: Path) -> tuple[dict[str, Tensor], dict]:
+    """Weights in float32 and what the header says of them.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: a file that is damaged, or not one of the course's weights.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"there are no weights {path}")
+    try:
+        with safe_open(path, "pt") as file:
+            about = dict(json.loads((file.metadata() or {})["about"]))
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is damaged, or not weights of this course ({error}); copy it again") from error
+    if "synthetic" in str(about.get("data", "")) and about.get("generator") != synthetic.VERSION:
+        log.warning(
+            "%s was trained on synthetic people of generator version %s; this is version %s",
+            path.name,
+            about.get("generator"),
+            synthetic.VERSION,
+        )
+    return {k: v.float() if v.is_floating_point() else v for k, v in state.items()}, about
+
+
+def fill(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
+    """Put weights into a network; ``ValueError`` that names the file where they do not fit."""
+    try:
+        model.load_state_dict(dict(state))
+    except RuntimeError as error:
+        raise ValueError(f"{path}: its weights do not fit the network that its header describes ({error})") from error
+    if any(not torch.isfinite(v).all() for v in model.state_dict().values() if v.is_floating_point()):
+        raise ValueError(f"{path}: it holds NaN or infinity; copy it again")

@@ -1,0 +1,157 @@
+"""CMU+MIT on a small copy of its layout made here: which landmarks go with which box, and what damage is said to be."""
+
+import pickle
+
+import pytest
+import torch
+from PIL import Image
+
+from dlsfaces import data, geometry
+from dlsfaces.data import places
+from dlsfaces.data.cmu_mit import match
+
+
+def row(name, x, y, distance=10):
+    """A line of an upright face whose left eye is at x, y: eyes, nose, the mouth's left, middle and right."""
+    d = distance
+    points = [(x, y), (x + d, y), (x + d / 2, y + d / 2), (x, y + d), (x + d / 2, y + d + 1), (x + d, y + d)]
+    return " ".join([name, *(f"{value:g}" for point in points for value in point)])
+
+
+def five(x, y, distance=10):
+    values = torch.tensor(list(map(float, row("_", x, y, distance).split()[1:])))
+    return values.view(6, 2)[[0, 1, 2, 3, 5]]
+
+
+def box_line(name, box):
+    return f"{name} " + " ".join(f"{value:g}" for value in box)
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Two overlapping faces in b.png, whose rows come in the other order, one without landmarks; none in a.png."""
+    images = tmp_path / "cmu_mit" / "images"
+    images.mkdir(parents=True)
+    for name, size in (("b.png", (80, 60)), ("a.png", (30, 20)), ("c.png", (50, 50))):
+        Image.new("L", size, 40 * ord(name[0]) % 256).save(images / name)
+    boxes = [
+        ("b.png", (5, 5, 35, 39)),
+        ("b.png", (12, 9, 42, 43)),
+        ("b.png", (60, 10, 75, 30)),
+        ("c.png", (0, 0, 9, 9)),
+    ]
+    write(tmp_path, "bboxes", "".join(box_line(*b) + "\n" for b in boxes))
+    write(
+        tmp_path, "landmarks", "\r\n".join([row("b.png", 22, 21), row("elsewhere.png", 15, 17), row("b.png", 15, 17)])
+    )
+    return tmp_path
+
+
+def write(root, which, text):
+    (root / "cmu_mit" / f"ground_truth_{which}.txt").write_text(text)
+
+
+def test_every_photo_is_in_the_set(root):
+    photos = data.cmu_mit(root)
+    assert repr(photos) == "PhotoSet(cmu_mit/test: 3 photos, 4 faces in 2 of them)"
+    assert [(p.source.file, len(p.faces), tuple(p.image.shape)) for p in photos] == [
+        ("a.png", 0, (3, 20, 30)),
+        ("b.png", 3, (3, 60, 80)),
+        ("c.png", 1, (3, 50, 50)),
+    ]
+    assert photos[0].source.set == "cmu_mit" and photos[0].source.split == "test"
+    assert photos[1].image.dtype == torch.uint8 and (photos[1].image[0] == photos[1].image[2]).all()
+
+
+def test_overlapping_faces_get_their_own_landmarks(root):
+    """Both rows lie in both boxes; numbers are taken as they are, and the mouth's middle is left out."""
+    first, second, third = data.cmu_mit(root)[1].faces
+    assert first.box.tolist() == [5, 5, 35, 39] and first.box.dtype == torch.float32
+    assert torch.equal(first.landmarks, five(15, 17)) and torch.equal(second.landmarks, five(22, 21))
+    assert third.landmarks is None and third.identity == data.UNKNOWN
+
+
+def test_a_photo_whose_landmarks_are_not_listed(root):
+    (face,) = data.cmu_mit(root)[2].faces
+    assert face.landmarks is None and face.box.tolist() == [0, 0, 9, 9]
+
+
+def test_match_is_one_to_one_and_the_best_pair_first():
+    points = torch.stack([five(15, 17), five(16, 17)])
+    exact = geometry.face_box(points[0])
+    boxes = torch.stack([exact - 1, exact, exact + 1])
+    assert match(boxes, points) == [None, 0, 1]
+    assert match(boxes, points[:0]) == [None, None, None] and match(boxes[:0], points) == []
+
+
+def test_landmarks_that_leave_the_box_are_not_its_own():
+    points = five(15, 17)[None]
+    box = geometry.face_box(points)
+    box[0, 3] = points[0, 4, 1] - 1  # above the mouth
+    assert match(box, points) == [None]
+
+
+@pytest.mark.parametrize(
+    ("which", "line", "message"),
+    [
+        ("bboxes", "b.png 1 2 3", r"bboxes\.txt, line 2: expected 'name x1 y1 x2 y2', found 'b.png 1 2 3'"),
+        ("bboxes", "b.png 1 2 3 nan", "line 2: expected 'name x1 y1 x2 y2'"),
+        ("bboxes", "b.png 1 2 3 x", "line 2: expected a coordinate in pixels, found 'x'"),
+        ("bboxes", "b.png 9 2 3 4", r"bboxes\.txt, line 2: a box without area, \(9\.0, 2\.0, 3\.0, 4\.0\)"),
+        ("bboxes", "../b.png 1 2 3 4", "line 2: expected the name of a file"),
+        ("landmarks", "b.png 1 2 3 4 5 6 7 8 9 10", r"landmarks\.txt, line 2: expected 'name left_x left_y"),
+        ("landmarks", row("b.png", 1, 2) + " 3", "line 2: expected 'name left_x left_y"),
+    ],
+)
+def test_damaged_lines(root, which, line, message):
+    write(root, which, f"\n{line}\n")
+    with pytest.raises(ValueError, match=message):
+        data.cmu_mit(root)
+
+
+def test_an_empty_list(root):
+    write(root, "bboxes", "\n")
+    with pytest.raises(ValueError, match=r"bboxes\.txt is empty; its lines are 'name x1"):
+        data.cmu_mit(root)
+
+
+def test_the_same_line_twice_is_one_face(root):
+    write(root, "bboxes", "c.png 0 0 9 9\nc.png 0 0 9 9\n")
+    assert len(data.cmu_mit(root)[2].faces) == 1
+
+
+def test_no_copy(tmp_path):
+    with pytest.raises(
+        data.DataUnavailable, match=r"no folder cmu_mit with a ground_truth.*root=\.\.\. or.*DLSFACES_ROOT"
+    ):
+        data.cmu_mit(tmp_path)
+
+
+def test_no_copy_in_the_usual_places(tmp_path, monkeypatch):
+    monkeypatch.delenv("DLSFACES_ROOT", raising=False)
+    monkeypatch.setattr(places, "KAGGLE_INPUT", tmp_path / "kaggle")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(data.DataUnavailable, match="no folder cmu_mit"):
+        data.cmu_mit()
+
+
+def test_incomplete_copies(root):
+    folder = root / "cmu_mit"
+    (folder / "images" / "b.png").unlink()
+    with pytest.raises(data.DataUnavailable, match=r"images lacks b\.png and 0 other photos"):
+        data.cmu_mit(root)
+    (folder / "ground_truth_landmarks.txt").unlink()
+    with pytest.raises(data.DataUnavailable, match=r"landmarks\.txt is missing"):
+        data.cmu_mit(root)
+
+
+def test_a_broken_photo_is_named_when_asked_for(root):
+    (root / "cmu_mit" / "images" / "c.png").write_bytes(b"no picture")
+    photos = data.cmu_mit(root)
+    with pytest.raises(ValueError, match=r"c\.png cannot be read"):
+        photos[2]
+
+
+def test_workers_can_be_sent_the_set(root):
+    again = pickle.loads(pickle.dumps(data.cmu_mit(root)))
+    assert torch.equal(again[1].faces[0].box, torch.tensor([5.0, 5, 35, 39]))
