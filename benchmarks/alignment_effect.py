@@ -4,7 +4,7 @@ their true landmarks.
     python -m benchmarks.alignment_effect [--root FOLDER] [--dry-run]
 
 On real people: CelebA-500's loose photos, each turned, zoomed and shifted by chance; 450 people to train on, the 50
-whom no landmark network has seen as query. On synthetic people: the same with the course's embedded set.
+whom no landmark network has seen as query. (Chapter 02 does the same with synthetic people.)
 """
 
 from __future__ import annotations
@@ -19,10 +19,7 @@ from dlsfaces.data import FaceSet
 from dlsfaces.recognize import Recipe
 
 FPRS = (0.01, 0.1)
-RECIPES = {
-    "real": Recipe(network="small", image_size=(60, 48), epochs=16, batch_size=32, lr=0.05),
-    "synthetic": Recipe(network="small", image_size=(60, 48), epochs=24, batch_size=32, lr=0.05),
-}
+RECIPE = Recipe(network="small", image_size=(60, 48), epochs=16, batch_size=32, lr=0.05)
 SPLITS = ("train", "validation", "test", "query")
 
 
@@ -31,14 +28,7 @@ def main() -> None:
     parser.add_argument("--root", default=str(ROOT.parent / "shared" / "data"), help="the folder that holds CelebA-500")
     parser.add_argument("--dry-run", action="store_true", help="measure and print, record nothing")
     chosen = parser.parse_args()
-    figures, histories = {}, {}
-    for people, sets, trained_on in (
-        ("real", real_people(chosen.root), "celeba"),
-        ("synthetic", synthetic_people(), "synthetic"),
-    ):
-        model = align.load_landmark_net("hourglass", trained_on)
-        found, histories[people] = experiment(sets, model, RECIPES[people])
-        figures |= {(name if people == "real" else f"{people}/{name}"): value for name, value in found.items()}
+    figures, histories = experiment(real_people(chosen.root), align.load_landmark_net("hourglass", "celeba"), RECIPE)
     if chosen.dry_run:
         print(figures)
         return
@@ -50,13 +40,12 @@ NOTES = [
     "height, uniform, the same for all three ways; then the tight crop is cut out: where an aligned photo has it "
     "(unaligned), after a similarity from the hourglass's landmarks (ours) or from the true ones (true). Training and "
     "test alike. The hourglass is told only where an aligned photo has its face.",
-    "real: CelebA-500, 450 people to train on, query: training photos of the 50 others, whom the hourglass (weights "
+    "CelebA-500, 450 people to train on, query: training photos of the 50 others, whom the hourglass (weights "
     "trained on with CelebA) has not seen either; true landmarks are the pseudo-landmarks of the upright photos. "
     "accuracy: test photos of the 450. No distractors: false pairs are those within the query.",
-    f"FaceResNet small, {RECIPES['real'].image_size[0]}x{RECIPES['real'].image_size[1]}, cross-entropy, "
-    f"{RECIPES['real'].epochs} epochs ({RECIPES['synthetic'].epochs} on 100 synthetic people), batches of "
-    f"{RECIPES['real'].batch_size}, the course's augmentation, which itself turns by up to 10 degrees; mirrored test "
-    "pictures; one seed. minus: paired person-bootstrap of the difference of TPR, 95 %.",
+    f"FaceResNet small, {RECIPE.image_size[0]}x{RECIPE.image_size[1]}, cross-entropy, {RECIPE.epochs} epochs "
+    f"in batches of {RECIPE.batch_size}, the course's augmentation, which itself turns by up to 10 degrees; mirrored "
+    "test pictures; one seed. minus: paired person-bootstrap of the difference of TPR, 95 %.",
 ]
 
 
@@ -67,19 +56,13 @@ def real_people(root: str) -> dict[str, FaceSet]:
     return {name: data.unaligned(faces, seed=k) for k, (name, faces) in enumerate(splits.items())}
 
 
-def synthetic_people() -> dict[str, FaceSet]:
-    """Tilted pictures of the embedded set."""
-    sets = {name: data.load("synthetic", name, framing="loose") for name in SPLITS}
-    return {name: data.unaligned(faces, seed=k) for k, (name, faces) in enumerate(sets.items())}
-
-
 def experiment(sets: dict[str, FaceSet], model: LandmarkNet, recipe: Recipe) -> tuple[dict[str, float], dict]:
     """Accuracy and TPR of each way, and how far they are apart."""
     figures, scores, histories = {}, {}, {}
     found = {name: align.landmarks_of(model, faces).points for name, faces in sets.items()}
     ways = {
         "unaligned": {name: align.cropped(faces) for name, faces in sets.items()},
-        "ours": {name: align.aligned(faces, found[name]) for name, faces in sets.items()},
+        "ours": {name: align.aligned(faces, found[name], refuse_mirrored=False) for name, faces in sets.items()},
         "true": {name: align.aligned(faces, faces.landmarks) for name, faces in sets.items()},
     }
     for way, crops in ways.items():

@@ -114,7 +114,11 @@ def cropped(faces: FaceSet, framing: geometry.Framing = geometry.TIGHT) -> FaceS
 
 
 def aligned(
-    faces: FaceSet, landmarks: Tensor, framing: geometry.Framing = geometry.TIGHT, padding: str = "edge"
+    faces: FaceSet,
+    landmarks: Tensor,
+    framing: geometry.Framing = geometry.TIGHT,
+    padding: str = "edge",
+    refuse_mirrored: bool = True,
 ) -> FaceSet:
     """The faces put upright: warped so that their landmarks lie where the framing's template has them.
 
@@ -123,11 +127,13 @@ def aligned(
         landmarks: ``(N, 5, 2)`` or ``(N, 68, 2)`` pixels of its crops: a network's, or ``faces.landmarks``.
         framing: the template, its crop's size, and what the new set is called.
         padding: see :func:`dlsfaces.geometry.warp`.
+        refuse_mirrored: see :func:`dlsfaces.geometry.similarity`; False where a network's rare nonsense, such as of a
+            profile, shall not stop a whole set.
     Returns:
         The set in the new framing; its pictures are warped when they are read, its landmarks and its map from photo to
         crop are carried along (:func:`dlsfaces.geometry.inverse` leads back).
     Raises:
         ValueError: landmarks that are NaN, all in one place or mirrored; names the photos by number.
     """
-    matrices = geometry.similarity(geometry.five_of(landmarks).float(), framing.template)
+    matrices = geometry.similarity(geometry.five_of(landmarks).float(), framing.template, refuse_mirrored)
     return warped(faces, matrices, framing.name, framing.size, padding)

@@ -8,11 +8,10 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from dlsfaces.evaluate.bootstrap import person_bootstrap
-from dlsfaces.evaluate.cosines import Array, identity_numbers
+from dlsfaces.evaluate.cosines import Array
 from dlsfaces.evaluate.landmarks import landmark_errors
 
 

@@ -62,7 +62,7 @@ def heatmaps(image: Tensor, maps: Sequence[Tensor], names: Sequence[str], points
         for k, axes in enumerate(grid[row, 1:]):
             bare(axes).imshow(grey.cpu(), cmap="gray", extent=(0, 1, 1, 0), vmin=-0.3, vmax=1.3)
             shown = part[k].detach().cpu().clamp(0, 1)
-            axes.imshow(shown, cmap="inferno", alpha=0.75, extent=(0, 1, 1, 0), vmin=0, vmax=1)
+            axes.imshow(shown, cmap="inferno", alpha=shown.sqrt().numpy(), extent=(0, 1, 1, 0), vmin=0, vmax=1)
             if points is not None:
                 axes.scatter(*points[k].tolist(), marker="+", s=40, c="cyan", linewidths=1)
             axes.set_title(f"highest {part[k].max():.2f}", fontsize=8, pad=1)

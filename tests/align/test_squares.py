@@ -46,7 +46,7 @@ def test_a_box_that_is_none_is_named(bad):
 def test_a_mirror_twice_is_none(n_points):
     order = mirrored_order(n_points)
     assert torch.equal(order[order], torch.arange(n_points)) and order.dtype == torch.int64
-    with pytest.raises(ValueError, match="21 landmarks: .* known of 5 and of 68"):
+    with pytest.raises(ValueError, match=r"21 landmarks: .* known of 5 and of 68"):
         mirrored_order(21)
 
 
@@ -110,8 +110,9 @@ def test_strengths_are_kept_and_used():
     middle = torch.tensor([[side / 2, side / 2]])
     shift = (geometry.move_points(moves, middle) - middle)[:, 0].abs() / side
     assert 0.075 < shift.max() < 0.0801
-    _, moved = wobble(torch.zeros(n, 3, 218, 178), points, keys(n))
-    assert torch.allclose(side * moved, geometry.move_points(geometry.compose(moves, upright), points), atol=1e-2)
+    _, moved = wobble(torch.zeros(20, 3, 218, 178), points[:20], keys(20))
+    expected = geometry.move_points(geometry.compose(moves, upright)[:20], points[:20])
+    assert torch.allclose(side * moved, expected, atol=1e-2)
 
 
 def test_a_sample_gets_the_same_in_any_batch():

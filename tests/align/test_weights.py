@@ -64,7 +64,7 @@ def test_numbers_that_half_precision_cannot_hold_are_refused(value, tmp_path):
         weights.write(path, model, {}, half=False)
         assert weights.read(path)[0]["bias"][1] == value
     else:
-        with pytest.raises(ValueError, match="bias holds a number that is not finite$"):
+        with pytest.raises(ValueError, match=r"bias holds a number that is not finite$"):
             weights.write(path, model, {}, half=False)
 
 

@@ -12,6 +12,12 @@ def people(n=12, size=(218, 178)):
     return dotted_set(geometry.LOOSE.template + wobble, size)
 
 
+def only_points(n):
+    """A set that has no pictures."""
+    points, ids = geometry.LOOSE.template.expand(n, 5, 2), torch.zeros(n, dtype=torch.int64)
+    return data.FaceSet("n", "train", "loose", [""] * n, ids, ["a"], None, (218, 178), points)
+
+
 def on_file(faces, scale=2.0, border=10.0):
     """The same, as a crop of a file of another size: a map for each."""
     matrix = torch.tensor([[1 / scale, 0, -border / scale], [0, 1 / scale, 0]])
@@ -69,7 +75,7 @@ def test_a_subset_is_what_it_was_in_the_whole():
 
 
 def test_strengths_are_kept_and_used():
-    faces = dotted_set(geometry.LOOSE.template.expand(300, 5, 2), (218, 178))
+    faces = only_points(300)
     matrices = geometry.similarity(faces.landmarks, data.unaligned(faces, rotation=20, zoom=0.5, shift=0.1).landmarks)
     degrees = torch.rad2deg(torch.atan2(matrices[:, 1, 0], matrices[:, 0, 0]))
     assert 18 < degrees.max() <= 20.01 and -20.01 <= degrees.min() < -18
@@ -85,17 +91,7 @@ def test_strengths_are_kept_and_used():
 def test_the_tight_box_stays_within_a_loose_picture():
     """But for a corner of one in some thousands, by 3 pixels at most."""
     n = 20_000
-    faces = data.FaceSet(
-        "n",
-        "train",
-        "loose",
-        [""] * n,
-        torch.zeros(n),
-        ["a"],
-        None,
-        (218, 178),
-        geometry.LOOSE.template.expand(n, 5, 2),
-    )
+    faces = only_points(n)
     x1, y1, x2, y2 = geometry.TIGHT_IN_LOOSE
     corners = torch.tensor([[x1, y1], [x2, y1], [x2, y2], [x1, y2]]).expand(n, 4, 2)
     matrices = geometry.similarity(faces.landmarks, data.unaligned(faces).landmarks)

@@ -125,7 +125,7 @@ def test_another_optimizer_or_move_is_another_run(tmp_path):
     options = dict(checkpoint=tmp_path / "last.pt", epochs=1, lr=0.001)
     with_all = options | dict(optimizer="adamw", move=Darker(0.5))
     fit(*small(), easy_faces(), **with_all)
-    with pytest.raises(ValueError, match="another run: .*optimizer was 'adamw' and is None"):
+    with pytest.raises(ValueError, match=r"another run: .*optimizer was 'adamw' and is None"):
         fit(*small(), easy_faces(), **(with_all | dict(optimizer="sgd")))
     with pytest.raises(ValueError, match=r"another run: move was .*Darker\(by=0\.5\)' and is .*Darker\(by=0\.4\)"):
         fit(*small(), easy_faces(), **(with_all | dict(move=Darker(0.4))))
