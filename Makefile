@@ -55,7 +55,7 @@ format: setup ## ruff: put the format right, and what else it can mend by itself
 bench: check-torch ## run the benchmarks and rewrite benchmarks/README.md: BENCH=name for one
 	@sh tools/bench.sh $(BENCH)
 
-peers: setup ## install the judges of BENCH=synthetic_realism into .venv-peers (compiles: 10 minutes)
+peers: setup ## install the peers of some benchmarks (MTCNN, dlib) into .venv-peers (compiles: 10 minutes)
 	@sh tools/peers.sh
 
 picture: setup ## draw the README's pictures anew

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Install the judges of benchmarks/synthetic_realism.py into .venv-peers: MTCNN and dlib's network, with their weights.
+# Install the judges of some benchmarks into .venv-peers: MTCNN and dlib's network, with their weights.
 # Without their dependencies, so that none of ours is replaced. dlib is compiled, which takes some ten minutes.
 set -eu
 python=.venv/bin/python
