@@ -270,7 +270,7 @@ def warp(images: Tensor, matrices: Tensor, size: tuple[int, int], padding: str =
     # A pixel that stands for k x k of the photo's is the mean of k x k samples. Half a step is left to bilinear
     # sampling, which itself averages two. Each picture has its own k: it must look the same in any batch.
     step = torch.linalg.det(back[..., :2]).abs().sqrt()
-    often = (step / 1.25 - 1e-3).ceil().clamp(1, 8).long()
+    often = (step / 1.5 - 1e-3).ceil().clamp(1, 8).long()
     shown = images.new_empty(count, images.shape[1], *size)
     for k in often.unique().tolist():
         rows = (often == k).nonzero()[:, 0]
