@@ -69,12 +69,14 @@ TERMS = {
 
 def write_weights(nets: dict, detail: dict[str, dict], histories: dict[str, History]) -> None:
     """The networks and a card for each."""
+    invented = synthetic_faces("train")
     for (kind, trained_on), model in nets.items():
         name = f"landmarks_{kind}_{trained_on}"
         faces = "synthetic people" + (
             ", then CelebA-500 (450 people, pseudo-landmarks)" if trained_on == "celeba" else ""
         )
-        about = {"data": faces, "recipe": repr(RECIPES[kind]), "terms": TERMS[trained_on]}
+        data_hash = RECIPES[kind].checkpoint(invented).stem.rpartition("-")[2]  # of the recipe and the pictures
+        about = {"data": faces, "data_hash": data_hash, "recipe": repr(RECIPES[kind]), "terms": TERMS[trained_on]}
         path = weights.FOLDER / f"{name}.safetensors"
         align.save_landmark_net(model, path, about)
         path.with_suffix(".md").write_text(card(name, kind, trained_on, about, detail, histories), encoding="utf-8")
@@ -117,7 +119,8 @@ Finds five landmarks (left eye, right eye, nose, left and right mouth corner; le
 is known. `align.load_landmark_net("{kind}", "{trained_on}")`, then `align.find_landmarks`.
 
 - **Network**: `{recipe.kind}`, size `{recipe.size}`, squares of {recipe.image_size} pixels; half precision in the file.
-- **Data and recipe**: {epochs}; batches of {recipe.batch_size}, {recipe.optimizer}, learning rate {recipe.lr};
+- **Data and recipe**: {epochs};
+  batches of {recipe.batch_size}, {recipe.optimizer}, learning rate {recipe.lr};
   turned by up to {recipe.rotation:g} degrees, zoomed, shifted, mirrored, colours and sharpness varied. The last run
   took {minutes:.0f} minutes on two CPU cores. Generator version {generator}.
 - **Terms**: {terms}

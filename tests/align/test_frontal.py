@@ -67,9 +67,9 @@ def inner_face():
 
 
 def test_the_table_is_the_mean_of_the_synthetic_people():
-    n = 300
+    n = 120
     made = synthetic.render(synthetic.people(torch.arange(n)), synthetic.neutral_pictures(n), size=(8, 8))
-    assert (made.dense_3d.mean(0) - shape3d.mean_shape()[:68]).abs().max() < 0.2
+    assert (made.dense_3d.mean(0) - shape3d.mean_shape()[:68]).abs().max() < 0.25
 
 
 def test_left_and_right_are_mirror_images():
