@@ -130,8 +130,9 @@ def whole(size: tuple[int, int]) -> tuple[float, float, float, float]:
 
 
 def move_points(matrix: Tensor, points: Tensor) -> Tensor:
-    """Points ``(..., P, 2)`` through a ``(2, 3)`` map, or through one each: ``(..., 2, 3)``."""
-    return points @ matrix[..., :2].mT + matrix[..., None, :, 2]
+    """Points ``(..., 2)`` through one ``(2, 3)`` map, or ``(..., P, 2)`` through one each, ``(..., 2, 3)``."""
+    shift = matrix[:, 2] if matrix.dim() == 2 else matrix[..., None, :, 2]
+    return points @ matrix[..., :2].mT + shift
 
 
 def inverse(matrix: Tensor) -> Tensor:

@@ -283,3 +283,8 @@ def test_warp_says_what_is_wrong():
     with pytest.raises(ValueError, match="NaN or infinity in a map"):
         geometry.warp(images, shift_matrix(torch.nan, 0), (24, 32))
     assert geometry.warp(images[:0], torch.zeros(0, 2, 3), (5, 6)).shape == (0, 3, 5, 6)
+
+
+def test_a_single_point_stays_one():
+    moved = geometry.move_points(geometry.crop_matrix((10.0, 20.0, 30.0, 60.0), (80, 40)), torch.tensor([20.0, 40.0]))
+    assert moved.tolist() == [20.0, 40.0]
