@@ -1,14 +1,8 @@
 """Where are the eyes, and how is the face put upright?"""
 
+from dlsfaces.align.cameras import fiducial_covariance, fit_camera, yaw_of
 from dlsfaces.align.finding import aligned, cropped, find_landmarks, landmarks_of
-from dlsfaces.align.frontal import (
-    Frontal,
-    fiducial_covariance,
-    fit_camera,
-    frontal_landmarks,
-    frontalise,
-    yaw_of,
-)
+from dlsfaces.align.frontal import Frontal, frontal_landmarks, frontalise
 from dlsfaces.align.heatmaps import Peaks, gaussian_heatmaps, read_peaks
 from dlsfaces.align.losses import HeatmapLoss, RegressionLoss
 from dlsfaces.align.networks import LandmarkNet, LandmarkRegression, Landmarks, StackedHourglass

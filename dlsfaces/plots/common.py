@@ -21,6 +21,7 @@ def as_picture(image: Tensor) -> np.ndarray:
 
 
 def bare(axes: Axes) -> Axes:
+    """Without ticks."""
     axes.set_xticks([])
     axes.set_yticks([])
     return axes

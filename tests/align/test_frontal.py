@@ -9,7 +9,7 @@ from scipy.spatial import ConvexHull
 from torch.nn.functional import grid_sample, pad
 
 from dlsfaces import geometry, synthetic
-from dlsfaces.align import frontal, shape3d
+from dlsfaces.align import cameras, frontal, shape3d
 from tests.align.dots import dots, dotted
 
 SIZE = (112, 112)
@@ -118,18 +118,18 @@ def test_vertices_are_carried_by_the_known_fiducials_around_them():
 def test_the_camera_is_found_from_exact_points(yaw, pitch):
     camera = turned(yaw, pitch)
     points = seen_by(camera)
-    assert torch.allclose(frontal.fit_camera(points), camera, atol=1e-8)
-    assert torch.allclose(frontal.fit_camera(points, random_covariance()), camera, atol=1e-8)
+    assert torch.allclose(cameras.fit_camera(points), camera, atol=1e-8)
+    assert torch.allclose(cameras.fit_camera(points, random_covariance()), camera, atol=1e-8)
     points[:, 3:40] = torch.nan
-    assert torch.allclose(frontal.fit_camera(points), camera, atol=1e-8)
-    assert float(frontal.yaw_of(camera)) == pytest.approx(yaw)
+    assert torch.allclose(cameras.fit_camera(points), camera, atol=1e-8)
+    assert float(cameras.yaw_of(camera)) == pytest.approx(yaw)
 
 
 @pytest.mark.parametrize("missing", [[], [0, 1, 2, 30, 60]])
 def test_it_solves_the_normal_equations(missing):
     covariance, points = random_covariance(), noisy()
     points[2, missing] = torch.nan
-    found = frontal.fit_camera(points, covariance)
+    found = cameras.fit_camera(points, covariance)
     for face, (given, camera) in enumerate(zip(points, found)):
         known = [k for k in range(68) if face != 2 or k not in missing]
         rows = np.array([[2 * k, 2 * k + 1] for k in known]).flatten()
@@ -151,25 +151,25 @@ def test_a_known_covariance_beats_equal_weights():
     def error(camera):
         return (seen_by(camera) - seen_by(turned(20, 10))).square().sum(-1).mean().sqrt()
 
-    assert error(frontal.fit_camera(points, covariance)) < 0.25 * error(frontal.fit_camera(points))
+    assert error(cameras.fit_camera(points, covariance)) < 0.25 * error(cameras.fit_camera(points))
 
 
 def test_the_covariance_of_residuals():
     true = random_covariance()
     generator = torch.Generator().manual_seed(0)
     residuals = torch.randn(20_000, 136, dtype=torch.float64, generator=generator) @ torch.linalg.cholesky(true).T
-    assert (frontal.fiducial_covariance(residuals.view(-1, 68, 2), 1e-6) - true).abs().max() < 0.08
-    few = frontal.fiducial_covariance(residuals[:3].view(-1, 68, 2))
+    assert (cameras.fiducial_covariance(residuals.view(-1, 68, 2), 1e-6) - true).abs().max() < 0.08
+    few = cameras.fiducial_covariance(residuals[:3].view(-1, 68, 2))
     assert torch.allclose(few, few.T, rtol=0, atol=1e-12)
     assert torch.linalg.eigvalsh(few).min() > 0.01
     assert float(few.trace()) == pytest.approx(float(residuals[:3].square().sum() / 3))
-    frontal.fit_camera(noisy().float(), few.float())
+    cameras.fit_camera(noisy().float(), few.float())
 
 
 @pytest.mark.parametrize(("yaw", "least", "most"), [(-40, -50, -38), (0, -3, 3), (25, 23, 32)])
 def test_yaw_of_rendered_people(yaw, least, most):
     """A turned face lies beside the camera's axis and is seen from further round than it is turned."""
-    found = frontal.yaw_of(frontal.fit_camera(people_at(6, yaw=yaw).dense))
+    found = cameras.yaw_of(cameras.fit_camera(people_at(6, yaw=yaw).dense))
     assert least < found.min() < found.max() < most
 
 
@@ -342,19 +342,19 @@ def test_points_without_a_camera_are_named(spoil, message):
     points = noisy(3)
     spoil(points[1])
     with pytest.raises(ValueError, match=f"face 1 are {message}"):
-        frontal.fit_camera(points)
+        cameras.fit_camera(points)
 
 
 def test_what_is_wrong_is_said():
     points, photos = noisy(2).float(), torch.zeros(2, 3, 150, 160)
     with pytest.raises(ValueError, match="300-W"):
-        frontal.fit_camera(points[:, :5])
+        cameras.fit_camera(points[:, :5])
     with pytest.raises(ValueError, match=r"\(136, 136\)"):
-        frontal.fit_camera(points, torch.eye(68))
+        cameras.fit_camera(points, torch.eye(68))
     with pytest.raises(ValueError, match="positive definite"):
-        frontal.fit_camera(points, -torch.eye(136))
+        cameras.fit_camera(points, -torch.eye(136))
     with pytest.raises(ValueError, match="symmetric"):
-        frontal.fit_camera(points, torch.eye(136) + torch.ones(136, 136).triu(1) / 1000)
+        cameras.fit_camera(points, torch.eye(136) + torch.ones(136, 136).triu(1) / 1000)
     with pytest.raises(ValueError, match="for 2 faces"):
         frontal.frontalise(photos[:1], points)
     with pytest.raises(ValueError, match="size="):
@@ -363,8 +363,8 @@ def test_what_is_wrong_is_said():
     with pytest.raises(ValueError, match="face 1 are seen from behind"):
         frontal.frontalise(photos, points)
     with pytest.raises(ValueError, match="not finite"):
-        frontal.fiducial_covariance(torch.full((4, 68, 2), torch.nan))
+        cameras.fiducial_covariance(torch.full((4, 68, 2), torch.nan))
     with pytest.raises(ValueError, match="shrinkage=0"):
-        frontal.fiducial_covariance(torch.ones(4, 68, 2), 0.0)
+        cameras.fiducial_covariance(torch.ones(4, 68, 2), 0.0)
     with pytest.raises(ValueError, match="at least 1"):
-        frontal.fiducial_covariance(torch.ones(0, 68, 2))
+        cameras.fiducial_covariance(torch.ones(0, 68, 2))
