@@ -16,7 +16,7 @@ class RegressionLoss(nn.Module):
     .. math:: L = \frac1{|K|} \sum_{k \in K} \left( \frac{d_k}{s} + \frac{d_k}{b_k} + 2 \log b_k \right),
         \qquad d_k = \lVert \hat p_k - p_k \rVert
 
-    where K are the known points and :math:`b_k` is the error that the network expects: a Laplace density in the plane
+    where K are the known points and :math:`2 b_k` is the error that the network expects: a Laplace density in the plane
     (Kendall and Gal 2017, section 2.2.1, with the absolute error in place of the square). In the second term
     :math:`d_k` is held fixed, so that points which the network finds hard are not given up for that. Plain distances,
     not their squares: one impossible face must not outweigh many that are nearly right.

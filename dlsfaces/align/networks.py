@@ -101,14 +101,14 @@ class LandmarkRegression(LandmarkNet):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Coordinates as shares of the side, and the logarithm of the error expected of each: ``(N, P, 3)``."""
+        """Coordinates as shares of the side, and the logarithm of half the error expected of each: ``(N, P, 3)``."""
         out = self.body(self.prepared(images)).float().unflatten(1, (-1, 3))
         return torch.cat(
             (self.template + out[..., :2], out[..., 2:] - 4.0), dim=-1
-        )  # e^-4: errors of 2 % to begin with
+        )  # e^-4: errors of 4 % to begin with
 
     def find(self, images: Tensor) -> Landmarks:
-        """Landmarks in pixels; the confidence is 1 where no error is expected, 1/e at one of 5 % of the side."""
+        """Landmarks in pixels; the confidence is 1 where no error is expected, 1/e at one of 10 % of the side."""
         out = self(images)
         return Landmarks(out[..., :2] * self.image_size, torch.exp(-out[..., 2].exp() / 0.05))
 
