@@ -8,7 +8,7 @@ from tqdm.auto import tqdm
 
 from dlsfaces import geometry
 from dlsfaces.align.networks import LandmarkNet, Landmarks
-from dlsfaces.align.squares import square_matrices
+from dlsfaces.align.squares import framing_box, square_matrices
 from dlsfaces.data import FaceSet, warped
 
 
@@ -89,7 +89,7 @@ def landmarks_of(model: LandmarkNet, faces: FaceSet, box: Tensor | None = None, 
             raise ValueError(f"{faces!r} has no framing of the course's, so box= has to say where the faces are")
         framing = geometry.FRAMINGS[faces.framing]
         scale = torch.tensor([faces.crop_size[1] / framing.width, faces.crop_size[0] / framing.height] * 2)
-        box = geometry.face_box(framing.template) * scale
+        box = framing_box(framing) * scale
     boxes = box if box.dim() == 2 else box.expand(len(faces), 4)
     if len(faces) == 0:
         return Landmarks(torch.zeros(0, model.n_points, 2), torch.zeros(0, model.n_points))

@@ -195,6 +195,13 @@ class StackedHourglass(LandmarkNet):
         return Landmarks(points * (self.image_size / maps.shape[-1]), confidence)
 
 
+#: Both kinds by name.
+KINDS: dict[str, type[LandmarkRegression] | type[StackedHourglass]] = {
+    "regression": LandmarkRegression,
+    "hourglass": StackedHourglass,
+}
+
+
 def _check(size: str, sizes: dict, image_size: int) -> None:
     if size not in sizes:
         raise ValueError(f"size={size!r} is none of {', '.join(sizes)}")

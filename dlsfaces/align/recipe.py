@@ -13,7 +13,7 @@ from torch import Tensor
 import dlsfaces
 from dlsfaces import data, evaluate, geometry, rng, train
 from dlsfaces.align.losses import HeatmapLoss, RegressionLoss
-from dlsfaces.align.networks import LandmarkNet, LandmarkRegression, StackedHourglass
+from dlsfaces.align.networks import KINDS, LandmarkNet
 from dlsfaces.align.squares import Wobble, framing_box
 from dlsfaces.data import Augmentation, FaceSet, places
 from dlsfaces.train import checkpoints
@@ -54,10 +54,9 @@ class LandmarkRecipe:
 
     def network(self, template: Tensor) -> LandmarkNet:
         """A new network."""
-        kinds = {"regression": LandmarkRegression, "hourglass": StackedHourglass}
-        if self.kind not in kinds:
-            raise ValueError(f"kind={self.kind!r} is none of {', '.join(kinds)}")
-        return kinds[self.kind](template, self.size, self.image_size)
+        if self.kind not in KINDS:
+            raise ValueError(f"kind={self.kind!r} is none of {', '.join(KINDS)}")
+        return KINDS[self.kind](template, self.size, self.image_size)
 
     def loss(self) -> torch.nn.Module:
         """The loss that goes with it."""

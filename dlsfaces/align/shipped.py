@@ -8,9 +8,7 @@ from pathlib import Path
 import torch
 
 from dlsfaces import weights
-from dlsfaces.align.networks import LandmarkNet, LandmarkRegression, StackedHourglass
-
-KINDS = {"regression": LandmarkRegression, "hourglass": StackedHourglass}
+from dlsfaces.align.networks import KINDS, LandmarkNet
 
 
 def save_landmark_net(model: LandmarkNet, path: str | Path, about: Mapping[str, object] | None = None) -> None:
