@@ -61,9 +61,7 @@ def render(
     Raises:
         ValueError: an unknown or missing parameter, shapes that do not match, or a size that is not positive.
     """
-    n = check("people", people, PERSON)
-    if check("pictures", pictures, PICTURE) != n:
-        raise ValueError(f"{n} people but {len(pictures['yaw'])} pictures; give one person a picture")
+    n = _checked(people, pictures)
     size = framing.size if size is None else (int(size[0]), int(size[1]))
     if min(size) <= 0:
         raise ValueError(f"size is (height, width) in pixels, both positive, not {size}")
@@ -96,11 +94,18 @@ def dense_landmarks(
 
     Args and errors are those of :func:`render`.
     """
-    if check("pictures", pictures, PICTURE) != check("people", people, PERSON):
-        raise ValueError(f"{len(people['sex'])} people but {len(pictures['yaw'])} pictures; give one person a picture")
+    _checked(people, pictures)
     people, pictures = ({k: v.float() for k, v in d.items()} for d in (people, pictures))
     scale = camera.framing_scale(framing, framing.size if size is None else size)
     return build(on_the_day(people, pictures), pictures, scale).landmarks[:, 5:, :2]
+
+
+def _checked(people: dict[str, Tensor], pictures: dict[str, Tensor]) -> int:
+    """How many there are of both; ``ValueError`` where a parameter is wrong, or the numbers differ."""
+    n = check("people", people, PERSON)
+    if check("pictures", pictures, PICTURE) != n:
+        raise ValueError(f"{n} people but {len(pictures['yaw'])} pictures; give one person a picture")
+    return n
 
 
 def _side_by_side(part: Callable[[int], Rendering], starts: Sequence[int]) -> list[Rendering]:
