@@ -27,7 +27,8 @@ BADGE = re.compile(r"(https://(?:colab\.research\.google\.com/github|kaggle\.com
 BADGE_LINE = re.compile(r"^.*colab\.research\.google\.com/github/.*$", re.MULTILINE)
 
 # What the set-up cell installs where it is missing, without what that needs in turn: name, or name:module to import.
-NEEDED = "accelerate huggingface_hub psutil pyyaml:yaml packaging safetensors tqdm gdown matplotlib ipywidgets"
+NEEDED = """accelerate huggingface_hub psutil pyyaml:yaml packaging safetensors tqdm gdown matplotlib ipywidgets
+    scikit-learn:sklearn scipy joblib threadpoolctl narwhals"""
 
 SETUP_CELL = """\
 # Set-up: finds the course, or downloads it. What the machine brings (torch, numpy, ipywidgets) stays as it is.
@@ -45,7 +46,7 @@ if find_spec("dlsfaces") is None or find_spec("dlsfaces").origin is None:  # it 
         if subprocess.run(["git", "clone", "--quiet", "--depth=1", SOURCE, home]).returncode:
             raise RuntimeError(f"Could not download {SOURCE}: is the network on? (Kaggle: Settings > Internet)")
     sys.path.insert(0, str(home))
-needed = "{needed}".split()
+needed = \"\"\"{needed}\"\"\".split()
 missing = [name.partition(":")[0] for name in needed if find_spec(name.rpartition(":")[2]) is None]
 if missing:
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", *missing], check=True)

@@ -16,7 +16,7 @@ from dlsfaces.data.compose.scenes import scenes
 from dlsfaces.data.compose.studio import studio
 from dlsfaces.data.photos import Box, read_photo
 from dlsfaces.data.places import DataUnavailable
-from dlsfaces.data.records import UNKNOWN, Face, FaceSet, Photo, Source, split_people
+from dlsfaces.data.records import UNKNOWN, Face, FaceSet, Photo, Source, joined, split_people
 from dlsfaces.data.spoil.trash import TRASH, plant_trash
 from dlsfaces.data.warped import unaligned, warped
 
@@ -33,6 +33,7 @@ __all__ = [
     "Source",
     "batches",
     "cmu_mit",
+    "joined",
     "load",
     "mosaics",
     "plant_trash",

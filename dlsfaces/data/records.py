@@ -202,3 +202,51 @@ def split_people(faces: FaceSet, every: int) -> tuple[FaceSet, FaceSet]:
         people = [p for i, p in enumerate(faces.people) if (i % every == every - 1) == bool(chosen is held_out)]
         parts.append(replace(part, identities=numbers[chosen], people=people))
     return parts[0], parts[1]
+
+
+def joined(*sets: FaceSet) -> FaceSet:
+    """Several sets of different people as one, such as real and synthetic ones to train on together.
+
+    Identities of each set follow on those of the set before it. Only what training needs is kept: files, identities
+    and images, at the first set's crop size where no other is asked for.
+
+    Raises:
+        ValueError: no set, sets of different framing, or people who are not given.
+    """
+    if not sets or len({faces.framing for faces in sets}) > 1:
+        raise ValueError(f"one set at least is needed, and one framing, not {[faces.framing for faces in sets]}")
+    if any((faces.identities == UNKNOWN).any() for faces in sets):
+        raise ValueError("people who are not given may be the same in two sets; leave such faces out")
+    first, starts = [0], [0]
+    for faces in sets:
+        first.append(first[-1] + len(faces.people))
+        starts.append(starts[-1] + len(faces))
+    return FaceSet(
+        "+".join(dict.fromkeys(faces.name for faces in sets)),
+        sets[0].split,
+        sets[0].framing,
+        [name for faces in sets for name in faces.files],
+        torch.cat([faces.identities + k for faces, k in zip(sets, first)]),
+        [f"{faces.name}/{person}" for faces in sets for person in faces.people],
+        _Joined([faces.read for faces in sets], starts, sets[0].crop_size),
+        sets[0].crop_size,
+    )
+
+
+@dataclass(frozen=True)
+class _Joined:
+    """A :data:`Reader` over several, one after another."""
+
+    readers: Sequence[Reader]
+    starts: Sequence[int]  # of each, and the end
+    crop_size: tuple[int, int]
+
+    def __call__(self, indices: Sequence[int], size: tuple[int, int] | None) -> Tensor:
+        size = size or self.crop_size
+        index = torch.as_tensor(list(indices))
+        out = torch.empty(len(index), 3, *size, dtype=torch.uint8)
+        for k, read in enumerate(self.readers):
+            mine = ((index >= self.starts[k]) & (index < self.starts[k + 1])).nonzero()[:, 0]
+            if len(mine):
+                out[mine] = read((index[mine] - self.starts[k]).tolist(), size)
+        return out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,14 +43,19 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
     seed: int = 0
 
-    def checkpoint(self, faces: FaceSet) -> Path:
-        """Where a run of this recipe on these faces is kept."""
+    def checkpoint(self, faces: FaceSet, loss: str = "cross_entropy", settings: Sequence[object] = ()) -> Path:
+        """Where a run of this recipe on these faces is kept.
+
+        Args:
+            loss: its name.
+            settings: what else the run depends on; told apart by their ``repr``.
+        """
         version = [dlsfaces.__version__, checkpoints.FORMAT]
-        what = [*version, repr(self), faces.framing, list(faces.files), faces.identities.tolist()]
+        what = [*version, repr(self), faces.framing, list(faces.files), faces.identities.tolist(), *map(repr, settings)]
         digest = hashlib.sha256(json.dumps(what).encode())
         a_few = range(0, len(faces), max(1, len(faces) // 8))  # pictures may change under the same names
         digest.update(faces.read(a_few, self.image_size).numpy().tobytes())
-        return places.cache_folder() / "runs" / f"cross_entropy-{faces.name}-{digest.hexdigest()[:12]}.pt"
+        return places.cache_folder() / "runs" / f"{loss}-{faces.name}-{digest.hexdigest()[:12]}.pt"
 
 
 def train_cross_entropy(

@@ -1,0 +1,65 @@
+"""The face networks that ship with the course: their files and cards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dlsfaces import recognize, synthetic, weights
+
+TERMS = {
+    "synthetic": "MIT, as the code: no real person's picture was used.",
+    "celeba": "Non-commercial research only: trained on CelebA, whose terms these weights inherit.",
+}
+SOURCE = {"synthetic": "invented", "celeba": "real"}  #: the file in the folder of trained networks
+
+
+def write_weights(
+    folder: Path, abouts: dict[str, dict], found: dict[str, dict], invented: str, real: str, chosen: str
+) -> None:
+    """Both networks and a card for each, from the folder of trained networks."""
+    recipes = {"synthetic": invented, "celeba": f"{invented}, then {real}; {chosen}"}
+    minutes = {"synthetic": abouts["invented"]["minutes"], "celeba": sum(a["minutes"] for a in abouts.values())}
+    for name, source in SOURCE.items():
+        model = recognize.load_face_net(folder / f"{source}.safetensors")
+        data = "synthetic people" + (", then CelebA-500 (500 people)" if name == "celeba" else "")
+        about = {"data": data, "recipe": recipes[name], "terms": TERMS[name]}
+        path = weights.FOLDER / f"faces_{name}.safetensors"
+        recognize.save_face_net(model, path, about)
+        text = CARD.format(
+            name=name,
+            settings=model.settings,
+            data=data,
+            recipe=recipes[name],
+            minutes=minutes[name],
+            machine=abouts["invented"]["machine"],
+            terms=TERMS[name],
+            generator=synthetic.VERSION,
+            crop=list(model.settings["image_size"]),
+            **{key.replace("@", "_").replace(".", "").replace("/", "_"): v for key, v in found[source].items()},
+        )
+        path.with_suffix(".md").write_text(text, encoding="utf-8")
+
+
+CARD = """# faces_{name}
+
+Turns a face into 256 numbers that are similar, by cosine, for pictures of one person.
+`recognize.load_face_net("{name}")`, then `recognize.embed(model, images, mirror=True)`.
+
+- **Network**: `FaceResNet`, {settings}; half precision in the file.
+- **Input**: tight crops (`geometry.TIGHT`: brows to chin) at {crop} pixels, float in [0, 1]. Other crops ruin it.
+- **Data**: {data}. Generator version {generator}.
+- **Recipe**: CosFace; {recipe}.
+- **Trained** in {minutes:.1f} minutes on: {machine}.
+- **Terms**: {terms}
+- **Made by** `python -m benchmarks.best_recipe --write`.
+
+| measured on | figure | value |
+|:--|:--|--:|
+| CelebA-500, test split, 500 people | accuracy by the nearest class centre | {accuracy:.3f} |
+| celebA_ir, 51 people never seen | TPR at FPR 0.01 | {tpr_001:.3f} ({tpr_001_low:.3f} to {tpr_001_high:.3f}) |
+| | TPR at FPR 0.05 | {tpr_005:.3f} |
+| | TPR at FPR 0.1 | {tpr_01:.3f} |
+
+**Limits**: a network for teaching. It has seen few people, most of them invented or famous; at these rates it cannot
+serve to let anybody in or to accuse anybody. How much worse it is for some groups than for others was not measured.
+"""

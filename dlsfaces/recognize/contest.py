@@ -1,0 +1,107 @@
+"""The same network, pictures and number of steps under every loss of the course, so that they can be compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import nn
+
+from dlsfaces.data import FaceSet
+from dlsfaces.recognize.backbones import FaceResNet
+from dlsfaces.recognize.losses import CrossEntropy
+from dlsfaces.recognize.margins import AdaFace, AngularMargin, arcface, cosface
+from dlsfaces.recognize.metric import train_embedding
+from dlsfaces.recognize.recipe import Recipe
+from dlsfaces.recognize.triplet import Triplet, WeightedSum
+from dlsfaces.train import History
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a training, with one loss.
+
+    Attributes:
+        head: ``"cross_entropy"``, ``"cosface"``, ``"arcface"``, ``"adaface"``, or None.
+        mining: of a triplet loss, which is added to the head's where there is one; or None.
+        margin: the head's, in its own unit.
+        scale: of a head of cosines.
+        warmup: share of the stage's steps in which a head's margin grows.
+        share: of all epochs.
+        lr: as a multiple of the recipe's.
+    """
+
+    head: str | None = None
+    mining: str | None = None
+    margin: float = 0.0
+    scale: float = 30.0
+    warmup: float = 0.0
+    share: float = 1.0
+    lr: float = 1.0
+
+    def loss(self, embedding_dim: int, n_people: int, steps: int) -> nn.Module:
+        """The loss of so many steps."""
+        if self.head is None:
+            return Triplet(mining=self.mining)
+        head = self._head(embedding_dim, n_people, round(self.warmup * steps))
+        return head if self.mining is None else WeightedSum((1.0, head), (1.0, Triplet(mining=self.mining)))
+
+    def _head(self, embedding_dim: int, n_people: int, warmup_steps: int) -> CrossEntropy | AngularMargin:
+        if self.head == "cross_entropy":
+            return CrossEntropy(embedding_dim, n_people, label_smoothing=0.1)
+        makers = {"cosface": cosface, "arcface": arcface, "adaface": AdaFace}
+        return makers[self.head](embedding_dim, n_people, self.margin, self.scale, warmup_steps=warmup_steps)
+
+
+PICTURES_PER_PERSON = 4  #: in a batch, where there are triplets
+
+#: Each contestant's stages.
+CONTEST: dict[str, tuple[Stage, ...]] = {
+    "cross_entropy": (Stage("cross_entropy"),),
+    "triplet_random": (Stage(mining="random"),),
+    "triplet_semihard": (Stage(mining="semihard"),),
+    "triplet_batch_hard": (Stage(mining="batch_hard"),),
+    "cross_entropy_then_triplet": (
+        Stage("cross_entropy", share=0.5),
+        Stage(mining="batch_hard", share=0.5, lr=0.3),
+    ),
+    "cosface": (Stage("cosface", margin=0.35),),
+    "arcface": (Stage("arcface", margin=0.5, warmup=1.0),),
+    "arcface_triplet": (Stage("arcface", mining="batch_hard", margin=0.5, warmup=1.0),),
+    "adaface": (Stage("adaface", margin=0.4),),
+}
+
+
+def compete(
+    name: str, faces: FaceSet, validation: FaceSet, recipe: Recipe, *, keep: bool = True
+) -> tuple[FaceResNet, History]:
+    """Train one contestant; a run that this machine has finished before is not run again.
+
+    Args:
+        name: a key of :data:`CONTEST`.
+        recipe: of all of them; the epochs are shared out among a contestant's stages.
+        keep: whether checkpoints are written and looked for.
+    Returns:
+        The network, and the rows of all epochs; see :func:`dlsfaces.recognize.train_embedding`.
+    Raises:
+        ValueError: an unknown contestant.
+    """
+    if name not in CONTEST:
+        raise ValueError(f"{name!r} is no contestant: {', '.join(CONTEST)}")
+    torch.manual_seed(recipe.seed)
+    model = FaceResNet(recipe.network, recipe.embedding_dim, recipe.image_size, recipe.dropout)
+    history: History = []
+    for number, stage in enumerate(CONTEST[name]):
+        part = replace(recipe, epochs=max(1, round(recipe.epochs * stage.share)), lr=recipe.lr * stage.lr)
+        steps = part.epochs * max(1, len(faces) // part.batch_size)
+        before = CONTEST[name][:number]
+        history += train_embedding(
+            model,
+            stage.loss(recipe.embedding_dim, len(faces.people), steps),
+            faces,
+            validation,
+            part,
+            pictures_per_person=None if stage.mining is None else PICTURES_PER_PERSON,
+            checkpoint=part.checkpoint(faces, name, [*before, stage]) if keep else None,
+        )
+    return model, history

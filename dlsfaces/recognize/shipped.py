@@ -1,0 +1,39 @@
+"""Face networks on disk, and those that come with the course."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from dlsfaces import weights
+from dlsfaces.recognize.backbones import FaceResNet
+
+TRAINED_ON = ("synthetic", "celeba")
+
+
+def save_face_net(model: FaceResNet, path: str | Path, about: Mapping[str, object] | None = None) -> None:
+    """Write a face network with its settings, in half precision; see :func:`dlsfaces.weights.write`."""
+    weights.write(Path(path), model, {"kind": "FaceResNet", **model.settings, **(about or {})})
+
+
+def load_face_net(name_or_path: str | Path = "synthetic") -> FaceResNet:
+    """A trained network, in evaluation mode, on the CPU; its ``settings["image_size"]`` says what crops it takes.
+
+    Args:
+        name_or_path: one that comes with the course: ``"synthetic"`` (MIT), which saw invented people alone, or
+            ``"celeba"`` (research only), which went on from it with CelebA-500's people; or a file that
+            :func:`save_face_net` wrote. Both take tight crops, see :mod:`dlsfaces.geometry`.
+    Raises:
+        FileNotFoundError: no such network or file.
+        ValueError: a damaged file, or another network's.
+    """
+    known = str(name_or_path) in TRAINED_ON
+    path = weights.path_of(f"faces_{name_or_path}") if known else Path(name_or_path)
+    state, about = weights.read(path)
+    try:
+        size = tuple(map(int, about["image_size"]))
+        model = FaceResNet(about["size"], int(about["embedding_dim"]), size, stem_stride=int(about["stem_stride"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is not a face network's file ({error!r})") from error
+    weights.fill(model, state, path)
+    return model.eval()

@@ -1,0 +1,157 @@
+"""The triplet loss, which triplets to learn from, and how to tell that it has collapsed."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from dlsfaces.recognize.margins import unit
+
+MININGS = ("random", "semihard", "batch_hard")
+LOOK_EVERY = 20  #: steps between two looks for a collapse: each makes a GPU wait
+COLLAPSED = 1e-3  #: mean squared distance between people, of at most 4, below which there is only one point left
+
+
+class Triplets(NamedTuple):
+    """Indices into a batch: int64 ``(T,)`` each."""
+
+    anchors: Tensor
+    positives: Tensor
+    negatives: Tensor
+
+
+class Collapse(FloatingPointError):
+    """All embeddings have become one point."""
+
+
+def squared_distances(embeddings: Tensor) -> Tensor:
+    """Squared Euclidean distances of vectors of length 1, ``(N, D)`` to ``(N, N)``, in [0, 4]: ``2 - 2 cos``.
+
+    Squared as in FaceNet. The root would have an infinite slope where two embeddings meet.
+    """
+    return 2 - 2 * embeddings @ embeddings.T
+
+
+def mine(distances: Tensor, identities: Tensor, mining: str = "semihard", margin: float = 0.2) -> Triplets:
+    """Choose triplets in a batch.
+
+    ``"random"``
+        for each anchor a positive and a negative by chance (torch's generator).
+    ``"semihard"``
+        for each anchor and each of its positives the nearest negative that is further away than the positive, but by
+        less than the margin; none where there is none (FaceNet, Schroff et al. 2015, section 3.2).
+    ``"batch_hard"``
+        for each anchor its farthest positive and its nearest negative (Hermans et al. 2017, equation 5).
+
+    Args:
+        distances: ``(N, N)``, as from :func:`squared_distances`.
+        identities: int64 ``(N,)``.
+        margin: of ``"semihard"``, in units of the distances.
+    Returns:
+        The triplets; none for anchors that are alone in the batch.
+    Raises:
+        ValueError: an unknown mining.
+    """
+    if mining not in MININGS:
+        raise ValueError(f"mining={mining!r} is none of {', '.join(MININGS)}")
+    distances = distances.detach()
+    same = identities[:, None] == identities
+    positive = same & ~torch.eye(len(same), dtype=torch.bool, device=same.device)
+    if mining == "semihard":
+        return _semihard(distances, same, positive, margin)
+    if mining == "random":
+        distances = torch.rand_like(distances)  # the extremes of noise are a choice by chance
+    farthest = distances.masked_fill(~positive, -torch.inf).argmax(1)
+    nearest = distances.masked_fill(same, torch.inf).argmin(1)
+    anchors = (positive.any(1) & ~same.all(1)).nonzero()[:, 0]
+    return Triplets(anchors, farthest[anchors], nearest[anchors])
+
+
+def _semihard(distances: Tensor, same: Tensor, positive: Tensor, margin: float) -> Triplets:
+    # Sorted once per anchor: looking at all triplets would take (N, N, N).
+    ordered, order = distances.masked_fill(same, torch.inf).sort(1)
+    # Of the first negative further away; an anchor's own place is at infinity, so there is one, but for a NaN. That is
+    # taken, and shows in the loss.
+    place = torch.searchsorted(ordered, distances.contiguous(), right=True).clamp_(max=len(same) - 1)
+    is_semihard = positive & ~(ordered.gather(1, place) >= distances + margin)
+    anchors, positives = is_semihard.nonzero(as_tuple=True)
+    return Triplets(anchors, positives, order[anchors, place[anchors, positives]])
+
+
+class Triplet(nn.Module):
+    r"""The triplet loss (Schroff, Kalenichenko and Philbin 2015, equation 2) on features brought to length 1.
+
+    .. math:: L = \frac{1}{|T|} \sum_{(a, p, n) \in T}
+              \left[ \lVert a - p \rVert^2 - \lVert a - n \rVert^2 + \alpha \right]_+
+
+    over those of the mined triplets that are not fulfilled yet: fulfilled ones would only make the steps smaller the
+    more of them there are. The positive is to be nearer than the negative by a margin; without the hinge
+    :math:`[\cdot]_+` the loss could be lowered without end by moving the negatives of easy triplets further away.
+
+    Batches have to hold several pictures of a person: ``data.batches(..., pictures_per_person=4)``.
+
+    Args:
+        margin: :math:`\alpha`, in squared distances, of at most 4; 0.2 in the paper.
+        mining: see :func:`mine`.
+    Raises:
+        ValueError: a setting out of range; in training, a batch in which nobody has two pictures, or with one person.
+        Collapse: in training, all people's embeddings have become one point.
+    """
+
+    def __init__(self, margin: float = 0.2, mining: str = "semihard") -> None:
+        super().__init__()
+        if not 0 < margin <= 4 or mining not in MININGS:
+            raise ValueError(f"margin={margin} is not in (0, 4], or mining={mining!r} none of {', '.join(MININGS)}")
+        self.margin, self.mining = margin, mining
+        self._step, self._looks = 0, 0
+
+    def forward(self, features: Tensor, identities: Tensor) -> Tensor:
+        """Mean loss of raw features ``(N, D)`` with identities ``(N,)``."""
+        with torch.autocast(features.device.type, enabled=False):
+            distances = squared_distances(unit(features))
+            if self.training:
+                self._look(distances.detach(), identities)
+            anchors, positives, negatives = mine(distances, identities, self.mining, self.margin)
+            losses = (distances[anchors, positives] - distances[anchors, negatives] + self.margin).relu()
+            return losses.sum() / (losses > 0).sum().clamp(min=1)
+
+    def _look(self, distances: Tensor, identities: Tensor) -> None:
+        """Now and then: is there anything to mine, and are people still apart?"""
+        self._step += 1
+        if self._step % LOOK_EVERY != 1:
+            return
+        same = identities[:, None] == identities
+        if same.all() or same.sum() == len(same):
+            raise ValueError(
+                f"a batch of {len(same)} pictures of {len(identities.unique())} people holds no triplet: it needs two "
+                "people, and two pictures of one; make batches with data.batches(..., pictures_per_person=4)"
+            )
+        apart = distances[~same].mean().item()
+        self._looks = self._looks + 1 if apart < COLLAPSED else 0
+        if self._looks >= 3:
+            raise Collapse(
+                f"the embeddings have collapsed: people are {apart:.1e} apart in mean squared distance (apart at "
+                f"random: 2), so every triplet costs the margin, {self.margin}, and pulls nowhere. The hardest "
+                "negatives of a network that knows nothing do this. Begin with mining='semihard' or 'random', with a "
+                "network trained by cross-entropy, or with a lower learning rate"
+            )
+
+
+class WeightedSum(nn.Module):
+    """Several losses of the same features, added up, such as ArcFace and a triplet loss.
+
+    Args:
+        parts: pairs of a weight and a loss.
+    """
+
+    def __init__(self, *parts: tuple[float, nn.Module]) -> None:
+        super().__init__()
+        self.weights = [weight for weight, _ in parts]
+        self.mixed = ", ".join(map(str, self.weights))  # a word, so that a checkpoint tells mixtures apart
+        self.losses = nn.ModuleList(loss for _, loss in parts)
+
+    def forward(self, features: Tensor, identities: Tensor) -> Tensor:
+        """The weighted sum of features ``(N, D)`` with identities ``(N,)``."""
+        return sum(weight * loss(features, identities) for weight, loss in zip(self.weights, self.losses))
