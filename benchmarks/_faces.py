@@ -35,11 +35,17 @@ def write_weights(
             terms=TERMS[name],
             generator=synthetic.VERSION,
             crop=list(model.settings["image_size"]),
-            **{key.replace("@", "_").replace(".", "").replace("/", "_"): v for key, v in found[source].items()},
+            accuracy=ACCURACY.format(found[source]["accuracy"]) if "accuracy" in found[source] else "",
+            **{
+                key.replace("@", "_").replace(".", "").replace("/", "_"): v
+                for key, v in found[source].items()
+                if key != "accuracy"
+            },
         )
         path.with_suffix(".md").write_text(text, encoding="utf-8")
 
 
+ACCURACY = "| CelebA-500, test split, 500 people | accuracy by the nearest class centre | {:.3f} |\n"
 CARD = """# faces_{name}
 
 Turns a face into 256 numbers that are similar, by cosine, for pictures of one person.
@@ -55,8 +61,7 @@ Turns a face into 256 numbers that are similar, by cosine, for pictures of one p
 
 | measured on | figure | value |
 |:--|:--|--:|
-| CelebA-500, test split, 500 people | accuracy by the nearest class centre | {accuracy:.3f} |
-| celebA_ir, 51 people never seen | TPR at FPR 0.01 | {tpr_001:.3f} ({tpr_001_low:.3f} to {tpr_001_high:.3f}) |
+{accuracy}| celebA_ir, 51 people never seen | TPR at FPR 0.01 | {tpr_001:.3f} ({tpr_001_low:.3f} to {tpr_001_high:.3f}) |
 | | TPR at FPR 0.05 | {tpr_005:.3f} |
 | | TPR at FPR 0.1 | {tpr_01:.3f} |
 

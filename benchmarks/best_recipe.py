@@ -25,7 +25,7 @@ import numpy as np
 import torch
 
 from benchmarks._faces import write_weights
-from benchmarks._record import RESULTS, ROOT, machine, record
+from benchmarks._record import ROOT, machine, record
 from dlsfaces import data, evaluate, recognize, train, weights
 from dlsfaces.data import Augmentation, FaceSet, places
 from dlsfaces.files import written_whole
@@ -175,7 +175,7 @@ def real_network(run: tuple[Path, str, str, int]) -> None:
 
 
 def choose(folder: Path, root: str) -> None:
-    """Keep as ``real.safetensors`` the mean of the networks' weights or the best of them, by the validation pictures."""
+    """Keep as ``real.safetensors`` the mean of the networks' weights or the best network, by validation pictures."""
     path, scores_path = folder / "real.safetensors", folder / "choice.json"
     if path.exists() and scores_path.exists():
         return
@@ -218,10 +218,9 @@ def measure(folder: Path, root: str, way: str, write: bool, dry_run: bool) -> No
     sets = {split: data.load("celeba500", split, root) for split in ("train", "test", "query", "distractors")}
     named = EmbeddingScore(sets["train"], sets["test"], IMAGE_SIZE, per_person=31, mirror=True)
     images = {split: sets[split].images(IMAGE_SIZE) for split in ("query", "distractors")}
-    found = {
-        name: measured(recognize.load_face_net(folder / f"{name}.safetensors"), named, images, sets["query"])
-        for name in ("invented", "real")
-    }
+    networks = {name: recognize.load_face_net(folder / f"{name}.safetensors") for name in ("invented", "real")}
+    found = {name: strangers_known(model, images, sets["query"]) for name, model in networks.items()}
+    found["real"] = {"accuracy": named(networks["real"])["accuracy"], **found["real"]}
     abouts = {name: weights.read(folder / f"{name}.safetensors")[1] for name in ("invented", "real-0")}
     minutes = sum(about["minutes"] for about in abouts.values())
     figures = {**found["real"], "minutes": minutes}
@@ -230,7 +229,6 @@ def measure(folder: Path, root: str, way: str, write: bool, dry_run: bool) -> No
     if dry_run:
         print(json.dumps({"figures": figures, "networks": found, "choice": choice}, indent=1))
         return
-    before = json.loads((RESULTS / "best_recipe.json").read_text()) if (RESULTS / "best_recipe.json").exists() else {}
     record(
         "best_recipe",
         figures,
@@ -240,7 +238,6 @@ def measure(folder: Path, root: str, way: str, write: bool, dry_run: bool) -> No
         ways=json.loads((folder / "ways.json").read_text(encoding="utf-8")),
         way=way,
         choice=choice,
-        levers=before.get("levers", []),
         notes=NOTES,
     )
     if write:
@@ -257,19 +254,16 @@ NOTES = [
     "invented/: the network before it saw a real picture; not whitened.",
     "minutes: both trainings of the chosen network on the machine named in trained_on, with others beside them on the "
     "same GPU; rendering not counted.",
-    "levers: one change each against the first row, 40 epochs on real people, measured before the recipe was composed.",
 ]
 
 
 @torch.no_grad()
-def measured(
-    model: FaceResNet, named: EmbeddingScore, images: dict[str, torch.Tensor], query: FaceSet
-) -> dict[str, float]:
-    """Test accuracy, and TPR on people never seen with its 95 % interval over people."""
+def strangers_known(model: FaceResNet, images: dict[str, torch.Tensor], query: FaceSet) -> dict[str, float]:
+    """TPR on people never seen, with its 95 % interval over people."""
     seen, strangers = (recognize.features_of(model, images[s], mirror=True) for s in ("query", "distractors"))
     rate = evaluate.identification_rate(seen, query.identities, strangers, FPRS)
     scores = evaluate.pair_scores(seen, query.identities, strangers)
-    figures = {"accuracy": named(model)["accuracy"]}
+    figures = {}
     for fpr, tpr, (low, high) in zip(FPRS, rate.tpr, np.asarray(evaluate.identification_rate_interval(scores, FPRS))):
         figures |= {f"tpr@{fpr}": float(tpr), f"tpr@{fpr}/low": float(low), f"tpr@{fpr}/high": float(high)}
     return figures

@@ -11,7 +11,7 @@ from dlsfaces.recognize.margins import unit
 
 MININGS = ("random", "semihard", "batch_hard")
 LOOK_EVERY = 20  #: steps between two looks for a collapse: each makes a GPU wait
-COLLAPSED = 1e-3  #: mean squared distance between people, of at most 4, below which there is only one point left
+COLLAPSED = 0.02  #: mean squared distance between people, of at most 4, below which one point is left, and some noise
 
 
 class Triplets(NamedTuple):
