@@ -61,7 +61,7 @@ Turns a face into 256 numbers that are similar, by cosine, for pictures of one p
 
 | measured on | figure | value |
 |:--|:--|--:|
-{accuracy}| celebA_ir, 51 people never seen | TPR at FPR 0.01 | {tpr_001:.3f} ({tpr_001_low:.3f} to {tpr_001_high:.3f}) |
+{accuracy}| celebA_ir, 51 strangers | TPR at FPR 0.01 | {tpr_001:.3f} ({tpr_001_low:.3f} to {tpr_001_high:.3f}) |
 | | TPR at FPR 0.05 | {tpr_005:.3f} |
 | | TPR at FPR 0.1 | {tpr_01:.3f} |
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import ipywidgets
 import torch
+from matplotlib.figure import Figure
 from PIL import Image
 
-from dlsfaces import geometry, synthetic
+from dlsfaces import geometry, plots, synthetic
 from dlsfaces.plots import as_picture
 
 #: The sliders of the demo, by tab.
@@ -90,6 +92,42 @@ def _slider(name: str, low: float, high: float, start: Mapping[str, torch.Tensor
         description=name.replace("_", " "),
         style={"description_width": "8em"},
     )
+
+
+def margin_explorer(
+    draw: Callable[[float, float, float], Figure] | None = None, n_people: int = 99
+) -> ipywidgets.Widget:
+    """Sliders for a head's margins and scale above what they do to the true logit and to the loss.
+
+    Args:
+        draw: makes the picture of ArcFace's angle in radians, CosFace's margin as a cosine, and the scale;
+            :func:`dlsfaces.plots.margins_over_angle` where None.
+        n_people: how many other people there are in that picture.
+    """
+    draw = draw or partial(plots.margins_over_angle, n_people=n_people)
+    wide = {"description_width": "11em"}
+    sliders = [
+        ipywidgets.FloatSlider(0.5, min=0, max=1, step=0.05, description="ArcFace: angle m", style=wide),
+        ipywidgets.FloatSlider(0.0, min=0, max=0.6, step=0.05, description="CosFace: cosine c", style=wide),
+        ipywidgets.FloatSlider(30, min=1, max=64, step=1, readout_format=".0f", description="scale s", style=wide),
+    ]
+    picture = ipywidgets.Image(format="png")
+
+    def redraw(_: object = None) -> None:
+        picture.value = _figure_as_png(draw(*(slider.value for slider in sliders)))
+
+    for slider in sliders:
+        slider.observe(redraw, names="value")
+    redraw()
+    return ipywidgets.VBox([*sliders, picture])
+
+
+def _figure_as_png(figure: Figure) -> bytes:
+    """A figure as the bytes of a PNG file; closes it, or the notebook would show it once more."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    plots.plt.close(figure)
+    return buffer.getvalue()
 
 
 def as_png(image: torch.Tensor) -> bytes:

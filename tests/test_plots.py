@@ -123,6 +123,28 @@ def test_another_person_sets_their_dials_and_keeps_the_picture():
     assert [tabs.get_title(k) for k in range(2)] == ["pose", "person"]
 
 
+def test_margin_sliders_redraw_with_their_values(monkeypatch):
+    asked = []
+
+    def draw(*values):
+        asked.append(values)
+        figure, axes = plt.subplots(figsize=(1, 1))
+        axes.plot(values)
+        return figure
+
+    *sliders, picture = widgets.margin_explorer(draw).children
+    assert [(slider.min, slider.max) for slider in sliders] == [(0, 1), (0, 0.6), (1, 64)]
+    assert asked == [(0.5, 0, 30)] and bytes(picture.value).startswith(b"\x89PNG"), "drawn before anybody moves it"
+    before = bytes(picture.value)
+    for slider, value in zip(sliders, (0.2, 0.35, 64)):
+        slider.value = value
+    assert asked[1:] == [(0.2, 0, 30), (0.2, 0.35, 30), (0.2, 0.35, 64)] and bytes(picture.value) != before
+    assert not plt.get_fignums(), "an open figure would be shown below the control"
+    monkeypatch.setattr(plots, "margins_over_angle", lambda *values, n_people: draw(*values, n_people))
+    widgets.margin_explorer(n_people=7)
+    assert asked[-1] == (0.5, 0, 30, 7)
+
+
 def test_every_slider_of_the_demo_turns_a_dial_that_the_picture_knows():
     names = [name for tab in widgets.DIALS.values() for name in tab]
     assert len(names) == len(set(names)) and "sex" not in names, "sex acts on other dials, when people are drawn"

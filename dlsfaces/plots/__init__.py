@@ -13,6 +13,8 @@ from dlsfaces.plots.alignment import (
 )
 from dlsfaces.plots.common import DPI, LANDMARK_COLOURS, LINE, OTHER, SAME, as_picture
 from dlsfaces.plots.curves import ablation, cmc, cosines, det, history, matrix, roc, scores, strangers
+from dlsfaces.plots.embedding import angle_histograms, circles, projection, triplet_sheet
+from dlsfaces.plots.losses import bars, contest, margins_over_angle, over_angle
 from dlsfaces.plots.pipeline import pipeline
 from dlsfaces.plots.sheets import REGION_COLOURS, contact_sheet, faces, ground_truth, photo, photos, rectangle
 
@@ -24,10 +26,14 @@ __all__ = [
     "REGION_COLOURS",
     "SAME",
     "ablation",
+    "angle_histograms",
     "as_picture",
+    "bars",
     "before_and_after",
+    "circles",
     "cmc",
     "contact_sheet",
+    "contest",
     "cosines",
     "cumulative_errors",
     "det",
@@ -37,15 +43,19 @@ __all__ = [
     "heatmaps",
     "history",
     "landmarks",
+    "margins_over_angle",
     "matrix",
+    "over_angle",
     "photo",
     "photos",
     "pipeline",
     "plt",
+    "projection",
     "rates",
     "rectangle",
     "roc",
     "scores",
     "strangers",
     "templates",
+    "triplet_sheet",
 ]

@@ -12,6 +12,9 @@ from torch import Tensor
 DPI = 80  # keeps notebooks small
 SAME, OTHER, LINE = "tab:green", "tab:red", "0.35"
 LANDMARK_COLOURS = ("tab:cyan", "tab:blue", "tab:orange", "tab:pink", "tab:red")
+#: Ten colours that most eyes tell apart: those of Okabe and Ito without the yellow, and three of Tol's.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#882255", "#999933", "#888888")
+MOST_LINES = 9  #: in one picture
 
 
 def as_picture(image: Tensor) -> np.ndarray:
@@ -36,3 +39,8 @@ def outline(axes: Axes, box: Sequence[float], colour: str = "yellow") -> None:
 def mark(axes: Axes, landmarks: Tensor) -> None:
     """Five landmarks, each in its colour."""
     axes.scatter(*landmarks.T.numpy(), c=LANDMARK_COLOURS, s=28, edgecolors="white", linewidths=0.8)
+
+
+def check_count(count: int, most: int, what: str) -> None:
+    if not 1 <= count <= most:
+        raise ValueError(f"{count} {what} cannot be shown in one picture: give 1 to {most}")

@@ -24,12 +24,12 @@ def unit(vectors: Tensor) -> Tensor:
 
 
 class _Unit(Function):
-    """By hand, as PyTorch's way back makes five tensors of the size of all people's weights where this makes two."""
+    """By hand, to hold three tensors of the size of all people's weights at once where PyTorch's way back holds five."""
 
     @staticmethod
     def forward(ctx: FunctionCtx, vectors: Tensor) -> Tensor:
         length = vectors.norm(dim=-1, keepdim=True)
-        inverse = torch.where(length <= SHORTEST, 0.0, 1 / length)  # a NaN stays one, for the loss to show
+        inverse = torch.where(length <= SHORTEST, 0.0, 1 / length)
         u = vectors * inverse
         ctx.save_for_backward(u, inverse)
         return u
@@ -63,7 +63,7 @@ def add_angle(cosine: Tensor, angle: Tensor) -> Tensor:
 
 
 class _CrossEntropy(Function):
-    """Of logits of which the true person's was put in place of another, by a function with this slope.
+    """Cross-entropy, where the true person's logit is a function, with this slope, of the one that was there before.
 
     By hand, so that nothing of ``(N, n_people)`` is made but the logits, the softmax and one gradient.
     """

@@ -62,10 +62,10 @@ def gradients(loss, *inputs):
     return torch.autograd.grad(loss, inputs)
 
 
-def with_gradients(head, features, identities):
+def with_gradients(head, features, identities, weight=None):
     features = features.detach().clone().requires_grad_()
     loss = head(features, identities)
-    return (loss.detach(), *gradients(loss, features, head.weight))
+    return (loss.detach(), *gradients(loss, features, head.weight if weight is None else weight))
 
 
 def same(found, expected, rtol=1e-4):
@@ -144,6 +144,8 @@ def test_a_cosine_of_exactly_one_and_minus_one(make):
         widened = add_angle(cosine, torch.tensor(angle))
         (slope,) = gradients(widened.sum(), cosine)
         assert slope.isfinite().all() and slope[0] == 0
+        cosine = torch.tensor([1.0, -1.0]).nextafter(torch.zeros(2)).requires_grad_()  # as near as float32 comes
+        assert gradients(add_angle(cosine, torch.tensor(angle)).sum(), cosine)[0].abs().max() <= 1
         assert torch.allclose(widened[::2].detach(), torch.tensor(math.cos(max(0.0, angle))), atol=2e-3)
 
 
@@ -219,6 +221,13 @@ def test_without_a_margin_it_is_the_cross_entropy_of_the_logits():
     x = features.clone().requires_grad_()
     loss = F.cross_entropy(head.logits(x), identities)
     same(with_gradients(head, features, identities), (loss, *gradients(loss, x, head.weight)))
+
+
+def test_a_loss_that_is_multiplied_has_gradients_that_are():
+    head, (features, identities) = HEADS["arcface"](), some()
+    once = with_gradients(head, features, identities)
+    thrice = with_gradients(lambda x, y: 3 * head(x, y), features, identities, head.weight)
+    same(thrice, [3 * part for part in once])
 
 
 @every_head
@@ -297,9 +306,10 @@ def test_adaface_gives_a_blurred_face_another_margin_than_a_sharp_one():
     assert angle.flatten().tolist() == pytest.approx([0.4, 0, -0.4], abs=1e-6)
     assert cosine.flatten().tolist() == pytest.approx([0, 0.4, 0.8], abs=1e-6)
     assert angle.shape == (3, 1)
-    # Lengths beyond 1e-3 and 100 count as these.
-    head.train().margins(torch.tensor([[1e9] + [0.0] * (DIM - 1), [0.0] * DIM]))
-    assert head.mean_length.item() == pytest.approx(0.99 * DIM**0.5 + 0.01 * 50.0005, rel=1e-5)
+    for length, counted in ((1e9, 100.0), (0.0, 1e-3)):  # by authors' limits
+        head = AdaFace(1, PEOPLE)
+        head.margins(torch.tensor([[length]]))
+        assert head.mean_length.item() == pytest.approx(counted)
 
 
 @pytest.mark.parametrize("name", ["cosface", "arcface"])

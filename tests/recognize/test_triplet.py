@@ -220,7 +220,7 @@ def test_the_papers_settings_are_the_defaults():
 PAIRS = torch.arange(4).repeat(3)
 
 
-def collapsed(spread=1e-3):
+def collapsed(spread=0.05):
     return torch.ones(12, 8) + spread * torch.randn(12, 8)
 
 
@@ -239,8 +239,8 @@ def test_what_has_not_collapsed_is_left_alone():
     evaluated.eval()
     for step in range(90):
         evaluated(collapsed(), PAIRS)
-        healthy(collapsed(spread=0.1), PAIRS)
-        recovered(collapsed(0.1 if step == 40 else 1e-3), PAIRS)  # the third look finds people apart
+        healthy(collapsed(spread=0.15), PAIRS)
+        recovered(collapsed(0.2 if step == 40 else 0.05), PAIRS)  # the third look finds people apart
     with pytest.raises(Collapse):
         for _ in range(90):
             recovered(collapsed(), PAIRS)

@@ -1,0 +1,164 @@
+"""Losses compared: over the angle, over the epochs, in the end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+from torch import Tensor
+
+from dlsfaces.plots.common import COLOURS, DPI, LINE, MOST_LINES, check_count
+from dlsfaces.recognize import add_angle
+
+STYLES = ("-", "--", "-.")  # in turn
+
+
+def over_angle(curves: Mapping[str, tuple[Tensor, Tensor]], ylabel: str) -> Figure:
+    """Lines over the angle, by name.
+
+    Args:
+        curves: name to angles in degrees, 0 to 180, and values, of one length.
+    Raises:
+        ValueError: none or more than 9 curves, or other lengths.
+    """
+    check_count(len(curves), MOST_LINES, "curves")
+    for name, (degrees, values) in curves.items():
+        if degrees.shape != values.shape:
+            raise ValueError(f"{name}: {tuple(values.shape)} values over {tuple(degrees.shape)} angles")
+    figure, axes = plt.subplots(figsize=(6, 3.4), dpi=DPI, layout="constrained")
+    _angle_lines(axes, curves, ylabel)
+    return figure
+
+
+def _angle_lines(axes: Axes, curves: Mapping[str, tuple[Tensor, Tensor]], ylabel: str) -> None:
+    for k, (name, (degrees, values)) in enumerate(curves.items()):
+        style = dict(color=COLOURS[k], ls=STYLES[k % len(STYLES)])
+        axes.plot(degrees.detach().cpu().numpy(), values.detach().cpu().numpy(), label=name, **style)
+    axes.set(xlabel="angle to the own centre in degrees", ylabel=ylabel, xlim=(0, 180), xticks=range(0, 181, 30))
+    axes.grid(alpha=0.3, lw=0.6)
+    axes.legend(fontsize=8)
+
+
+def margins_over_angle(angle: float, cosine: float, scale: float, n_people: int = 99) -> Figure:
+    r"""What margins do to the true person's logit, and to the loss, over the face's angle to its own centre.
+
+    .. math:: z_y = s (\cos(\theta_y + m) - c), \quad L = -\log \frac{e^{z_y}}{e^{z_y} + e^{s \cos 60°} + (n - 1) e^0}
+
+    for a face with the nearest other centre 60 degrees away and all further ones at 90; beside, ``m = c = 0``.
+
+    Args:
+        angle: ArcFace's ``m`` in radians, in [0, pi / 2].
+        cosine: CosFace's margin ``c``, in [0, 2).
+        scale: ``s``, above 0.
+        n_people: ``n``, how many other people there are, at least 1.
+    Raises:
+        ValueError: a number out of its range.
+    """
+    if not (0 <= angle <= math.pi / 2 and 0 <= cosine < 2 and scale > 0 and n_people >= 1):
+        raise ValueError(f"angle={angle}, cosine={cosine}, scale={scale}, n_people={n_people}: out of range")
+    degrees = torch.linspace(0, 180, 361, dtype=torch.float64)
+    plain = scale * degrees.deg2rad().cos()
+    widened = scale * (add_angle(degrees.deg2rad().cos(), torch.tensor(angle, dtype=torch.float64)) - cosine)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), dpi=DPI, layout="constrained")
+    names = (f"m = {angle:.2f}, c = {cosine:.2f}", "no margin")
+    _angle_lines(left, {name: (degrees, z) for name, z in zip(names, (widened, plain))}, f"true logit, s = {scale:g}")
+    losses = {name: (degrees, _loss(z, scale, n_people)) for name, z in zip(names, (widened, plain))}
+    _angle_lines(right, losses, f"loss, other people: {n_people}")
+    for axes in (left, right):
+        axes.axvline(60, color=LINE, ls=":", lw=1)
+    text = dict(fontsize=8, color=LINE, ha="right", va="top", transform=right.get_xaxis_transform())
+    right.text(58, 0.97, "nearest other\ncentre: 60°", **text)
+    right.legend(fontsize=8, loc="lower right")
+    return figure
+
+
+def _loss(logit: Tensor, scale: float, n_people: int) -> Tensor:
+    """Cross-entropy of a true logit against one at 60 degrees and the rest at 90."""
+    others = logit.new_tensor([scale / 2, math.log(n_people - 1) if n_people > 1 else -math.inf])
+    return torch.logaddexp(logit, others.logsumexp(0)) - logit
+
+
+def contest(histories: Mapping[str, Sequence[Mapping[str, float]]], key: str = "accuracy", ylabel: str = "") -> Figure:
+    """A measure over the epochs, a line a loss, with the name and the last value at its end.
+
+    Args:
+        histories: name to rows, an epoch each.
+        key: of the rows; what is drawn.
+        ylabel: ``key`` where empty.
+    Raises:
+        ValueError: none or more than 9 histories, one without rows, or a row without the key.
+    """
+    check_count(len(histories), MOST_LINES, "histories")
+    for name, rows in histories.items():
+        if not rows or any(key not in row for row in rows):
+            raise ValueError(f"{name}: {'a row without ' + repr(key) if rows else 'no rows'}")
+    figure, axes = plt.subplots(figsize=(8.5, 3.8), dpi=DPI, layout="constrained")
+    lines = {}
+    for k, (name, rows) in enumerate(histories.items()):
+        values, style = [row[key] for row in rows], dict(color=COLOURS[k], ls=STYLES[k % len(STYLES)])
+        lines[name] = axes.plot(range(1, len(rows) + 1), values, label=name, lw=1.5, **style)[0]
+        if len(rows) < 4:
+            lines[name].set_marker(".")
+    last = max(len(rows) for rows in histories.values())
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.set(xlabel="epoch", ylabel=ylabel or key.replace("_", " "), xlim=(1, last) if last > 1 else (0.5, 1.5))
+    axes.grid(alpha=0.3)
+    _label_ends(axes, lines)
+    return figure
+
+
+def _label_ends(axes: Axes, lines: Mapping[str, Line2D]) -> None:
+    """Names at the right of the axes, as near to the lines' ends as they can be without overlapping."""
+    low, high = axes.get_ylim()
+    gap, right = 0.065 * (high - low), axes.get_xlim()[1]
+    ends = sorted((float(line.get_ydata()[-1]), name) for name, line in lines.items())
+    place, places = -math.inf, []
+    for value, _ in ends:  # pushed upwards
+        place = max(value, place + gap)
+        places.append(place)
+    ceiling = high
+    for k in reversed(range(len(ends))):  # and back below the top
+        places[k] = ceiling = min(places[k], ceiling)
+        ceiling -= gap
+    for (value, name), place in zip(ends, places):
+        look = dict(color=lines[name].get_color(), fontsize=8, va="center", annotation_clip=False)
+        arrow = dict(arrowstyle="-", color=lines[name].get_color(), lw=0.7, shrinkA=0, shrinkB=0, relpos=(0, 0.5))
+        axes.annotate(
+            f"{name}  {value:.3f}",
+            (lines[name].get_xdata()[-1], value),
+            xytext=(right + 0.03 * (right - 1), place),
+            arrowprops=arrow,
+            **look,
+        )
+
+
+def bars(table: Mapping[str, tuple[float, float]], xlabel: str) -> Figure:
+    """Horizontal bars from the top down, with what they reach written beside, and how far that spreads.
+
+    Args:
+        table: name to the mean and its spread, in the same unit; a spread of 0 or NaN, as of one run, is not drawn.
+    Raises:
+        ValueError: an empty table.
+    """
+    if not table:
+        raise ValueError("no bars to draw")
+    figure, axes = plt.subplots(figsize=(7, 0.7 + 0.3 * len(table)), dpi=DPI, layout="constrained")
+    means = [mean for mean, _ in table.values()]
+    spreads = [spread if spread > 0 else 0.0 for _, spread in table.values()]
+    axes.barh(list(table), means, color=COLOURS[0], alpha=0.75)
+    for place, (mean, spread) in enumerate(zip(means, spreads)):
+        if spread:
+            axes.errorbar(mean, place, xerr=spread, color="black", capsize=3, lw=1)
+        text = f"{mean:.3f} ± {spread:.3f}" if spread else f"{mean:.3f}"
+        axes.annotate(text, (mean + spread, place), (5, 0), textcoords="offset points", va="center", fontsize=8)
+    axes.set(xlabel=xlabel, xlim=(0, 1.03 * max(m + s for m, s in zip(means, spreads)) or 1))
+    axes.spines[["top", "right"]].set_visible(False)  # the numbers stand there
+    axes.tick_params(axis="y", labelsize=9)
+    axes.invert_yaxis()
+    return figure
