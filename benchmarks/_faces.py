@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from dlsfaces import recognize, synthetic, weights
@@ -14,15 +15,27 @@ SOURCE = {"synthetic": "invented", "celeba": "real"}  #: the file in the folder 
 
 
 def write_weights(
-    folder: Path, abouts: dict[str, dict], found: dict[str, dict], invented: str, real: str, chosen: str
+    folder: Path,
+    abouts: dict[str, dict],
+    found: dict[str, dict],
+    invented: str,
+    real: str,
+    pictures: dict[str, list[str]],
 ) -> None:
-    """Both networks and a card for each, from the folder of trained networks."""
-    recipes = {"synthetic": invented, "celeba": f"{invented}, then {real}; {chosen}"}
+    """Both networks and a card for each, from the folder of trained networks.
+
+    Args:
+        abouts: what their headers say; ``found``: what was measured.
+        invented, real: how they were trained, in words.
+        pictures: what names each network's training pictures.
+    """
+    recipes = {"synthetic": invented, "celeba": f"{invented}, then {real}"}
     minutes = {"synthetic": abouts["invented"]["minutes"], "celeba": sum(a["minutes"] for a in abouts.values())}
     for name, source in SOURCE.items():
         model = recognize.load_face_net(folder / f"{source}.safetensors")
         data = "synthetic people" + (", then CelebA-500 (500 people)" if name == "celeba" else "")
-        about = {"data": data, "recipe": recipes[name], "terms": TERMS[name]}
+        digest = hashlib.sha256("\n".join(pictures[name]).encode()).hexdigest()[:12]
+        about = {"data": data, "data_hash": digest, "recipe": recipes[name], "terms": TERMS[name]}
         path = weights.FOLDER / f"faces_{name}.safetensors"
         recognize.save_face_net(model, path, about)
         text = CARD.format(

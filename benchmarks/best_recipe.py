@@ -26,7 +26,7 @@ import torch
 
 from benchmarks._faces import write_weights
 from benchmarks._record import ROOT, machine, record
-from dlsfaces import data, evaluate, recognize, train, weights
+from dlsfaces import data, evaluate, recognize, synthetic, train, weights
 from dlsfaces.data import Augmentation, FaceSet, places
 from dlsfaces.files import written_whole
 from dlsfaces.recognize import EmbeddingScore, FaceResNet, cosface
@@ -241,7 +241,9 @@ def measure(folder: Path, root: str, way: str, write: bool, dry_run: bool) -> No
         notes=NOTES,
     )
     if write:
-        write_weights(folder, abouts, found, repr(INVENTED), f"{way}: {WAYS[way]!r}", choice["chosen"])
+        invented = [f"generator {synthetic.VERSION}, seeds {SHARDS}, {PEOPLE} people, {PICTURES} pictures"]
+        pictures = {"synthetic": invented, "celeba": [*invented, *sets["train"].files]}
+        write_weights(folder, abouts, found, repr(INVENTED), f"{WAYS[way]!r}, {choice['chosen']}", pictures)
 
 
 NOTES = [

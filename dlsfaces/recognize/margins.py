@@ -24,7 +24,7 @@ def unit(vectors: Tensor) -> Tensor:
 
 
 class _Unit(Function):
-    """By hand, to hold three tensors of the size of all people's weights at once where PyTorch's way back holds five."""
+    """By hand: holds three tensors of the size of all people's weights at once where PyTorch's way back holds five."""
 
     @staticmethod
     def forward(ctx: FunctionCtx, vectors: Tensor) -> Tensor:

@@ -31,7 +31,7 @@ def squared_distances(embeddings: Tensor) -> Tensor:
 
     Squared as in FaceNet. The root would have an infinite slope where two embeddings meet.
     """
-    return 2 - 2 * embeddings @ embeddings.T
+    return 2 - 2 * (embeddings @ embeddings.T)
 
 
 def mine(distances: Tensor, identities: Tensor, mining: str = "semihard", margin: float = 0.2) -> Triplets:
@@ -57,24 +57,31 @@ def mine(distances: Tensor, identities: Tensor, mining: str = "semihard", margin
     if mining not in MININGS:
         raise ValueError(f"mining={mining!r} is none of {', '.join(MININGS)}")
     distances = distances.detach()
-    same = identities[:, None] == identities
-    positive = same & ~torch.eye(len(same), dtype=torch.bool, device=same.device)
+    positive = identities[:, None] == identities
+    negative = ~positive
+    positive.fill_diagonal_(False)  # nobody is an own positive
     if mining == "semihard":
-        return _semihard(distances, same, positive, margin)
+        return _semihard(distances, positive, negative, margin)
     if mining == "random":
-        distances = torch.rand_like(distances)  # the extremes of noise are a choice by chance
-    farthest = distances.masked_fill(~positive, -torch.inf).argmax(1)
-    nearest = distances.masked_fill(same, torch.inf).argmin(1)
-    anchors = (positive.any(1) & ~same.all(1)).nonzero()[:, 0]
-    return Triplets(anchors, farthest[anchors], nearest[anchors])
+        positives, negatives = _one_of_each_row(positive), _one_of_each_row(negative)
+    else:
+        positives = distances.masked_fill(~positive, -torch.inf).argmax(1)
+        negatives = distances.masked_fill(~negative, torch.inf).argmin(1)
+    anchors = (positive.any(1) & negative.any(1)).nonzero()[:, 0]
+    return Triplets(anchors, positives[anchors], negatives[anchors])
 
 
-def _semihard(distances: Tensor, same: Tensor, positive: Tensor, margin: float) -> Triplets:
+def _one_of_each_row(choices: Tensor) -> Tensor:
+    """The place of one that is true, by chance."""
+    return torch.rand(choices.shape, device=choices.device).masked_fill_(~choices, -1.0).argmax(1)
+
+
+def _semihard(distances: Tensor, positive: Tensor, negative: Tensor, margin: float) -> Triplets:
     # Sorted once per anchor: looking at all triplets would take (N, N, N).
-    ordered, order = distances.masked_fill(same, torch.inf).sort(1)
+    ordered, order = distances.masked_fill(~negative, torch.inf).sort(1)
     # Of the first negative further away; an anchor's own place is at infinity, so there is one, but for a NaN. That is
     # taken, and shows in the loss.
-    place = torch.searchsorted(ordered, distances.contiguous(), right=True).clamp_(max=len(same) - 1)
+    place = torch.searchsorted(ordered, distances.contiguous(), right=True).clamp_(max=len(distances) - 1)
     is_semihard = positive & ~(ordered.gather(1, place) >= distances + margin)
     anchors, positives = is_semihard.nonzero(as_tuple=True)
     return Triplets(anchors, positives, order[anchors, place[anchors, positives]])
@@ -114,7 +121,8 @@ class Triplet(nn.Module):
             if self.training:
                 self._look(distances.detach(), identities)
             anchors, positives, negatives = mine(distances, identities, self.mining, self.margin)
-            losses = (distances[anchors, positives] - distances[anchors, negatives] + self.margin).relu()
+            to_positive, to_negative = distances[anchors, torch.stack([positives, negatives])]
+            losses = (to_positive - to_negative + self.margin).relu()
             return losses.sum() / (losses > 0).sum().clamp(min=1)
 
     def _look(self, distances: Tensor, identities: Tensor) -> None:
@@ -123,12 +131,13 @@ class Triplet(nn.Module):
         if self._step % LOOK_EVERY != 1:
             return
         same = identities[:, None] == identities
-        if same.all() or same.sum() == len(same):
+        n_same = same.count_nonzero()
+        if n_same in (len(same), same.numel()):
             raise ValueError(
                 f"a batch of {len(same)} pictures of {len(identities.unique())} people holds no triplet: it needs two "
                 "people, and two pictures of one; make batches with data.batches(..., pictures_per_person=4)"
             )
-        apart = distances[~same].mean().item()
+        apart = (distances.masked_fill(same, 0.0).sum() / (same.numel() - n_same)).item()
         self._looks = self._looks + 1 if apart < COLLAPSED else 0
         if self._looks >= 3:
             raise Collapse(
