@@ -57,33 +57,32 @@ def mine(distances: Tensor, identities: Tensor, mining: str = "semihard", margin
     if mining not in MININGS:
         raise ValueError(f"mining={mining!r} is none of {', '.join(MININGS)}")
     distances = distances.detach()
-    positive = identities[:, None] == identities
-    negative = ~positive
-    positive.fill_diagonal_(False)  # nobody is an own positive
+    no_negative = identities[:, None] == identities  # (N, N): of the anchor in the row
+    no_positive = (~no_negative).fill_diagonal_(True)
     if mining == "semihard":
-        return _semihard(distances, positive, negative, margin)
+        return _semihard(distances, no_positive, no_negative, margin)
     if mining == "random":
-        positives, negatives = _one_of_each_row(positive), _one_of_each_row(negative)
+        positives, negatives = _one_of_each_row(no_positive), _one_of_each_row(no_negative)
     else:
-        positives = distances.masked_fill(~positive, -torch.inf).argmax(1)
-        negatives = distances.masked_fill(~negative, torch.inf).argmin(1)
-    anchors = (positive.any(1) & negative.any(1)).nonzero()[:, 0]
+        positives = distances.masked_fill(no_positive, -torch.inf).argmax(1)
+        negatives = distances.masked_fill(no_negative, torch.inf).argmin(1)
+    anchors = (~no_positive.all(1) & ~no_negative.all(1)).nonzero()[:, 0]
     return Triplets(anchors, positives[anchors], negatives[anchors])
 
 
-def _one_of_each_row(choices: Tensor) -> Tensor:
-    """The place of one that is true, by chance."""
-    return torch.rand(choices.shape, device=choices.device).masked_fill_(~choices, -1.0).argmax(1)
+def _one_of_each_row(forbidden: Tensor) -> Tensor:
+    """The place of one that is not forbidden, by chance."""
+    return torch.rand(forbidden.shape, device=forbidden.device).masked_fill_(forbidden, -1.0).argmax(1)
 
 
-def _semihard(distances: Tensor, positive: Tensor, negative: Tensor, margin: float) -> Triplets:
+def _semihard(distances: Tensor, no_positive: Tensor, no_negative: Tensor, margin: float) -> Triplets:
     # Sorted once per anchor: looking at all triplets would take (N, N, N).
-    ordered, order = distances.masked_fill(~negative, torch.inf).sort(1)
+    ordered, order = distances.masked_fill(no_negative, torch.inf).sort(1)
     # Of the first negative further away; an anchor's own place is at infinity, so there is one, but for a NaN. That is
     # taken, and shows in the loss.
     place = torch.searchsorted(ordered, distances.contiguous(), right=True).clamp_(max=len(distances) - 1)
-    is_semihard = positive & ~(ordered.gather(1, place) >= distances + margin)
-    anchors, positives = is_semihard.nonzero(as_tuple=True)
+    none_near = ordered.gather(1, place) >= distances + margin
+    anchors, positives = (~(no_positive | none_near)).nonzero(as_tuple=True)
     return Triplets(anchors, positives, order[anchors, place[anchors, positives]])
 
 
@@ -131,7 +130,7 @@ class Triplet(nn.Module):
         if self._step % LOOK_EVERY != 1:
             return
         same = identities[:, None] == identities
-        n_same = same.count_nonzero()
+        n_same = same.count_nonzero().item()
         if n_same in (len(same), same.numel()):
             raise ValueError(
                 f"a batch of {len(same)} pictures of {len(identities.unique())} people holds no triplet: it needs two "

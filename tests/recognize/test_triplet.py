@@ -103,6 +103,8 @@ def test_chance_follows_torchs_seed_and_reaches_every_candidate():
     assert all(triplets.anchors.tolist() == [0, 1, 2, 3, 4] for triplets in drawn)
     of_first = [(triplets.positives[0].item(), triplets.negatives[0].item()) for triplets in drawn]
     assert all(of_first.count((p, n)) == pytest.approx(400 / 6, abs=25) for p in (1, 2) for n in (3, 4, 5))
+    alike = sum((triplets.negatives[0] == triplets.negatives[1]).item() for triplets in drawn)
+    assert alike == pytest.approx(400 / 3, abs=35)  # each anchor's chance is its own
 
 
 @pytest.mark.parametrize("margin", [0.2, 0.7])
@@ -229,8 +231,11 @@ def test_a_collapse_is_seen_at_the_third_look_and_the_remedy_named(mining):
     loss = Triplet(0.2, mining)
     for _ in range(40):
         assert loss(collapsed(), PAIRS).isfinite()
-    with pytest.raises(Collapse, match=r"mean squared distance.*costs the margin, 0\.2.*Begin with mining='semihard'"):
-        loss(collapsed(), PAIRS)
+    features = collapsed()
+    distances = squared_distances(unit(features))[PAIRS[:, None] != PAIRS]
+    message = rf"people are {distances.mean():.1e} apart in .*costs the margin, 0\.2.*Begin with mining='semihard'"
+    with pytest.raises(Collapse, match=message):
+        loss(features, PAIRS)
     assert issubclass(Collapse, FloatingPointError)
 
 
