@@ -73,8 +73,7 @@ def main() -> None:
 
 NOTES = [
     "accuracy: validation pictures of CelebA-500, nearest class centre of all training pictures; pairs/: TPR over "
-    "pairs of validation pictures, so of people it was trained on. Mirrored pictures. One seed. The people of the "
-    "identification-rate set were not looked at.",
+    "pairs of validation pictures, so of people it was trained on. Mirrored pictures. One seed.",
 ]
 
 

@@ -106,7 +106,7 @@ NOTES = [
     f"{RECIPE.batch_size}, the course's default augmentation, the same learning rates; settings of each loss in "
     "dlsfaces.recognize.CONTEST. accuracy: of the test split, by the nearest class centre of the training pictures; "
     "tpr: celebA_ir, people never seen. Mirrored test pictures for both.",
-    "minutes: on the machine of this record, an epoch of a quarter of the pictures timed, times four, times the epochs; "
+    "minutes: on the machine of this record, an epoch of a quarter of the pictures timed, times 4, times the epochs; "
     "validation not counted. trained_on says where the networks that were measured were trained.",
 ]
 
