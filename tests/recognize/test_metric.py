@@ -183,6 +183,7 @@ def in_each_process():
     return curve, weights(model, loss), of_triplets
 
 
+@pytest.mark.slow
 def test_two_processes_follow_the_curve_of_one():
     torch.manual_seed(3)
     here, there = in_each_process(), launch.on_all_gpus(in_each_process, processes=2)
