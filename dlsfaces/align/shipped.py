@@ -34,11 +34,9 @@ def load_landmark_net(name_or_path: str | Path = "hourglass", trained_on: str = 
     """
     known = str(name_or_path) in KINDS
     path = weights.path_of(f"landmarks_{name_or_path}_{trained_on}") if known else Path(name_or_path)
-    state, about = weights.read(path)
-    try:
-        template = torch.zeros(int(about["n_points"]), 2)
-        model = KINDS[about["kind"]](template, about["size"], int(about["image_size"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} is not a landmark network's file ({error!r})") from error
-    weights.fill(model, state, path)
-    return model.eval()
+    return weights.load(path, _built, "a landmark network")
+
+
+def _built(about: dict) -> LandmarkNet:
+    template = torch.zeros(int(about["n_points"]), 2)
+    return KINDS[about["kind"]](template, about["size"], int(about["image_size"]))

@@ -29,11 +29,9 @@ def load_face_net(name_or_path: str | Path = "synthetic") -> FaceResNet:
     """
     known = str(name_or_path) in TRAINED_ON
     path = weights.path_of(f"faces_{name_or_path}") if known else Path(name_or_path)
-    state, about = weights.read(path)
-    try:
-        size = tuple(map(int, about["image_size"]))
-        model = FaceResNet(about["size"], int(about["embedding_dim"]), size, stem_stride=int(about["stem_stride"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} is not a face network's file ({error!r})") from error
-    weights.fill(model, state, path)
-    return model.eval()
+    return weights.load(path, _built, "a face network")
+
+
+def _built(about: dict) -> FaceResNet:
+    size = tuple(map(int, about["image_size"]))
+    return FaceResNet(about["size"], int(about["embedding_dim"]), size, stem_stride=int(about["stem_stride"]))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -78,6 +78,25 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict]:
             synthetic.VERSION,
         )
     return {k: v.float() if v.is_floating_point() else v for k, v in state.items()}, about
+
+
+def load(path: Path, build: Callable[[dict], nn.Module], what: str) -> nn.Module:
+    """A network from its file, in evaluation mode, on the CPU.
+
+    Args:
+        build: makes the network that the header describes; the weights go into it.
+        what: it is, for the error, such as ``"a face network"``.
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: a file that is damaged, or another network's.
+    """
+    state, about = read(path)
+    try:
+        model = build(about)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is not {what}'s file ({error!r})") from error
+    fill(model, state, path)
+    return model.eval()
 
 
 def fill(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
