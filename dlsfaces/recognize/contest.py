@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -73,28 +74,35 @@ CONTEST: dict[str, tuple[Stage, ...]] = {
 
 
 def compete(
-    name: str, faces: FaceSet, validation: FaceSet, recipe: Recipe, *, keep: bool = True
+    name: str,
+    faces: FaceSet,
+    validation: FaceSet,
+    recipe: Recipe,
+    *,
+    stages: Sequence[Stage] | None = None,
+    keep: bool = True,
 ) -> tuple[FaceResNet, History]:
     """Train one contestant; a run that this machine has finished before is not run again.
 
     Args:
-        name: a key of :data:`CONTEST`.
+        name: a key of :data:`CONTEST`; with ``stages`` any.
         recipe: of all of them; the epochs are shared out among a contestant's stages.
+        stages: of a contestant that is not in the list.
         keep: whether checkpoints are written and looked for.
     Returns:
         The network, and the rows of all epochs; see :func:`dlsfaces.recognize.train_embedding`.
     Raises:
         ValueError: an unknown contestant.
     """
-    if name not in CONTEST:
+    if stages is None and name not in CONTEST:
         raise ValueError(f"{name!r} is no contestant: {', '.join(CONTEST)}")
+    stages = CONTEST[name] if stages is None else stages
     torch.manual_seed(recipe.seed)
     model = FaceResNet(recipe.network, recipe.embedding_dim, recipe.image_size, recipe.dropout)
     history: History = []
-    for number, stage in enumerate(CONTEST[name]):
+    for number, stage in enumerate(stages):
         part = replace(recipe, epochs=max(1, round(recipe.epochs * stage.share)), lr=recipe.lr * stage.lr)
         steps = part.epochs * max(1, len(faces) // part.batch_size)
-        before = CONTEST[name][:number]
         history += train_embedding(
             model,
             stage.loss(recipe.embedding_dim, len(faces.people), steps),
@@ -102,6 +110,6 @@ def compete(
             validation,
             part,
             pictures_per_person=None if stage.mining is None else PICTURES_PER_PERSON,
-            checkpoint=part.checkpoint(faces, name, [*before, stage]) if keep else None,
+            checkpoint=part.checkpoint(faces, name, stages[: number + 1]) if keep else None,
         )
     return model, history

@@ -22,7 +22,7 @@ class EmbeddingScore:
     margin's is high however well people are told apart.
 
     Args:
-        known: pictures from which the centres are made, at most ``per_person`` of each.
+        known: pictures from which the centres are made, at most ``per_person`` of each, or all where None.
         pictures: others of the same people.
         image_size: ``(height, width)``.
         fprs: at which the TPR over pairs of ``pictures`` is measured.
@@ -35,7 +35,7 @@ class EmbeddingScore:
         pictures: FaceSet,
         image_size: tuple[int, int],
         *,
-        per_person: int = 5,
+        per_person: int | None = 5,
         fprs: Sequence[float] = (0.01, 0.1),
         mirror: bool = False,
     ) -> None:

@@ -62,6 +62,14 @@ def test_a_second_stage_goes_on_with_the_first_ones_network(tmp_path, monkeypatc
         assert torch.allclose(a, b, atol=1e-5), name
 
 
+def test_stages_of_its_own_run_as_those_of_the_list():
+    faces, validation = colours("train"), colours("validation")
+    listed, _ = recognize.compete("cosface", faces, validation, SMALL, keep=False)
+    given, _ = recognize.compete("mine", faces, validation, SMALL, stages=CONTEST["cosface"], keep=False)
+    assert all(torch.equal(a, b) for a, b in zip(listed.state_dict().values(), given.state_dict().values()))
+    assert "mine" not in CONTEST
+
+
 def test_nobody_else_takes_part():
     with pytest.raises(ValueError, match="'softmax' is no contestant: cross_entropy"):
         recognize.compete("softmax", colours("train"), colours("validation"), SMALL)
