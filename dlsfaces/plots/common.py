@@ -42,5 +42,6 @@ def mark(axes: Axes, landmarks: Tensor) -> None:
 
 
 def check_count(count: int, most: int, what: str) -> None:
+    """Raise ``ValueError`` where there are none of what is to be shown, or more than can be told apart."""
     if not 1 <= count <= most:
         raise ValueError(f"{count} {what} cannot be shown in one picture: give 1 to {most}")

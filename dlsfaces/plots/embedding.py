@@ -1,4 +1,4 @@
-"""Embeddings: where people lie, what a margin asks of them, and how the losses that place them compare."""
+"""Embeddings: where people lie, how far from their own and from other centres, and triplets of them."""
 
 from __future__ import annotations
 
