@@ -5,12 +5,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from benchmarks._landmarks import TERMS
 from dlsfaces import recognize, synthetic, weights
 
-TERMS = {
-    "synthetic": "MIT, as the code: no real person's picture was used.",
-    "celeba": "Non-commercial research only: trained on CelebA, whose terms these weights inherit.",
-}
 SOURCE = {"synthetic": "invented", "celeba": "real"}  #: the file in the folder of trained networks
 
 

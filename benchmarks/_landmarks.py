@@ -61,6 +61,7 @@ def held_out_faces(root: str) -> list[FaceSet]:
     return [data.unaligned(real_faces(name, root, held_out=True), seed=k) for k, name in enumerate(splits)]
 
 
+#: Of weights, by what they were trained on.
 TERMS = {
     "synthetic": "MIT, as the code: no real person's picture was used.",
     "celeba": "Non-commercial research only: trained on CelebA, whose terms these weights inherit.",

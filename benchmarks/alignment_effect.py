@@ -13,6 +13,7 @@ import argparse
 
 from benchmarks._landmarks import real_faces
 from benchmarks._record import ROOT, record
+from benchmarks._runs import rates
 from dlsfaces import align, data, evaluate, recognize, train
 from dlsfaces.align import LandmarkNet
 from dlsfaces.data import FaceSet
@@ -83,9 +84,8 @@ def trained(crops: dict[str, FaceSet], recipe: Recipe) -> tuple[dict[str, float]
     test, query = (
         recognize.features_of(model, crops[name].images(recipe.image_size), mirror=True) for name in ("test", "query")
     )
-    rate = evaluate.identification_rate(query, crops["query"].identities, None, FPRS)
     accuracy = evaluate.accuracy(loss.logits(test), crops["test"].identities)
-    figures = {"accuracy": accuracy, **{f"tpr@{fpr}": float(tpr) for fpr, tpr in zip(FPRS, rate.tpr)}}
+    figures = {"accuracy": accuracy, **rates("tpr", query, None, crops["query"].identities, FPRS)}
     return figures, evaluate.pair_scores(query, crops["query"].identities, None), history
 
 

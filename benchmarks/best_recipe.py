@@ -13,25 +13,22 @@ ship, with their cards. Minutes on a GPU with many processors beside it (``--wor
 from __future__ import annotations
 
 import argparse
+import copy
 import json
-import os
 import time
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from benchmarks._faces import write_weights
 from benchmarks._record import ROOT, machine, record
-from dlsfaces import data, evaluate, recognize, synthetic, train, weights
+from benchmarks._runs import Way, intervals, invented_people, rates, together
+from dlsfaces import data, evaluate, recognize, synthetic, weights
+from dlsfaces.course import device
 from dlsfaces.data import Augmentation, FaceSet, places
 from dlsfaces.files import written_whole
 from dlsfaces.recognize import EmbeddingScore, FaceResNet, cosface
 
-FPRS = (0.01, 0.05, 0.1)
 IMAGE_SIZE = (80, 64)
 #: Seeds of the synthetic sets, each of other people; the training split of one holds 5 of 7 of the pictures.
 SHARDS, PEOPLE, PICTURES = tuple(range(101, 111)), 500, 14
@@ -40,18 +37,8 @@ EVERY = 10  #: of CelebA-500's people each tenth is held out while a way to go o
 SEEDS = (0, 1)
 
 
-@dataclass(frozen=True)
-class Way:
-    """How a network is trained with CosFace."""
-
-    epochs: int
-    lr: float = 0.1
-    batch_size: int = 128
-    augmentation: Augmentation = field(default_factory=Augmentation)
-
-
 INVENTED = Way(10, batch_size=256, augmentation=Augmentation.strong())
-#: Ways to go on with real people.
+#: Ways to go on with real people, all with CosFace.
 WAYS = {
     "12 epochs": Way(12),
     "25 epochs": Way(25),
@@ -78,42 +65,13 @@ def main() -> None:
         measure(folder, chosen.root, way, chosen.write, chosen.dry_run)
 
 
-def together(function, runs: list[tuple], workers: int) -> list:
-    """Call the function for each run, some at a time."""
-    if workers == 1:
-        return [function(run) for run in runs]
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        return list(pool.map(function, runs))
-
-
-def rendered(seed: int) -> FaceSet:
-    """One of the synthetic sets; kept in the cache."""
-    torch.set_num_threads(1)
-    return data.load("synthetic", "train", people=PEOPLE, pictures=PICTURES, seed=seed)
-
-
-def invented_people() -> FaceSet:
-    """All synthetic sets as one, rendered side by side where they are not in the cache."""
-    threads = torch.get_num_threads()
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
-        for waiting in [pool.submit(_render, seed) for seed in SHARDS]:
-            waiting.result()
-    sets = [rendered(seed) for seed in SHARDS]
-    torch.set_num_threads(threads)
-    return data.joined(*sets)
-
-
-def _render(seed: int) -> None:
-    rendered(seed)  # without its result: the pictures come back through the cache
-
-
 def invented_network(folder: Path) -> FaceResNet:
     """The network that saw invented people alone."""
     path = folder / "invented.safetensors"
     if not path.exists():
         torch.manual_seed(0)
         model = FaceResNet("medium", image_size=IMAGE_SIZE, stem_stride=1)
-        fitted(model, invented_people(), INVENTED, 0, path)
+        fitted(model, invented_people(SHARDS, PEOPLE, PICTURES), INVENTED, 0, path)
     return recognize.load_face_net(path)
 
 
@@ -121,15 +79,8 @@ def fitted(model: FaceResNet, faces: FaceSet, way: Way, seed: int, path: Path) -
     """Train, and keep the network and how it went."""
     torch.manual_seed(seed)
     began = time.monotonic()
-    history = train.fit(
-        model,
-        cosface(model.embedding_dim, len(faces.people), MARGIN, SCALE),
-        data.batches(faces, IMAGE_SIZE, way.batch_size, shuffle=True, seed=seed),
-        epochs=way.epochs,
-        lr=way.lr,
-        augment=way.augmentation,
-        seed=seed,
-    )
+    loss = cosface(model.embedding_dim, len(faces.people), MARGIN, SCALE)
+    history = way.train(model, loss, faces, IMAGE_SIZE, seed)
     about = {"minutes": (time.monotonic() - began) / 60, "machine": machine(), "history": history, "way": repr(way)}
     recognize.save_face_net(model, path, about)
     print(path.stem, f"{about['minutes']:.1f} minutes, loss {history[-1]['loss']:.3f}", flush=True)
@@ -154,15 +105,12 @@ def trial(run: tuple[Path, str, str]) -> dict[str, float]:
     path = folder / f"held out, {name}.safetensors"
     if not path.exists():
         fitted(recognize.load_face_net(folder / "invented.safetensors"), splits["train"][0], WAYS[name], 0, path)
-    model = placed(recognize.load_face_net(path))
-    known = EmbeddingScore(splits["train"][0], splits["validation"][0], IMAGE_SIZE, per_person=31, mirror=True)
+    model = recognize.load_face_net(path).to(device())
+    known = EmbeddingScore(splits["train"][0], splits["validation"][0], IMAGE_SIZE, per_person=None, mirror=True)
     held_out = [splits[split][1] for split in splits]
     features = torch.cat([recognize.features_of(model, faces.images(IMAGE_SIZE), mirror=True) for faces in held_out])
-    rate = evaluate.identification_rate(features, torch.cat([f.identities for f in held_out]), None, FPRS)
-    return {
-        "validation/accuracy": known(model)["accuracy"],
-        **{f"held_out/tpr@{fpr}": float(tpr) for fpr, tpr in zip(FPRS, rate.tpr)},
-    }
+    strangers = rates("held_out/tpr", features, None, torch.cat([f.identities for f in held_out]))
+    return {"validation/accuracy": known(model)["accuracy"], **strangers}
 
 
 def real_network(run: tuple[Path, str, str, int]) -> None:
@@ -181,7 +129,7 @@ def choose(folder: Path, root: str) -> None:
         return
     faces, validation = (data.load("celeba500", split, root) for split in ("train", "validation"))
     score = EmbeddingScore(faces, validation, IMAGE_SIZE, mirror=True)
-    networks = {f"seed {seed}": placed(recognize.load_face_net(folder / f"real-{seed}.safetensors")) for seed in SEEDS}
+    networks = {f"seed {k}": recognize.load_face_net(folder / f"real-{k}.safetensors").to(device()) for k in SEEDS}
     networks["mean"] = averaged(list(networks.values()), faces)
     scores = {name: score(model) for name, model in networks.items()}
     best = max(scores, key=lambda name: scores[name]["accuracy"] + scores[name]["tpr@0.01"])
@@ -193,7 +141,7 @@ def choose(folder: Path, root: str) -> None:
 
 def averaged(models: list[FaceResNet], faces: FaceSet) -> FaceResNet:
     """One network with the mean of the weights (Wortsman et al. 2022, "Model soups"); its batch statistics anew."""
-    mean = placed(FaceResNet(models[0].settings["size"], image_size=IMAGE_SIZE, stem_stride=1))
+    mean = copy.deepcopy(models[0])
     states = [model.state_dict() for model in models]
     mean.load_state_dict({name: sum(state[name] for state in states) / len(states) for name in states[0]})
     for module in mean.modules():
@@ -203,20 +151,15 @@ def averaged(models: list[FaceResNet], faces: FaceSet) -> FaceResNet:
     mean.train()
     with torch.no_grad():
         for number, (images, _, indices) in enumerate(data.batches(faces, IMAGE_SIZE, 128, shuffle=True)):
-            images = Augmentation()(images.to(next(mean.parameters()).device), indices + number)
+            images = Augmentation()(images.to(device()), indices + number)
             mean.features(images)
     return mean.eval()
-
-
-def placed(model: FaceResNet) -> FaceResNet:
-    """The network on the GPU, where there is one."""
-    return model.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def measure(folder: Path, root: str, way: str, write: bool, dry_run: bool) -> None:
     """Every network on the test split and on people never seen; the record, and the weights."""
     sets = {split: data.load("celeba500", split, root) for split in ("train", "test", "query", "distractors")}
-    named = EmbeddingScore(sets["train"], sets["test"], IMAGE_SIZE, per_person=31, mirror=True)
+    named = EmbeddingScore(sets["train"], sets["test"], IMAGE_SIZE, per_person=None, mirror=True)
     images = {split: sets[split].images(IMAGE_SIZE) for split in ("query", "distractors")}
     networks = {name: recognize.load_face_net(folder / f"{name}.safetensors") for name in ("invented", "real")}
     found = {name: strangers_known(model, images, sets["query"]) for name, model in networks.items()}
@@ -263,12 +206,8 @@ NOTES = [
 def strangers_known(model: FaceResNet, images: dict[str, torch.Tensor], query: FaceSet) -> dict[str, float]:
     """TPR on people never seen, with its 95 % interval over people."""
     seen, strangers = (recognize.features_of(model, images[s], mirror=True) for s in ("query", "distractors"))
-    rate = evaluate.identification_rate(seen, query.identities, strangers, FPRS)
     scores = evaluate.pair_scores(seen, query.identities, strangers)
-    figures = {}
-    for fpr, tpr, (low, high) in zip(FPRS, rate.tpr, np.asarray(evaluate.identification_rate_interval(scores, FPRS))):
-        figures |= {f"tpr@{fpr}": float(tpr), f"tpr@{fpr}/low": float(low), f"tpr@{fpr}/high": float(high)}
-    return figures
+    return rates("tpr", seen, strangers, query.identities) | intervals(scores)
 
 
 if __name__ == "__main__":

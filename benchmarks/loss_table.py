@@ -11,19 +11,17 @@ from __future__ import annotations
 
 import argparse
 import statistics
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
 
 import torch
 
 from benchmarks._record import ROOT, machine, record
-from dlsfaces import data, evaluate, recognize, weights
+from benchmarks._runs import rates, together
+from dlsfaces import data, recognize, weights
 from dlsfaces.data import FaceSet, places
 from dlsfaces.recognize import CONTEST, EmbeddingScore, Recipe
 
-FPRS = (0.01, 0.05, 0.1)
 SEEDS = (0, 1, 2)
 RECIPE = Recipe(network="small", image_size=(60, 48), epochs=20, batch_size=128)
 
@@ -38,12 +36,7 @@ def main() -> None:
     chosen = parser.parse_args()
     folder = Path(chosen.networks or places.cache_folder() / "loss_table")
     runs = [(name, seed, chosen.root, folder) for seed in SEEDS for name in CONTEST]
-    if chosen.workers > 1:
-        with ProcessPoolExecutor(chosen.workers, mp_context=get_context("spawn")) as pool:
-            list(pool.map(train_one, runs))
-    else:
-        for run in runs:
-            train_one(run)
+    together(train_one, runs, chosen.workers)
     if not chosen.train_only:
         measure(folder, chosen.root, chosen.dry_run)
 
@@ -69,7 +62,7 @@ def train_one(run: tuple[str, int, str, Path]) -> None:
 def measure(folder: Path, root: str, dry_run: bool) -> None:
     """Test accuracy and TPR of every network, their means and spreads over the seeds."""
     sets = {split: data.load("celeba500", split, root) for split in ("train", "test", "query", "distractors")}
-    accuracy = EmbeddingScore(sets["train"], sets["test"], RECIPE.image_size, per_person=31, mirror=True)
+    accuracy = EmbeddingScore(sets["train"], sets["test"], RECIPE.image_size, per_person=None, mirror=True)
     images = {split: sets[split].images(RECIPE.image_size) for split in ("query", "distractors")}
     rows = {
         name: [measured(file_of(folder, name, s), accuracy, images, sets["query"]) for s in SEEDS] for name in CONTEST
@@ -116,18 +109,13 @@ def measured(path: Path, accuracy: EmbeddingScore, images: dict[str, torch.Tenso
     """One network's test accuracy and TPR on people never seen."""
     model = recognize.load_face_net(path)
     seen, strangers = (recognize.features_of(model, images[s], mirror=True) for s in ("query", "distractors"))
-    rate = evaluate.identification_rate(seen, query.identities, strangers, FPRS)
-    return {
-        "accuracy": accuracy(model)["accuracy"],
-        **{f"tpr@{fpr}": float(tpr) for fpr, tpr in zip(FPRS, rate.tpr)},
-    }
+    return {"accuracy": accuracy(model)["accuracy"], **rates("tpr", seen, strangers, query.identities)}
 
 
 def minutes_here(root: str) -> dict[str, float]:
     """How long a run of each contestant takes on this machine, by one timed epoch of a quarter of the pictures."""
-    whole = data.load("celeba500", "train", root)
-    faces = whole.subset(range(0, len(whole), 4))
-    validation = data.load("celeba500", "validation", root).subset(range(0, 1878, 4))
+    whole, rest = (data.load("celeba500", split, root) for split in ("train", "validation"))
+    faces, validation = (split.subset(range(0, len(split), 4)) for split in (whole, rest))
     took = {}
     for name, stages in CONTEST.items():
         _, history = recognize.compete(name, faces, validation, replace(RECIPE, epochs=len(stages)), keep=False)

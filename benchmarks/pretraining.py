@@ -11,11 +11,11 @@ from __future__ import annotations
 import argparse
 import time
 
-import numpy as np
 import torch
 
 from benchmarks._record import ROOT, record
-from benchmarks.synthetic_transfer import FPRS, ROUND, recipe_of, synthetic_sets
+from benchmarks._runs import FPRS, intervals, rates
+from benchmarks.synthetic_transfer import ROUND, recipe_of, synthetic_sets
 from dlsfaces import data, evaluate, recognize, train
 from dlsfaces.data import Augmentation, FaceSet
 from dlsfaces.recognize import CrossEntropy, FaceResNet
@@ -90,10 +90,7 @@ def trained(
     found = {"accuracy": accuracy(model, "test"), "minutes": (time.monotonic() - began) / 60}
     query, strangers = (recognize.features_of(model, images[s], mirror=True) for s in ("query", "distractors"))
     scores = evaluate.pair_scores(query, sets["query"].identities, strangers)
-    rate = evaluate.identification_rate(query, sets["query"].identities, strangers, FPRS)
-    interval = evaluate.identification_rate_interval(scores, FPRS)
-    for fpr, tpr, (low, high) in zip(FPRS, rate.tpr, np.asarray(interval)):
-        found |= {f"tpr@{fpr}": float(tpr), f"tpr@{fpr}/low": low, f"tpr@{fpr}/high": high}
+    found |= rates("tpr", query, strangers, sets["query"].identities) | intervals(scores)
     return found, scores, [row["validation_accuracy"] for row in history]
 
 

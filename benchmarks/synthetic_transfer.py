@@ -21,11 +21,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from benchmarks._record import RESULTS, ROOT, record
-from dlsfaces import data, evaluate, recognize, synthetic
+from benchmarks._runs import rates
+from dlsfaces import data, recognize, synthetic
 from dlsfaces.data import Augmentation, FaceSet
 from dlsfaces.data.augment import luma
-
-FPRS = (0.01, 0.05, 0.1)
 
 
 @dataclass(frozen=True)
@@ -163,21 +162,16 @@ def tried(trial: Trial, sets: list[FaceSet], seed: int = 0) -> dict[str, float]:
     whitening = recognize.within_class_whitening(seen, train.identities)
     white = [whitening(features) for features in (query, strangers)]
     middle = torch.cat(white).mean(0)
+    people = sets[0].identities
     found = {
-        **rates("tpr", *white, sets[0]),
-        **rates("not_whitened/tpr", query, strangers, sets[0]),
-        **rates("centred/tpr", *(features - middle for features in white), sets[0]),
+        **rates("tpr", *white, people),
+        **rates("not_whitened/tpr", query, strangers, people),
+        **rates("centred/tpr", *(features - middle for features in white), people),
         "synthetic_accuracy": history[-1]["validation_accuracy"],
         "minutes": sum(row["seconds"] for row in history) / 60,
     }
     print(trial, json.dumps(found), flush=True)
     return found
-
-
-def rates(name: str, query: Tensor, strangers: Tensor, faces: FaceSet) -> dict[str, float]:
-    """TPR at each FPR, by name."""
-    found = evaluate.identification_rate(query, faces.identities, strangers, FPRS).tpr
-    return {f"{name}@{fpr}": float(value) for fpr, value in zip(FPRS, found)}
 
 
 def untrained(sets: list[FaceSet], size: tuple[int, int]) -> dict[str, float]:
@@ -196,7 +190,8 @@ def untrained(sets: list[FaceSet], size: tuple[int, int]) -> dict[str, float]:
         "hog_centred": centred,
         "hog_half_whitened": [c @ half_white for c in centred],
     }
-    return {name: value for kind, pair in kinds.items() for name, value in rates(f"{kind}/tpr", *pair, sets[0]).items()}
+    people = sets[0].identities
+    return {name: value for kind, pair in kinds.items() for name, value in rates(f"{kind}/tpr", *pair, people).items()}
 
 
 def oriented_gradients(grey: Tensor) -> Tensor:
