@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import drawpeople
 from benchmarks._landmarks import TERMS
-from dlsfaces import recognize, synthetic, weights
+from dlsfaces import recognize, weights
 
 SOURCE = {"synthetic": "invented", "celeba": "real"}  #: the file in the folder of trained networks
 
@@ -43,7 +44,7 @@ def write_weights(
             minutes=minutes[name],
             machine=abouts["invented"]["machine"],
             terms=TERMS[name],
-            generator=synthetic.VERSION,
+            generator=drawpeople.VERSION,
             crop=list(model.settings["image_size"]),
             accuracy=ACCURACY.format(found[source]["accuracy"]) if "accuracy" in found[source] else "",
             **{

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dlsfaces import align, data, synthetic, weights
+import drawpeople
+from dlsfaces import align, data, weights
 from dlsfaces.align.networks import LandmarkNet
 from dlsfaces.align.recipe import LandmarkRecipe, train_landmarks
 from dlsfaces.data import FaceSet
@@ -109,7 +110,7 @@ def card(name: str, kind: str, trained_on: str, about: dict, detail: dict, histo
         epochs=epochs,
         minutes=minutes,
         terms=about["terms"],
-        generator=synthetic.VERSION,
+        generator=drawpeople.VERSION,
         trained_on=trained_on,
     )
 

@@ -17,7 +17,8 @@ import torch
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from dlsfaces import geometry, synthetic
+import drawpeople
+from dlsfaces import geometry
 
 SIDE = 40  #: pixels; a small file is damaged in more different ways
 
@@ -25,7 +26,7 @@ SIDE = 40  #: pixels; a small file is damaged in more different ways
 def face(number: int, framing: geometry.Framing = geometry.TIGHT) -> Image.Image:
     """A synthetic person's picture."""
     who = torch.tensor([number])
-    drawn = synthetic.render(synthetic.people(who), synthetic.pictures(who, who), framing)
+    drawn = drawpeople.render(drawpeople.people(who), drawpeople.shots(who, who), framing)
     return Image.fromarray(drawn.images[0].permute(1, 2, 0).numpy())
 
 

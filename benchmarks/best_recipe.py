@@ -20,10 +20,11 @@ from pathlib import Path
 
 import torch
 
+import drawpeople
 from benchmarks._faces import write_weights
 from benchmarks._record import ROOT, machine, record
 from benchmarks._runs import Way, intervals, invented_people, rates, together
-from dlsfaces import data, evaluate, recognize, synthetic, weights
+from dlsfaces import data, evaluate, recognize, weights
 from dlsfaces.course import device
 from dlsfaces.data import Augmentation, FaceSet, places
 from dlsfaces.files import written_whole
@@ -184,7 +185,7 @@ def measure(folder: Path, root: str, way: str, write: bool, dry_run: bool) -> No
         notes=NOTES,
     )
     if write:
-        invented = [f"generator {synthetic.VERSION}, seeds {SHARDS}, {PEOPLE} people, {PICTURES} pictures"]
+        invented = [f"generator {drawpeople.VERSION}, seeds {SHARDS}, {PEOPLE} people, {PICTURES} pictures"]
         pictures = {"synthetic": invented, "celeba": [*invented, *sets["train"].files]}
         write_weights(folder, abouts, found, repr(INVENTED), f"{WAYS[way]!r}, {choice['chosen']}", pictures)
 

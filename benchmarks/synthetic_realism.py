@@ -27,7 +27,7 @@ from benchmarks._peers import Finder, Judge, pair_distances, verdict
 from benchmarks._record import ROOT, record
 from dlsfaces import rng
 from dlsfaces.geometry import LOOSE, TIGHT, Framing, iou
-from dlsfaces.synthetic import Rendering, people, pictures, render
+from drawpeople import Rendering, people, render, shots
 
 SEED = 2024
 HIT = 0.3  # intersection over union with the true face box
@@ -73,7 +73,7 @@ def notes(count: int) -> list[str]:
 def found_by_mtcnn(count: int) -> tuple[dict[str, float], dict[str, object]]:
     """Figures, and recall by yaw, sex, skin and age; the misses go to ``build/mtcnn_misses.png``."""
     finder, numbers = Finder(), torch.arange(count)
-    person, default = people(numbers, SEED), pictures(numbers, numbers, SEED)
+    person, default = people(numbers, SEED), shots(numbers, numbers, SEED)
     wide = default | wide_poses(count)
     drawn = {name: render(person, picture, LOOSE) for name, picture in (("default", default), ("wide", wide))}
     results = {name: matched(finder.faces(one.images), outlines(one), one.landmarks) for name, one in drawn.items()}
@@ -180,7 +180,7 @@ def rendered(count: int, framing: Framing) -> Rendering:
     """``PICTURES_EACH`` default pictures of each of ``count`` people."""
     identities = torch.arange(count).repeat_interleave(PICTURES_EACH)
     numbers = torch.arange(PICTURES_EACH).repeat(count)
-    return render(people(identities, SEED), pictures(identities, numbers, SEED), framing)
+    return render(people(identities, SEED), shots(identities, numbers, SEED), framing)
 
 
 def loose_faces(count: int) -> tuple[Tensor, Tensor]:
@@ -217,7 +217,7 @@ def faces_per_second(batches: int = 7, size: int = 128) -> float:
     rates = []
     for batch in range(batches + 1):
         numbers = torch.arange(batch * size, (batch + 1) * size)
-        person, picture = people(numbers, SEED), pictures(numbers, numbers, SEED)
+        person, picture = people(numbers, SEED), shots(numbers, numbers, SEED)
         start = time.perf_counter()
         render(person, picture, TIGHT, (112, 112))
         rates.append(size / (time.perf_counter() - start))

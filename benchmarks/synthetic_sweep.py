@@ -18,7 +18,7 @@ from torch import Tensor
 from benchmarks._peers import Judge
 from benchmarks._record import ROOT
 from dlsfaces.geometry import LOOSE
-from dlsfaces.synthetic import PERSON, PICTURE, neutral_pictures, people, render
+from drawpeople import PERSON, SHOT, neutral_shots, people, render
 
 #: Dials belong to the first group one of whose beginnings theirs has; what none has is shape.
 GROUPS = {
@@ -56,7 +56,7 @@ def main() -> None:
 
 def by_dial(judge: Judge, count: int, whose: str) -> dict[str, float]:
     """Dial name to mean distance between its ends; the pictures of ``count`` people a dial."""
-    dials = PERSON if whose == "person" else PICTURE
+    dials = PERSON if whose == "person" else SHOT
     first, second = (joined([at_end(dials, name, end, count, whose) for name in dials]) for end in ("low", "high"))
     distances = between(judge, first, second).view(len(dials), count).mean(1)
     return dict(zip(dials, distances.tolist()))
@@ -64,7 +64,7 @@ def by_dial(judge: Judge, count: int, whose: str) -> dict[str, float]:
 
 def at_end(dials: dict, name: str, end: str, count: int, whose: str) -> tuple[Faces, Faces]:
     """``count`` random people in neutral pictures, one dial of either at an end."""
-    person, picture = people(torch.arange(count), seed=17), neutral_pictures(count)
+    person, picture = people(torch.arange(count), seed=17), neutral_shots(count)
     (person if whose == "person" else picture)[name] = torch.full((count,), float(getattr(dials[name], end)))
     return person, picture
 
@@ -75,7 +75,7 @@ def by_group(judge: Judge, count: int) -> dict[str, float]:
     groups = {group: {name for name in PERSON if group_of(name) == group} for group in GROUPS}
     groups["everything"] = set(PERSON)
     mixed = [{name: (new if name in dials else old)[name] for name in PERSON} for dials in groups.values()]
-    neutral = neutral_pictures(count)
+    neutral = neutral_shots(count)
     first = joined([(old, neutral)] * len(groups))
     distances = between(judge, first, joined([(person, neutral) for person in mixed]))
     return dict(zip(groups, distances.view(len(groups), count).mean(1).tolist()))

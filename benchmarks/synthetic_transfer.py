@@ -20,9 +20,10 @@ from skimage.feature import hog
 from torch import Tensor
 from torch.nn import functional as F
 
+import drawpeople
 from benchmarks._record import RESULTS, ROOT, record
 from benchmarks._runs import rates
-from dlsfaces import data, recognize, synthetic
+from dlsfaces import data, recognize
 from dlsfaces.data import Augmentation, FaceSet
 from dlsfaces.data.augment import luma
 
@@ -51,7 +52,7 @@ OFF = dict.fromkeys(vars(Augmentation()), 0.0)
 
 def neutral(*names: str) -> dict[str, float]:
     """These dials of the picture at what is typical, in all pictures."""
-    return {name: float(synthetic.neutral_pictures(1)[name]) for name in names}
+    return {name: float(drawpeople.neutral_shots(1)[name]) for name in names}
 
 
 def ablation() -> dict[str, Trial]:
@@ -59,7 +60,7 @@ def ablation() -> dict[str, Trial]:
     base = YARDSTICK
     strong = base.augmentation
     colour = dict(brightness=0.0, contrast=0.0, saturation=0.0, tint=0.0, grey=0.0)
-    light = [name for name in synthetic.PICTURE_RANGES if name.startswith(("light_", "ambient"))]
+    light = [name for name in drawpeople.SHOT_RANGES if name.startswith(("light_", "ambient"))]
     camera = ("exposure", "white_balance", "contrast", "vignette", "blur", "shake", "noise", "low_resolution")
     worn = dict.fromkeys(("glasses", "sunglasses", "hat", "mask", "hand", "earrings"), 0.0)
     background = ("back_kind", "back_hue", "back_colour", "back_light", "back_contrast")
@@ -94,7 +95,7 @@ def main() -> None:
     history, rows = before.get("history", []), before.get("ablation", {})
     if chosen.round:
         today = datetime.now(timezone.utc).date().isoformat()
-        history.append({"round": chosen.round, "date": today, "generator": synthetic.VERSION, **tried(ROUND, sets)})
+        history.append({"round": chosen.round, "date": today, "generator": drawpeople.VERSION, **tried(ROUND, sets)})
     figures = tried(FULL, sets) | untrained(sets, FULL.size)
     if chosen.ablation:
         rows = {

@@ -5,48 +5,11 @@ The centre of the top left pixel is at ``(0.5, 0.5)``: a box ``(0, 0, w, h)`` ho
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-
-class Framing(NamedTuple):
-    """How much of the head a crop shows: its size in pixels and where an average face's landmarks lie in it."""
-
-    name: str
-    width: int
-    height: int
-    landmarks: tuple[tuple[float, float], ...]  # left eye, right eye, nose, left and right mouth corner
-    in_loose: tuple[float, float, float, float]  # its box in a picture of the loose framing
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """``(height, width)``."""
-        return self.height, self.width
-
-    @property
-    def template(self) -> Tensor:
-        """``landmarks`` as float32 ``(5, 2)``."""
-        return torch.tensor(self.landmarks, dtype=torch.float32)
-
-
-#: The aligned CelebA picture (median landmarks of the course's training set): hair, chin, some background.
-LOOSE = Framing("loose", 178, 218, ((70, 112), (109, 112), (89, 137), (72, 153), (107, 153)), (0.0, 0.0, 178.0, 218.0))
-
-#: The box of the tight framing inside the loose one: brows to chin, ear to ear. Found by matching the mean face of the
-#: identification-rate set with crops of the mean training picture: they correlate to 0.997 here, to 0.84 4 pixels off.
-TIGHT_IN_LOOSE = (44.0, 75.0, 127.0, 175.0)
-
-#: What the identification-rate set holds, and what the course trains on.
-TIGHT = Framing(
-    "tight",
-    83,
-    100,
-    tuple((x - TIGHT_IN_LOOSE[0], y - TIGHT_IN_LOOSE[1]) for x, y in LOOSE.landmarks),
-    TIGHT_IN_LOOSE,
-)
+from drawpeople.framing import LOOSE, TIGHT, TIGHT_IN_LOOSE, Framing, face_box, five_of  # noqa: F401  re-exported
 
 #: The template of ArcFace's authors (Deng et al. 2019, section 3.1: five points, a 112x112 crop), to which most public
 #: networks align. Its eyes are nearer to each other than CelebA's: its box in a loose picture is where a face of the
@@ -60,43 +23,6 @@ ARCFACE = Framing(
 )
 
 FRAMINGS = {f.name: f for f in (TIGHT, LOOSE, ARCFACE)}
-
-
-def five_of(landmarks: Tensor) -> Tensor:
-    """The course's five landmarks ``(..., 5, 2)`` of five, or of 300-W's 68 ``(..., 68, 2)``.
-
-    Of 68 an eye is the mean of its six points, the nose the tip (point 30), the mouth's corners are points 48 and 54.
-
-    Raises:
-        ValueError: neither 5 nor 68 landmarks.
-    """
-    if landmarks.shape[-2] == 5:
-        return landmarks
-    if landmarks.shape[-2] != 68:
-        raise ValueError(f"landmarks {tuple(landmarks.shape)}: the five are known of 5 and of 68")
-    eyes = [landmarks[..., k : k + 6, :].mean(-2, keepdim=True) for k in (36, 42)]
-    return torch.cat((*eyes, landmarks[..., [30, 48, 54], :]), dim=-2)
-
-
-def face_box(landmarks: Tensor) -> Tensor:
-    """The course's face box from landmarks, after the CMU+MIT test set's own boxes.
-
-    3.0 eye distances wide, 3.4 high, centred 0.43 eye distances below the eyes (along the face, so that a tilted
-    face's box moves with its chin); the sides stay parallel to the photo's.
-
-    Args:
-        landmarks: ``(..., 5, 2)`` pixels, or ``(..., 68, 2)``.
-    Returns:
-        ``(..., 4)`` boxes.
-    """
-    landmarks = five_of(landmarks)
-    left, right = landmarks[..., 0, :], landmarks[..., 1, :]
-    across = right - left
-    distance = across.norm(dim=-1, keepdim=True)
-    down = torch.stack((-across[..., 1], across[..., 0]), dim=-1)  # across, turned by 90 degrees; same length
-    centre = (left + right) / 2 + 0.43 * down
-    half = distance * torch.tensor([1.5, 1.7], dtype=landmarks.dtype, device=landmarks.device)
-    return torch.cat((centre - half, centre + half), dim=-1)
 
 
 def iou(a: Tensor, b: Tensor) -> Tensor:

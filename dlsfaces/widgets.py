@@ -11,8 +11,10 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
-from dlsfaces import geometry, plots, synthetic
+import drawpeople
+from dlsfaces import geometry, plots
 from dlsfaces.plots import as_picture
+from drawpeople.dials import PERSON, SHOT
 
 #: The sliders of the demo, by tab.
 DIALS: dict[str, tuple[str, ...]] = {
@@ -24,7 +26,7 @@ DIALS: dict[str, tuple[str, ...]] = {
     "camera": ("distance", "exposure", "white_balance", "blur", "noise", "jpeg", "low_resolution"),
 }
 
-_SWITCHES = {name for name, dial in (synthetic.PERSON | synthetic.PICTURE).items() if dial.chance is not None}
+_SWITCHES = {name for name, dial in (PERSON | SHOT).items() if dial.chance is not None}
 
 
 def draw_person(person: int, seed: int = 0, **dials: float) -> torch.Tensor:
@@ -32,17 +34,17 @@ def draw_person(person: int, seed: int = 0, **dials: float) -> torch.Tensor:
 
     Args:
         person: the number of the person, 0 or more.
-        dials: values of ``synthetic.PICTURE_RANGES`` or ``synthetic.PERSON_RANGES`` by name.
+        dials: values of ``drawpeople.SHOT_RANGES`` or ``drawpeople.PERSON_RANGES`` by name.
     Raises:
         ValueError: an unknown dial.
     """
-    who = synthetic.people(torch.tensor([person]), seed)
-    picture = synthetic.neutral_pictures(1)
+    who = drawpeople.people(torch.tensor([person]), seed)
+    picture = drawpeople.neutral_shots(1)
     for name, value in dials.items():
         if name not in who and name not in picture:
             raise ValueError(f"there is no dial {name!r}; there are {', '.join([*picture, *who])}")
         (picture if name in picture else who)[name] = torch.tensor([float(value)])
-    return synthetic.render(who, picture, geometry.LOOSE).images[0]
+    return drawpeople.render(who, picture, geometry.LOOSE).images[0]
 
 
 def person_sliders(dials: Mapping[str, Sequence[str]] = DIALS, seed: int = 0) -> ipywidgets.Widget:
@@ -51,10 +53,10 @@ def person_sliders(dials: Mapping[str, Sequence[str]] = DIALS, seed: int = 0) ->
     Another number sets the dials of the person to what that person has; those of the picture stay.
 
     Args:
-        dials: names of ``synthetic.PERSON_RANGES`` or ``synthetic.PICTURE_RANGES`` by the title of their tab.
+        dials: names of ``drawpeople.PERSON_RANGES`` or ``drawpeople.SHOT_RANGES`` by the title of their tab.
     """
-    ranges = {**synthetic.PERSON_RANGES, **synthetic.PICTURE_RANGES}
-    neutral = synthetic.neutral_pictures(1)
+    ranges = {**drawpeople.PERSON_RANGES, **drawpeople.SHOT_RANGES}
+    neutral = drawpeople.neutral_shots(1)
     number = ipywidgets.IntSlider(0, 0, 200, description="person", continuous_update=False)
     sliders = {name: _slider(name, *ranges[name], neutral) for names in dials.values() for name in names}
     picture = ipywidgets.Image(format="png", width=356, height=436)
@@ -63,7 +65,7 @@ def person_sliders(dials: Mapping[str, Sequence[str]] = DIALS, seed: int = 0) ->
         picture.value = as_png(draw_person(number.value, seed, **{k: s.value for k, s in sliders.items()}))
 
     def another(_: object = None) -> None:
-        who = synthetic.people(torch.tensor([number.value]), seed)
+        who = drawpeople.people(torch.tensor([number.value]), seed)
         for name in sliders.keys() & who.keys():
             sliders[name].unobserve(redraw, names="value")  # one picture, not one a slider
             sliders[name].value = float(who[name])

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from dlsfaces import evaluate, plots, synthetic, widgets
+import drawpeople
+from dlsfaces import evaluate, plots, widgets
 from dlsfaces.data import Face, Photo, Source
 from dlsfaces.geometry import LOOSE
 
@@ -117,7 +118,7 @@ def test_another_person_sets_their_dials_and_keeps_the_picture():
     number, tabs = controls.children
     (yaw,), (jaw, glasses) = (tab.children for tab in tabs.children)
     yaw.value, number.value = 30.0, 5
-    them = synthetic.people(torch.tensor([5]))
+    them = drawpeople.people(torch.tensor([5]))
     assert yaw.value == 30 and jaw.value == float(them["jaw_width"]) and glasses.value == float(them["glasses"])
     assert bytes(picture.value) == widgets.as_png(widgets.draw_person(5, yaw=30.0))
     assert [tabs.get_title(k) for k in range(2)] == ["pose", "person"]
@@ -148,25 +149,25 @@ def test_margin_sliders_redraw_with_their_values(monkeypatch):
 def test_every_slider_of_the_demo_turns_a_dial_that_the_picture_knows():
     names = [name for tab in widgets.DIALS.values() for name in tab]
     assert len(names) == len(set(names)) and "sex" not in names, "sex acts on other dials, when people are drawn"
-    assert set(names) <= synthetic.PERSON_RANGES.keys() | synthetic.PICTURE_RANGES.keys()
+    assert set(names) <= drawpeople.PERSON_RANGES.keys() | drawpeople.SHOT_RANGES.keys()
 
 
 def test_ground_truth_draws_each_landmark_once_seen_or_hidden():
-    people, pictures = synthetic.average_people(2), synthetic.neutral_pictures(2)
-    made = synthetic.render(people, pictures | {"yaw": torch.tensor([0.0, 70.0]), "hat": torch.tensor([1.0, 0.0])})
+    people, pictures = drawpeople.average_people(2), drawpeople.neutral_shots(2)
+    made = drawpeople.render(people, pictures | {"yaw": torch.tensor([0.0, 70.0]), "hat": torch.tensor([1.0, 0.0])})
     figure = plots.ground_truth(made)
     for axes, points, visible in zip(figure.axes[4:6], made.dense, made.dense_visibility):
         seen, hidden = (c.get_offsets() for c in axes.collections)
         assert np.allclose(seen, points[visible]) and np.allclose(hidden, points[~visible]) and len(hidden) > 0
     labels = {text.get_text() for text in figure.legends[0].get_texts()}
-    shown = {synthetic.Region(k).name.lower() for k in made.regions.unique().tolist()}
+    shown = {drawpeople.Region(k).name.lower() for k in made.regions.unique().tolist()}
     assert labels == shown | {"landmark", "hidden"} and "hat" in shown
-    assert plots.REGION_COLOURS.keys() == {region.name.lower() for region in synthetic.Region}
+    assert plots.REGION_COLOURS.keys() == {region.name.lower() for region in drawpeople.Region}
 
 
 def test_a_contact_sheet_has_a_row_a_person():
     shown = plots.contact_sheet(2, 3, first=4).axes
-    alone = synthetic.render(
-        synthetic.people(torch.tensor([5])), synthetic.pictures(torch.tensor([5]), torch.tensor([2])), LOOSE
+    alone = drawpeople.render(
+        drawpeople.people(torch.tensor([5])), drawpeople.shots(torch.tensor([5]), torch.tensor([2])), LOOSE
     )
     assert len(shown) == 6 and np.array_equal(shown[5].images[0].get_array(), plots.as_picture(alone.images[0]))

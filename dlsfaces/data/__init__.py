@@ -84,7 +84,7 @@ def load(
         pictures: of ``synthetic``, the pictures a person (20).
         seed: of ``synthetic``, which people.
         dials: of ``synthetic``, values that all people or pictures have instead of what is drawn for each, such as
-            ``{"yaw": 0, "glasses": 0}``; names and ranges in ``synthetic.PERSON_RANGES`` and ``PICTURE_RANGES``.
+            ``{"yaw": 0, "glasses": 0}``; names and ranges in ``drawpeople.PERSON_RANGES`` and ``SHOT_RANGES``.
         crop: of a folder, the tight framing in each photo, ``(x1, y1, x2, y2)``; by default the photos are tight.
         landmarks: 5; of ``synthetic`` also the 68 of 300-W.
     Raises:

@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm.auto import tqdm
 
-from dlsfaces import geometry, synthetic
+import drawpeople
+from dlsfaces import geometry
 from dlsfaces.data.kept import digest_of, kept
 from dlsfaces.data.records import UNKNOWN, FaceSet
 
@@ -111,7 +112,7 @@ def _cached(
 
 
 def _check_dials(dials: dict[str, float]) -> None:
-    ranges = {**synthetic.PERSON_RANGES, **synthetic.PICTURE_RANGES}
+    ranges = {**drawpeople.PERSON_RANGES, **drawpeople.SHOT_RANGES}
     for name, value in dials.items():
         if name not in ranges:
             raise ValueError(f"dials: there is no {name!r}; there are {', '.join(ranges)}")
@@ -128,7 +129,7 @@ def _render(
     with tqdm(total=len(person), desc="rendering synthetic faces", unit=" faces", leave=False, delay=2) as bar:
         for start in range(0, len(person), CHUNK):
             rows = slice(start, start + CHUNK)
-            rendering = synthetic.render(*_drawn(person[rows], number[rows], seed, dials), framing)
+            rendering = drawpeople.render(*_drawn(person[rows], number[rows], seed, dials), framing)
             images[rows], landmarks[rows] = rendering.images, rendering.landmarks
             bar.update(len(rendering.images))
     return {"images": images, "landmarks": landmarks}
@@ -138,7 +139,7 @@ def _drawn(
     person: Tensor, number: Tensor, seed: int, dials: dict[str, float]
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Parameters of people and of their pictures."""
-    people, pictures = synthetic.people(person, seed), synthetic.pictures(person, number, seed)
+    people, pictures = drawpeople.people(person, seed), drawpeople.shots(person, number, seed)
     for name, value in dials.items():
         (people if name in people else pictures)[name].fill_(value)
     return people, pictures
@@ -148,7 +149,7 @@ def _dense(person: Tensor, number: Tensor, seed: int, framing: geometry.Framing,
     """The 68 landmarks, which need no drawing."""
     starts = tqdm(range(0, len(person), CHUNK), desc="68 landmarks", unit=" chunks", leave=False, delay=2)
     parts = [_drawn(person[k : k + CHUNK], number[k : k + CHUNK], seed, dials) for k in starts]
-    return torch.cat([synthetic.dense_landmarks(*part, framing) for part in parts])
+    return torch.cat([drawpeople.dense_landmarks(*part, framing) for part in parts])
 
 
 def _resize(images: Tensor, size: tuple[int, int]) -> Tensor:

@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from dlsfaces import synthetic
+import drawpeople
 from dlsfaces.files import written_whole
 
 log = logging.getLogger(__name__)
@@ -33,14 +33,14 @@ def kept(
 
     Args:
         cache: the folder; nothing is kept where None.
-        key: all that the tensors depend on beside ``synthetic.VERSION``; goes through JSON.
+        key: all that the tensors depend on beside ``drawpeople.VERSION``; goes through JSON.
         shapes: of each tensor; None where any length will do.
     """
     if cache is None:
         return make()
-    content = json.dumps({"version": synthetic.VERSION, **key})
+    content = json.dumps({"version": drawpeople.VERSION, **key})
     digest = hashlib.sha256(content.encode()).hexdigest()[:16]
-    path = cache / f"synthetic-v{synthetic.VERSION}-{digest}.safetensors"
+    path = cache / f"synthetic-v{drawpeople.VERSION}-{digest}.safetensors"
     try:
         return _believed(path, shapes)
     except FileNotFoundError:
@@ -84,7 +84,7 @@ def _keep(made: Tensors, path: Path) -> None:
         with written_whole(path) as part:
             save_file(made, part, {"sha256": digest_of(*made.values())})
         for old in path.parent.glob("synthetic-*.safetensors"):
-            if not old.name.startswith(f"synthetic-v{synthetic.VERSION}-"):
+            if not old.name.startswith(f"synthetic-v{drawpeople.VERSION}-"):
                 old.unlink(missing_ok=True)
     except (OSError, SafetensorError) as error:
         log.warning("the rendered pictures could not be kept in %s (%s)", path, error)

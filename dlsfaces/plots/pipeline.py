@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch
 from torch import Tensor
 
-from dlsfaces import geometry, synthetic
+import drawpeople
+from dlsfaces import geometry
 from dlsfaces.plots.common import DPI, LINE, OTHER, SAME, as_picture, bare, mark, outline
 
 
@@ -43,17 +44,17 @@ def pipeline(seed: int = 0) -> Figure:
     return figure
 
 
-def _pipeline_faces(seed: int) -> tuple[synthetic.Rendering, Tensor, Tensor]:
+def _pipeline_faces(seed: int) -> tuple[drawpeople.Rendering, Tensor, Tensor]:
     """The tilted photo, the same picture upright and cropped, and four people of a gallery."""
     ids = torch.tensor([79, 79, 79, 75, 81, 77])
-    people = synthetic.people(ids, seed)
-    pictures = synthetic.neutral_pictures(len(ids))
+    people = drawpeople.people(ids, seed)
+    pictures = drawpeople.neutral_shots(len(ids))
     pictures["back_colour"] = torch.linspace(0.2, 0.9, len(ids))
     pictures["yaw"][:2], pictures["back_contrast"][:2], pictures["smile"][:2] = 12.0, 0.8, 0.25
     pictures["roll"][0], pictures["scale"][0] = 18.0, 0.8
 
-    def take(rows: slice, framing: geometry.Framing) -> synthetic.Rendering:
-        return synthetic.render(*({k: v[rows] for k, v in d.items()} for d in (people, pictures)), framing)
+    def take(rows: slice, framing: geometry.Framing) -> drawpeople.Rendering:
+        return drawpeople.render(*({k: v[rows] for k, v in d.items()} for d in (people, pictures)), framing)
 
     upright, gallery = take(slice(1, 2), geometry.TIGHT), take(slice(2, None), geometry.TIGHT)
     return take(slice(0, 1), geometry.LOOSE), upright.images[0], gallery.images

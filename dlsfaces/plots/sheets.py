@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from torch import Tensor
 
-from dlsfaces import geometry, synthetic
+import drawpeople
+from dlsfaces import geometry
 from dlsfaces.data.records import Photo
 from dlsfaces.plots.common import DPI, OTHER, as_picture, mark, outline
 
@@ -97,9 +98,9 @@ REGION_COLOURS = {
 }
 
 
-def ground_truth(made: synthetic.Rendering) -> Figure:
+def ground_truth(made: drawpeople.Rendering) -> Figure:
     """Synthetic pictures, a column each: as they are, what each pixel shows, and 68 landmarks, hidden ones hollow."""
-    names = [region.name.lower() for region in synthetic.Region]
+    names = [region.name.lower() for region in drawpeople.Region]
     palette = torch.tensor([to_rgb(REGION_COLOURS[name]) for name in names])
     n, (height, width) = len(made.images), made.images.shape[2:]
     size = (1.8 * n, 5.4 * height / width + 0.6)
@@ -133,5 +134,5 @@ def contact_sheet(people: int = 8, pictures: int = 8, first: int = 0, seed: int 
     """Synthetic people, a row each, in some of their pictures."""
     who, which = torch.arange(first, first + people), torch.arange(pictures)
     who, which = who.repeat_interleave(pictures), which.repeat(people)
-    made = synthetic.render(synthetic.people(who, seed), synthetic.pictures(who, which, seed), geometry.LOOSE)
+    made = drawpeople.render(drawpeople.people(who, seed), drawpeople.shots(who, which, seed), geometry.LOOSE)
     return faces(made.images, columns=pictures, height=height)

@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from dlsfaces import synthetic
+import drawpeople
 from dlsfaces.files import written_whole
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ def write(path: Path, model: nn.Module, about: Mapping[str, object], half: bool 
         state[name] = value.half() if half and value.is_floating_point() else value
         if value.is_floating_point() and not state[name].isfinite().all():
             raise ValueError(f"{name} holds a number that is not finite{' in half precision' if half else ''}")
-    header = {"about": json.dumps({"generator": synthetic.VERSION, **about}, ensure_ascii=False)}
+    header = {"about": json.dumps({"generator": drawpeople.VERSION, **about}, ensure_ascii=False)}
     with written_whole(path) as part:
         save_file(state, part, header)
 
@@ -70,12 +70,12 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict]:
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is damaged, or not weights of this course ({error}); copy it again") from error
-    if "synthetic" in str(about.get("data", "")) and about.get("generator") != synthetic.VERSION:
+    if "synthetic" in str(about.get("data", "")) and about.get("generator") != drawpeople.VERSION:
         log.warning(
             "%s was trained on synthetic people of generator version %s; this is version %s",
             path.name,
             about.get("generator"),
-            synthetic.VERSION,
+            drawpeople.VERSION,
         )
     return {k: v.float() if v.is_floating_point() else v for k, v in state.items()}, about
 

@@ -8,7 +8,8 @@ import torch
 from scipy.spatial import ConvexHull
 from torch.nn.functional import grid_sample, pad
 
-from dlsfaces import geometry, synthetic
+import drawpeople
+from dlsfaces import geometry
 from dlsfaces.align import cameras, frontal, shape3d
 from tests.align.dots import dots, dotted
 
@@ -30,9 +31,9 @@ def seen_by(camera, shape=None):
 
 
 def people_at(n, **dials):
-    pictures = synthetic.neutral_pictures(n)
+    pictures = drawpeople.neutral_shots(n)
     pictures |= {name: torch.full((n,), float(value)) for name, value in dials.items()}
-    return synthetic.render(synthetic.people(torch.arange(20, 20 + n)), pictures, geometry.LOOSE)
+    return drawpeople.render(drawpeople.people(torch.arange(20, 20 + n)), pictures, geometry.LOOSE)
 
 
 def aligned(made):
@@ -68,7 +69,7 @@ def inner_face():
 
 def test_the_table_is_the_mean_of_the_synthetic_people():
     n = 120
-    made = synthetic.render(synthetic.people(torch.arange(n)), synthetic.neutral_pictures(n), size=(8, 8))
+    made = drawpeople.render(drawpeople.people(torch.arange(n)), drawpeople.neutral_shots(n), size=(8, 8))
     assert (made.dense_3d.mean(0) - shape3d.mean_shape()[:68]).abs().max() < 0.25
 
 
@@ -188,8 +189,8 @@ def test_the_frontal_landmarks_lie_upright_in_the_view():
 
 
 def test_from_the_front_it_is_the_photo_warped():
-    pictures = synthetic.neutral_pictures(1) | {"distance": torch.tensor([200.0])}
-    made = synthetic.render(synthetic.average_people(1), pictures, geometry.LOOSE)
+    pictures = drawpeople.neutral_shots(1) | {"distance": torch.tensor([200.0])}
+    made = drawpeople.render(drawpeople.average_people(1), pictures, geometry.LOOSE)
     found = frontal.frontalise(made.images, made.dense, SIZE)
     linear, shift = found.camera[..., :2], found.camera[..., 2] * 7.5 + found.camera[..., 3]  # at the face's depth
     view = torch.cat((linear, shift[..., None]), dim=-1)

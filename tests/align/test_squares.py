@@ -3,7 +3,8 @@ import math
 import pytest
 import torch
 
-from dlsfaces import geometry, rng, synthetic
+import drawpeople
+from dlsfaces import geometry, rng
 from dlsfaces.align import Wobble, face_square, mirrored_order
 from dlsfaces.align.squares import CONTEXT, MIRRORED, framing_box, square_matrices
 from tests.align.dots import dots, dotted
@@ -54,9 +55,9 @@ def test_a_mirror_twice_is_none(n_points):
 def test_a_mirrored_face_is_the_one_that_turns_the_other_way(kind):
     """The average person is symmetric: the renderer's own landmarks at the mirrored pose are the reference."""
     n, yaw, roll = 4, torch.tensor([0.0, 20, -35, 10]), torch.tensor([0.0, 10, 5, -25])
-    people, plain = synthetic.average_people(n), synthetic.neutral_pictures(n)
+    people, plain = drawpeople.average_people(n), drawpeople.neutral_shots(n)
     one, other = (
-        getattr(synthetic.render(people, plain | {"yaw": s * yaw, "roll": s * roll}, geometry.LOOSE), kind)
+        getattr(drawpeople.render(people, plain | {"yaw": s * yaw, "roll": s * roll}, geometry.LOOSE), kind)
         for s in (1, -1)
     )
     images = torch.zeros(n, 3, 218, 178)

@@ -8,7 +8,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from dlsfaces import synthetic, weights
+import drawpeople
+from dlsfaces import weights
 from dlsfaces.align import LandmarkRegression, StackedHourglass, load_landmark_net, save_landmark_net
 
 TEMPLATE = torch.tensor([[0.38, 0.41], [0.62, 0.41], [0.5, 0.56], [0.39, 0.66], [0.61, 0.66]])
@@ -42,7 +43,7 @@ def test_the_header_says_what_it_is(tmp_path):
     save_landmark_net(network(), path, {"data": "drawn people – é", "terms": "MIT"})
     with safe_open(path, "pt") as file:
         about = json.loads(file.metadata()["about"])
-    expected = {"kind": "hourglass", "size": "small", "image_size": 32, "n_points": 5, "generator": synthetic.VERSION}
+    expected = {"kind": "hourglass", "size": "small", "image_size": 32, "n_points": 5, "generator": drawpeople.VERSION}
     assert about == expected | {"data": "drawn people – é", "terms": "MIT"} == weights.read(path)[1]
 
 

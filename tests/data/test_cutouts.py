@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from dlsfaces import data, synthetic
+import drawpeople
+from dlsfaces import data
 from dlsfaces.data.compose import bodies, cutouts, portraits
 from dlsfaces.data.records import FaceSet
 from dlsfaces.rng import Dice
@@ -24,8 +25,8 @@ def rgba(image):
 
 def test_a_cutout_is_the_generators_picture_without_its_background(bank):
     frame = cutouts.framing()
-    people, pictures = synthetic.people(PERSON[:4]), cutouts._crowd(synthetic.pictures(PERSON[:4], NUMBER[:4]))
-    made = synthetic.render(people, pictures, frame)
+    people, pictures = drawpeople.people(PERSON[:4]), cutouts._crowd(drawpeople.shots(PERSON[:4], NUMBER[:4]))
+    made = drawpeople.render(people, pictures, frame)
     for k in range(4):
         cutout = bank.get(k)
         pixels, solid = rgba(cutout.image), made.coverage[k].numpy() == 255

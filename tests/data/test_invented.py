@@ -4,7 +4,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from dlsfaces import data, synthetic
+import drawpeople
+from dlsfaces import data
 from dlsfaces.data import invented
 
 SMALL = dict(people=5, pictures=7)
@@ -31,9 +32,9 @@ def test_splits_hold_other_pictures_and_other_people(sets):
 def test_dials_hold_in_all_pictures_and_have_a_cache_of_their_own(sets, tmp_path):
     dials = {"yaw": 0.0, "skin_tone": 0.2}
     person, number = torch.arange(5), torch.full((5,), 0)
-    people, pictures = synthetic.people(person), synthetic.pictures(person, number)
+    people, pictures = drawpeople.people(person), drawpeople.shots(person, number)
     people["skin_tone"], pictures["yaw"] = torch.full((5,), 0.2), torch.zeros(5)
-    wanted = synthetic.render(people, pictures).images
+    wanted = drawpeople.render(people, pictures).images
     for _ in range(2):  # rendered, then from the cache
         found = invented.load("test", cache=tmp_path, dials=dials, **SMALL)
         assert torch.equal(found.images(), wanted)
@@ -52,7 +53,7 @@ def test_a_dial_that_cannot_be_set_is_named(dials, message):
 def test_a_picture_is_what_the_generator_renders(sets):
     number = sets["train"].files.index("person0000003_004")
     person, picture = torch.tensor([3]), torch.tensor([4])
-    alone = synthetic.render(synthetic.people(person), synthetic.pictures(person, picture))
+    alone = drawpeople.render(drawpeople.people(person), drawpeople.shots(person, picture))
     photo = sets["train"][number]
     assert torch.equal(photo.image, alone.images[0]) and torch.equal(photo.faces[0].landmarks, alone.landmarks[0])
     assert photo.faces[0].identity == 3 and photo.faces[0].box is not None
@@ -61,15 +62,15 @@ def test_a_picture_is_what_the_generator_renders(sets):
 
 def test_the_cache_is_used_and_keyed_by_all_that_matters(tmp_path, monkeypatch):
     rendered = []
-    render = synthetic.render
-    monkeypatch.setattr(synthetic, "render", lambda *a: rendered.append(1) or render(*a))
+    render = drawpeople.render
+    monkeypatch.setattr(drawpeople, "render", lambda *a: rendered.append(1) or render(*a))
     first = invented.load("validation", cache=tmp_path, **SMALL).images()
     again = invented.load("validation", cache=tmp_path, **SMALL).images()
     assert torch.equal(first, again) and len(rendered) == 1
     for other in (dict(seed=1), dict(framing="loose"), dict(pictures=8, people=6)):
         invented.load("validation", cache=tmp_path, **SMALL | other)
     assert len(rendered) == 4
-    monkeypatch.setattr(synthetic, "VERSION", synthetic.VERSION + 1)
+    monkeypatch.setattr(drawpeople, "VERSION", drawpeople.VERSION + 1)
     invented.load("validation", cache=tmp_path, **SMALL)
     assert len(rendered) == 5 and len(list(tmp_path.iterdir())) == 1  # the outdated ones make room
     assert not torch.equal(first, invented.load("validation", cache=tmp_path, seed=1, **SMALL).images())

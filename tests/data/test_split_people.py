@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from dlsfaces import data, geometry, synthetic
+import drawpeople
+from dlsfaces import data, geometry
 from dlsfaces.data.records import FaceSet
 
 SMALL = dict(people=12, pictures=7)
@@ -44,7 +45,7 @@ def test_distractors_have_no_people_to_divide():
 def test_68_landmarks_are_those_of_the_renderer():
     many = data.load("synthetic", "test", landmarks=68, framing="loose", **SMALL)
     who = torch.arange(12)
-    made = synthetic.render(synthetic.people(who), synthetic.pictures(who, torch.zeros_like(who)), geometry.LOOSE)
+    made = drawpeople.render(drawpeople.people(who), drawpeople.shots(who, torch.zeros_like(who)), geometry.LOOSE)
     assert torch.equal(many.landmarks, made.dense) and torch.equal(many.images(), made.images)
 
 

@@ -18,7 +18,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm.auto import tqdm
 
-from dlsfaces import geometry, synthetic
+import drawpeople
+from dlsfaces import geometry
 from dlsfaces.data.invented import DISTRACTORS_FROM, QUERY_FROM
 from dlsfaces.data.kept import digest_of, kept
 from dlsfaces.data.records import UNKNOWN
@@ -189,10 +190,10 @@ def _render(person: Tensor, number: Tensor, away: Tensor, style: str, seed: int,
     with tqdm(total=len(person), desc="rendering people to paste", unit=" people", leave=False, delay=2) as bar:
         for start in range(0, len(person), _CHUNK):
             rows = slice(start, start + _CHUNK)
-            people = synthetic.people(person[rows], seed)
-            pictures = _STYLES[style](synthetic.pictures(person[rows], number[rows], seed))
+            people = drawpeople.people(person[rows], seed)
+            pictures = _STYLES[style](drawpeople.shots(person[rows], number[rows], seed))
             pictures["yaw"] = torch.where(away[rows], 180 + 0.8 * pictures["yaw"], pictures["yaw"])
-            made = synthetic.render(people, pictures, frame)
+            made = drawpeople.render(people, pictures, frame)
             for image, coverage in zip(_bleed(made.images, made.coverage), made.coverage):
                 files += _compressed(image, coverage)
             parts.append((made.landmarks, made.visibility))

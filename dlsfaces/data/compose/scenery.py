@@ -13,8 +13,8 @@ from PIL import Image, ImageDraw, ImageFilter
 from dlsfaces.data.checks import find_broken
 from dlsfaces.data.photos import EXTENSIONS, list_photos, open_photo
 from dlsfaces.rng import Dice
-from dlsfaces.synthetic import backdrops
-from dlsfaces.synthetic import clutter as things
+from drawpeople import backdrops
+from drawpeople import clutter as things
 
 _MOST_THINGS = 16  # with all the clutter there is
 _ON_PAPER = ("scrambled", "hand", "head from behind")  # by themselves they would hang in mid-air

@@ -19,7 +19,7 @@ from dlsfaces.data.compose.photosets import PhotoSet
 from dlsfaces.data.compose.snapshot import snapshot
 from dlsfaces.data.records import UNKNOWN, Face, Photo, Source
 from dlsfaces.rng import Dice
-from dlsfaces.synthetic import backdrops
+from drawpeople import backdrops
 
 _STUDIO_SEED = 35
 EYES = (0.075, 0.16)  #: the distance between the eyes, as a share of the photo's side; faces are three times as wide

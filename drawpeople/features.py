@@ -1,0 +1,183 @@
+"""Brows, eyes and mouth, painted on the face; make-up with them. See ``skin.py`` for how paint works."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from drawpeople.samples import Samples, bell, bump, cover, line, palette, smooth_step
+from drawpeople.skin import speckle
+
+# sRGB, from the first to the last value of the dial
+_EYES = ((40, 24, 16), (70, 44, 26), (104, 80, 44), (92, 108, 80), (84, 118, 148), (124, 140, 150))
+_LIPSTICK = ((122, 30, 36), (170, 38, 50), (186, 78, 84), (196, 96, 112), (120, 40, 70))
+
+Lookup = Callable[[str], Tensor]  # gives the parameter of a name
+
+EYE_X, EYE_HALF = 3.1, 1.7  # where the middle of an eye lies, and half its width
+MOUTH_Y, MOUTH_HALF = -6.5, 2.88
+
+
+def brow_span(dial: Lookup) -> tuple[Tensor, Tensor]:
+    """How far a brow's middle lies outside the eye's, and half its length; centimetres."""
+    return 0.12 + 0.25 * dial("brow_apart"), 2.05 + 0.3 * dial("brow_length")
+
+
+def brow_middle(across: Tensor, dial: Lookup) -> tuple[Tensor, Tensor]:
+    """Height of the brow's middle line at a distance from the face's middle, and the place along it, -1 to 1.
+
+    Args:
+        across: centimetres.
+        dial: gives the parameter of a name, as :meth:`Samples.dial`.
+    """
+    off, half = brow_span(dial)
+    along = (across - EYE_X - off) / half
+    arch = 0.3 + 0.26 * dial("brow_arch")
+    peak = 0.15 + 0.2 * dial("brow_peak")
+    height = 1.82 + 0.42 * dial("brow_height") + (0.06 + 0.26 * dial("brow_tilt")) * along
+    return height + arch * (0.4 - (along - peak) ** 2), along
+
+
+def brows(colour: Tensor, s: Samples, locks: Tensor) -> Tensor:
+    """A tapering arch above each eye, of slanting hairs; returns what it covers, ``(M,)``."""
+    across = s.x.abs()
+    middle, along = brow_middle(across, s.dial)
+    half = (0.40 + 0.22 * s.dial("brow_thickness")) * (1 - 0.3 * (along + 1)).clamp(min=0.08)
+    inside = smooth_step(half - (s.y - middle).abs(), 0.24 + s.pixel) * smooth_step(1 - along.abs(), 0.3 + s.pixel)
+    hairs = 0.88 + 0.12 * torch.sin(13 * across - 8 * s.y) + 0.12 * speckle(1.5 * s.x, s.y)
+    share = (inside * hairs * (0.5 + 0.45 * s.dial("brow_density"))).clamp(0, 0.95)
+    cover(colour, locks * (0.62 - 0.15 * s.dial("make_up")), share)
+    return inside  # faint brows are brows
+
+
+def lids(u: Tensor, dial: Lookup) -> tuple[Tensor, Tensor]:
+    """Heights of the upper and lower lid's edge along an eye.
+
+    Args:
+        u: -1 at the corner beside the nose, 1 at the outer corner.
+        dial: gives the parameter of a name, as :meth:`Samples.dial`.
+    """
+    almond = (1 - u * u).clamp(min=0)
+    open_ = 1 - dial("eye_shut")
+    wide = open_ * (1 + 0.24 * dial("eye_openness")) * (1 + 0.1 * dial("brow_raise"))
+    shape = almond.sqrt() + (almond - almond.sqrt()) * (0.35 - 0.35 * dial("eye_roundness"))
+    droop = dial("eye_droop")
+    top = 0.54 * wide * shape * (1 - (0.12 + 0.16 * droop) * u)
+    top = top - 0.25 * dial("epicanthus") * bump(u, u, -0.9, -0.9, 0.6, 0.6)  # the fold covers the inner corner
+    bottom = -0.49 * wide * almond * (1 + 0.15 * u) * (1 - 0.4 * dial("smile").clamp(min=0))
+    lean = 0.1 * u - 0.3 * (1 - open_) * almond
+    return top + lean, bottom + lean
+
+
+def eyes(colour: Tensor, gloss: Tensor, s: Samples) -> Tensor:
+    """Eyeball between its lids, lashes, the fold of the upper lid, eye shadow; returns what the ball covers."""
+    across = s.x.abs()
+    u = (across - EYE_X) / EYE_HALF
+    almond = (1 - u * u).clamp(min=0)
+    root = almond.sqrt()
+    top, bottom = lids(u, s.dial)
+    soft = 0.05 + 0.8 * s.pixel
+    ball = smooth_step(top - s.y, soft) * smooth_step(s.y - bottom, soft) * (almond > 0)
+    make_up = s.dial("make_up")
+    _lid(colour, s, across, top, root, make_up)
+    shadow = (0.55 + 0.45 * smooth_step(top - s.y - 0.13, 0.4)) * (0.45 + 0.55 * almond)
+    white = torch.stack((0.31 * shadow, 0.28 * shadow, 0.27 * shadow))
+    pink = bump(u, s.y, -0.95, 0.0, 0.16, 0.3)  # the inner corner
+    white[1] *= 1 - 0.45 * pink
+    white[2] *= 1 - 0.4 * pink
+    _iris(white, s, shadow)
+    cover(colour, white, ball)
+    gloss += ball * (1 - gloss)
+    lash = line(s.y - top - 0.03, 0.14 + 0.03 * s.dial("lashes") + 0.06 * make_up + 0.4 * s.pixel)
+    wing = line(s.y - top - 0.06, 0.12 + 0.4 * s.pixel) * make_up * smooth_step(u - 0.5, 0.5) * (u < 1.15)
+    lower = line(s.y - bottom + 0.04, 0.09 + 0.3 * s.pixel) * almond * (0.3 + 0.4 * make_up)
+    dark = torch.maximum(torch.maximum((0.55 + 0.2 * s.dial("lashes") + 0.25 * make_up) * lash * root, wing), lower)
+    for k in range(3):
+        colour[k] *= 1 - dark.clamp(0, 0.93)
+    return ball
+
+
+def _lid(colour: Tensor, s: Samples, across: Tensor, top: Tensor, root: Tensor, make_up: Tensor) -> None:
+    """The crease above the eye and the colour of the lid below it."""
+    fold = s.dial("eyelid_fold")
+    crease = line(s.y - top - 0.16 - 0.3 * fold + 0.1 * s.dial("brow_raise"), 0.12 + 0.3 * s.pixel) * root
+    socket = bump(across, s.y, 2.9, 0.55, 2.0, 0.8)  # shade between brow and lid
+    on_lid = bump(across, s.y, 3.2, 0.75, 1.9, 0.7) * make_up
+    shade = (0.12 + 0.4 * fold) * (1 - 0.7 * s.dial("epicanthus")) * crease + 0.14 * socket + 0.4 * on_lid
+    tint = s.dial("make_up_hue") - 0.5
+    for k, warm in enumerate((0.9 - 0.3 * tint, 1.05 + 0.0 * tint, 1.0 + 0.3 * tint)):
+        colour[k] *= 1 - (shade * warm).clamp(0, 0.8)
+
+
+def _iris(white: Tensor, s: Samples, shadow: Tensor) -> None:
+    """Iris with its dark ring, pupil, and the lamp's reflection."""
+    size = 1 + 0.16 * s.dial("eye_size")  # the surface is stretched by so much, irises hardly differ
+    side = torch.where(s.x > 0, 1.0, -1.0)
+    dx = (s.x - EYE_X * side - 0.45 * s.dial("gaze_x")) * size
+    dy = (s.y - 0.03 - 0.22 * s.dial("gaze_y")) * size
+    distance = (dx * dx + dy * dy).sqrt()
+    soft = 0.06 + 0.8 * s.pixel
+    iris = smooth_step(0.68 - distance, soft)
+    light = (0.45 + 0.9 * smooth_step(0.5 - distance, 0.25)) * (0.45 + 0.55 * shadow) * (0.85 - 0.6 * dy)
+    tone = s.spread(palette(_EYES, s.dials["eye_colour"]))
+    cover(white, tone * light, iris)
+    pupil = smooth_step(0.26 - distance, soft) * iris
+    azimuth = s.dial("light_azimuth") * (torch.pi / 180)
+    spark_x, spark_y = dx - 0.2 * torch.sin(azimuth), dy - 0.22
+    spark = bell((spark_x * spark_x + spark_y * spark_y) * (1 / 0.13**2)) * iris
+    spark = spark * (0.5 + 0.5 * s.dial("light_hardness"))
+    for k in range(3):
+        white[k] *= 1 - 0.95 * pupil
+        white[k] += spark * (1.2 - white[k])
+
+
+def lip_edges(u: Tensor, dial: Lookup) -> tuple[Tensor, Tensor]:
+    """How far the red of the lips reaches above and below the line between them, at ``u`` = distance / half width."""
+    outline = (1 - u * u).clamp(min=0)
+    root = outline.sqrt()
+    bow = 1 - 0.3 * dial("lip_bow") * line(u, 0.16) + 0.15 * line(u - 0.26, 0.2)
+    upper = (0.64 + 0.36 * dial("lip_upper")) * (outline * root).sqrt() * bow
+    lower = (0.88 + 0.4 * dial("lip_lower")) * root
+    return upper, lower
+
+
+def slit(u: Tensor, dial: Lookup) -> Tensor:
+    """Half the height of the slit between the lips, as painted: the surface's own opening stretches it."""
+    return (0.045 + 0.10 * (4 * dial("mouth_open")).clamp(max=1)) * ((1 - u * u).clamp(min=0) * 2).clamp(max=1)
+
+
+def mouth(colour: Tensor, gloss: Tensor, s: Samples) -> Tensor:
+    """Lips, the slit between them, and behind it, when open, teeth and dark; returns what they cover, ``(M,)``."""
+    across = s.x.abs()
+    u = across * (1 / MOUTH_HALF)
+    outline = (1 - u * u).clamp(min=0)
+    upper, lower = lip_edges(u, s.dial)
+    rise = s.y - MOUTH_Y
+    soft = 0.12 + s.pixel
+    lips = smooth_step(upper - rise, soft) * smooth_step(rise + lower, soft) * (outline > 0)
+    red = _lip_colour(colour, s) * (1 - 0.12 * (rise > 0))
+    cover(colour, red, 0.92 * lips)
+    gloss += (0.15 + 0.25 * s.dial("lipstick")) * lips
+    open_ = s.dial("mouth_open")
+    inside = smooth_step(slit(u, s.dial) - rise.abs(), 0.06 + 0.4 * s.pixel * (1 - open_)) * (u < 1.02)
+    cover(colour, (0.22 - 0.17 * (4 * open_).clamp(max=1)) * red, inside * (0.82 + 0.18 * (4 * open_).clamp(max=1)))
+    below_lip = (0.14 - rise) * (1.5 * open_ + 0.28) / 0.28  # centimetres under the upper lip
+    teeth = smooth_step(0.75 - below_lip, 0.15) * smooth_step(1.9 - across, 0.5) * smooth_step(open_ - 0.08, 0.1)
+    gaps = 1 - 0.25 * line(torch.sin(3.6 * s.x), 0.16)
+    ivory = torch.stack((0.66 * gaps, 0.61 * gaps, 0.52 * gaps)) * (1 - 0.5 * u * u)
+    cover(colour, ivory, inside * teeth * 0.92)
+    corner = bump(u, rise, 1.0, 0.0, 0.1, 0.25)
+    for k in range(3):
+        colour[k] *= 1 - 0.3 * corner
+    gloss *= 1 - inside
+    return torch.maximum(lips, inside)
+
+
+def _lip_colour(colour: Tensor, s: Samples) -> Tensor:
+    """The skin's colour, redder; or lipstick."""
+    pale = 0.75 * (1 - s.dial("lip_red"))
+    natural = torch.stack([colour[k] * (t + (1 - t) * pale) for k, t in enumerate((0.86, 0.42, 0.45))])
+    stick = s.spread(palette(_LIPSTICK, s.dials["make_up_hue"]))
+    return natural + 0.85 * s.dial("lipstick") * (stick - natural)

@@ -1,0 +1,151 @@
+"""From light to the numbers of a file: lens, shake, exposure, film, noise, small prints, JPEG.
+
+Most pictures are good photographs; each fault has a dial that is off, or barely noticed, in most of them.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import torch
+from torch import Tensor
+
+from drawpeople import rng
+from drawpeople.framing import LOOSE
+from drawpeople.jpeg import compress
+from drawpeople.light import warmth
+
+_NOISE_SEED = 12
+_METERED_FOR = 0.55  # luminance of a face that needs no gain
+_FOLLOWS = 0.55  # the share of a face's difference from that, in stops, that the camera makes up for
+_TILE = 256  # pixels of the square of noise that every picture takes a window of
+_HARDLY_HALVED = 0.2  # nobody sees it
+_WIDEST = 2.5  # standard deviations of a blur that are summed
+
+
+def sensor(image: Tensor, picture: dict[str, Tensor], scale: tuple[float, float, float, float], skin: Tensor) -> Tensor:
+    """Take the photo.
+
+    Args:
+        image: linear float32 ``(N, 3, H, W)``.
+        skin: linear ``(N, 3)``, the colour of the face that the camera is set for.
+        scale: from loose pixels to the picture's, see :func:`camera.framing_scale`.
+    Returns:
+        uint8 ``(N, 3, H, W)``.
+    """
+    image = _lens(image, picture, scale, metered(skin))
+    image = _develop(image, picture)
+    image = _add_noise(image, picture)
+    image = _small_print(image, picture["low_resolution"])
+    image = _saved(image.clamp_(0, 1).mul_(255), picture["jpeg"])
+    return image.clamp_(0, 255).add_(0.5).to(torch.uint8)
+
+
+def metered(skin: Tensor) -> Tensor:
+    """The gain ``(N,)`` that a camera sets for a face of this colour, linear ``(N, 3)``.
+
+    It brings dark and light faces nearer to one brightness, but not all the way: dark skin stays darker.
+    """
+    luminance = 0.30 * skin[:, 0] + 0.59 * skin[:, 1] + 0.11 * skin[:, 2]
+    return (_METERED_FOR / luminance.clamp(min=0.01)) ** _FOLLOWS
+
+
+def _lens(image: Tensor, picture: dict[str, Tensor], scale: tuple[float, float, float, float], meter: Tensor) -> Tensor:
+    """Blur, by the lens in both directions and by a shaking hand in one; darker corners; exposure and white balance."""
+    sx, sy, ox, oy = scale
+    across, down = picture["shake"].clamp(min=0), (-picture["shake"]).clamp(min=0)
+    image = _blur(image, 3, (picture["blur"] ** 2 + across**2).sqrt() * sx)
+    image = _blur(image, 2, (picture["blur"] ** 2 + down**2).sqrt() * sy)
+    x = ((torch.arange(image.shape[3], device=image.device) + 0.5 - ox) / sx / LOOSE.width - 0.5) ** 2
+    y = ((torch.arange(image.shape[2], device=image.device) + 0.5 - oy) / sy / LOOSE.height - 0.5) ** 2
+    gain = (meter * torch.exp2(picture["exposure"]))[:, None] * warmth(picture["white_balance"], 0.15)
+    corners = 1 - picture["vignette"][:, None, None] * (x + y[:, None])
+    return image * corners[:, None] * gain[:, :, None, None]
+
+
+def _develop(image: Tensor, picture: dict[str, Tensor]) -> Tensor:
+    """Linear light to grey levels from 0 to 1, in place: film's shoulder, a gamma of 2, an S-curve."""
+    image = image.clamp_(min=0)
+    image = image.mul_((1 + 0.35 * image) / (1 + 0.7 * image)).clamp_(max=1).sqrt_()  # highlights fade, then clip
+    steep = 0.4 + 2 * (picture["contrast"] - 1)  # of the S, which leaves black, middle grey and white
+    return image.addcmul_(image * (1 - image) * (2 * image - 1), steep[:, None, None, None])
+
+
+def _blur(image: Tensor, dim: int, sigma: Tensor) -> Tensor:
+    """Gaussian blur of ``(N, 3, H, W)`` along one side, a standard deviation in pixels ``(N,)`` each.
+
+    Pictures with equally many neighbours to sum go together, so that few pay for the one that is most blurred.
+    """
+    radius = (_WIDEST * sigma - 0.5).ceil().clamp(min=0).long()  # under 0.2 pixels nothing is seen
+    result = image.clone()
+    for r in radius.unique().tolist():
+        where = (radius == r).nonzero()[:, 0]
+        if r > 0:
+            result[where] = _blur_by(image[where], dim, sigma[where], r)
+    return result
+
+
+def _blur_by(image: Tensor, dim: int, sigma: Tensor, radius: int) -> Tensor:
+    """As :func:`_blur`, over ``radius`` pixels to each side; shifted sums in a fixed order."""
+    weights = [torch.exp(-0.5 * (k / sigma) ** 2)[:, None, None, None] for k in range(radius + 1)]
+    total = weights[0] + sum(2 * w for w in weights[1:])
+    padding = (radius, radius, 0, 0) if dim == 3 else (0, 0, radius, radius)
+    padded = torch.nn.functional.pad(image, padding, mode="replicate")
+    length = image.shape[dim]
+    blurred = image * (weights[0] / total)
+    for k in range(1, radius + 1):
+        both = padded.narrow(dim, radius - k, length) + padded.narrow(dim, radius + k, length)
+        blurred.addcmul_(both, weights[k] / total)
+    return blurred
+
+
+@functools.cache
+def _noise_tile(device: torch.device) -> Tensor:
+    """A square of noise as cameras make it, ``(_TILE, _TILE, 3)``, that repeats without a seam.
+
+    Neighbours resemble each other a little (demosaicing), the three colours much, and what differs in colour is coarser
+    than what differs in brightness (noise reduction). Its standard deviation is 1.
+    """
+    white = rng.normal(rng.key(_NOISE_SEED, torch.arange(_TILE)), _TILE * 4).view(_TILE, _TILE, 4)
+    bright = _soften(white[..., :1], 1)
+    colourful = _soften(white[..., 1:], 6)
+    noise = bright / bright.std() + 0.5 * colourful / colourful.std()
+    return (noise / noise.std()).to(device)
+
+
+def _soften(noise: Tensor, times: int) -> Tensor:
+    for _ in range(times):
+        for dim in (0, 1):
+            noise = noise + 0.5 * (noise.roll(1, dim) + noise.roll(-1, dim))
+    return noise
+
+
+def _add_noise(image: Tensor, picture: dict[str, Tensor]) -> Tensor:
+    """Add each picture's own window of the noise, more in the shade than in the light, in place."""
+    n, _, height, width = image.shape
+    keys = rng.key((picture["grain"] * 2**24).long(), _NOISE_SEED)
+    start = (rng.uniform(keys, 2) * _TILE).long()
+    row = (start[:, :1] + torch.arange(height, device=image.device)) % _TILE
+    column = (start[:, 1:] + torch.arange(width, device=image.device)) % _TILE
+    at = (row[:, :, None] * _TILE + column[:, None, :]).view(-1)
+    noise = _noise_tile(image.device).view(-1, 3).index_select(0, at).view(n, height, width, 3).permute(0, 3, 1, 2)
+    return image.addcmul_(noise, (1.3 - 0.6 * image) * picture["noise"][:, None, None, None])
+
+
+def _small_print(image: Tensor, halvings: Tensor) -> Tensor:
+    """Pictures that were kept small and are shown larger, by ``2 ** halvings``; few, so one by one."""
+    height, width = image.shape[2:]
+    for k, halved in enumerate(halvings.tolist()):
+        if halved > _HARDLY_HALVED:
+            size = (max(1, round(height / 2**halved)), max(1, round(width / 2**halved)))
+            small = torch.nn.functional.interpolate(image[k : k + 1], size, mode="area")
+            image[k] = torch.nn.functional.interpolate(small, (height, width), mode="bilinear", align_corners=False)[0]
+    return image
+
+
+def _saved(image: Tensor, quality: Tensor) -> Tensor:
+    """Pictures from 0 to 255 as JPEG leaves them; those of quality 100 were never saved."""
+    saved = (quality < 100).nonzero()[:, 0]
+    if len(saved):
+        image[saved] = compress(image[saved], quality[saved].round())
+    return image
