@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
 
 from tools import notebooks, repo, run_course
 
@@ -75,11 +74,10 @@ def test_stamping_is_complete_and_idempotent(checkout):
     assert repo.address(checkout) == NAME
     assert (checkout / "README.md").read_text() == linked.format(NAME) + kept
     text = (checkout / "notebooks/assignments/hw.ipynb").read_text(encoding="utf-8")
-    for place in (
-        "https://colab.research.google.com/github/",
-        "https://kaggle.com/kernels/welcome?src=https://github.com/",
-    ):
-        assert f"{place}{NAME}/blob/main/notebooks/assignments/hw.ipynb" in text
+    assert f"//colab.research.google.com/github/{NAME}/blob/main/notebooks/assignments/hw.ipynb" in text
+    assert (
+        f"//kaggle.com/kernels/welcome?src=https://github.com/{NAME}/blob/main/notebooks/assignments/hw.ipynb" in text
+    )
     assert text.count(f'\\"https://github.com/{NAME}\\"') == 1 and old not in text
 
 
@@ -291,9 +289,6 @@ def test_requirements_have_lower_bounds_and_a_reason_and_the_package_asks_for_th
         assert not line or re.match(r"#|-r|[A-Za-z0-9._-]+>=[0-9.]+ +# \S", line), line
     asked = re.findall(r'^    "(\S+>=\S+)",$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
     assert asked == re.findall(r"^[\w.-]+>=[\d.]+", packages, re.MULTILINE)
-    bounds = {found.name: found.specifier for found in map(Requirement, asked)}
-    for line in map(Requirement, re.findall(r"^\w.*", (ROOT / MACHINE).read_text(), re.MULTILINE)):
-        assert bounds[line.name].contains(str(line.specifier).removeprefix("=="))
 
 
 # The Makefile
@@ -304,13 +299,6 @@ def make(*arguments: str, **more: str) -> str:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))} | more
     command = ["make", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
-
-
-def test_make_help_lists_every_target():
-    targets = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE).group(1).split()
-    assert [line.split()[1] for line in make("help").splitlines()] == [
-        name for name in targets if name != "check-torch"
-    ]
 
 
 @pytest.mark.parametrize(("arguments", "size"), [((), "smoke"), (("SIZE=gpu",), "gpu")])
