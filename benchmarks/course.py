@@ -1,4 +1,4 @@
-"""How long the course takes: every notebook in the ``cpu`` size on embedded faces, and the test suite.
+"""How long the course takes: every notebook in the ``cpu`` size on the built-in people, and the test suite.
 
     python -m benchmarks.course
 

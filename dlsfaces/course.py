@@ -6,20 +6,18 @@ Three environment variables override what a notebook would choose by itself:
 - ``DLSFACES_DATA``: ``synthetic``, ``celeba500``, ``celeba``, ``lfw``, or a folder of people;
 - ``DLSFACES_THREADS``: how many CPU threads torch may use.
 
-Only the standard library is imported here at the top: a notebook imports this module before it knows whether torch
-is installed and whether torchvision fits it.
+Only the standard library is imported at the top: a notebook imports this module before it knows what is installed.
 """
 
 from __future__ import annotations
 
-import importlib.util
+import importlib.metadata
 import json
-import logging
 import math
-import numbers
 import os
 import platform as platform_module
 import random
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +25,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from dlsfaces import torch_pair
 from dlsfaces.files import written_whole
 
 if TYPE_CHECKING:
@@ -36,12 +33,17 @@ if TYPE_CHECKING:
 SIZES = ("smoke", "cpu", "gpu")
 DATA_NAMES = ("synthetic", "celeba500", "celeba", "lfw")
 
+# What `start` installs where it is missing: the package's requirements, and what accelerate and scikit-learn need in
+# turn. Never torch, torchvision, numpy or ipywidgets: they belong to the machine.
+NEEDED = (
+    *("accelerate", "huggingface_hub", "psutil", "pyyaml", "packaging", "safetensors", "tqdm", "gdown", "filelock"),
+    *("matplotlib", "pillow", "scikit-learn", "scipy", "joblib", "threadpoolctl", "narwhals"),
+)
+
 NO_GPU_ADVICE = {
     "colab": "No GPU. To use one: Runtime > Change runtime type > T4 GPU, then run all again.",
     "kaggle": "No GPU. To use one: Settings > Accelerator > GPU T4 x2 (and Internet on), then run all again.",
 }
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -56,65 +58,85 @@ class Course:
 
 
 def start(seed: int = 0) -> Course:
-    """Start a notebook: check torch, seed everything, print one block about the environment.
+    """Start a notebook: install what is missing, check torch, seed everything, say what this machine is.
 
     Raises:
-        RuntimeError: torch or torchvision is missing, or the two do not fit together; the message has the way out.
-        ValueError: one of the environment variables above has a value that means nothing.
+        RuntimeError: a package cannot be installed, or torch and torchvision do not work.
+        ValueError: one of the environment variables above means nothing.
     """
-    if problem := torch_pair.problem():
+    install_missing()
+    if problem := torch_problem():
         raise RuntimeError(problem)
     limit_threads()
-    show_figures_small()
     set_seed(seed)
-    where, chosen_size, chosen_device = platform(), size(), device()
-    setup = Course(where, chosen_device, chosen_size, data_name(chosen_size), seed)
-    print(_description(setup))
-    if chosen_device.type == "cpu" and where in NO_GPU_ADVICE:
-        print(NO_GPU_ADVICE[where])
+    if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:  # this is a notebook
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+        set_matplotlib_formats("jpeg", pil_kwargs={"quality": 88})  # sheets of faces take a fifth of a PNG's space
+    setup = Course(platform(), device(), size(), data_name(size()), seed)
+    print(" | ".join([setup.platform, *(f"{name} {version}" for name, version in versions().items())]))
+    print(f"device {_device_name(setup.device)} | size {setup.size} | data {setup.data} | seed {seed}")
+    if setup.device.type == "cpu" and setup.platform in NO_GPU_ADVICE:
+        print(NO_GPU_ADVICE[setup.platform])
     return setup
 
 
-def show_figures_small() -> None:
-    """In a notebook, show figures as JPEG: sheets of faces take a fifth of a PNG's space. Elsewhere, nothing."""
-    if "IPython" not in sys.modules or sys.modules["IPython"].get_ipython() is None:
+def install_missing() -> None:
+    """Install those of ``NEEDED`` that are not there, without what they need in turn: nothing else is touched."""
+    missing = [name for name in NEEDED if _version(name) is None]
+    if not missing:
         return
-    from matplotlib_inline.backend_inline import set_matplotlib_formats
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", *missing]
+    if subprocess.run(command).returncode:
+        raise RuntimeError(f"Could not install {', '.join(missing)}: is the network on? (Kaggle: Settings > Internet)")
+    importlib.invalidate_caches()
 
-    set_matplotlib_formats("jpeg", pil_kwargs={"quality": 88})
+
+def torch_problem() -> str | None:
+    """Why the installed torch and torchvision do not work together, and the way out; ``None`` where they do.
+
+    torchvision's operators are compiled against one release of torch, and with another fail with an obscure error.
+    """
+    try:
+        import torch
+        from torchvision.ops import nms
+
+        nms(torch.tensor([[0.0, 0.0, 1.0, 1.0]]), torch.ones(1), 0.5)
+    except Exception as error:  # whatever broken binaries raise
+        pair = " and ".join(f"{name} {_version(name) or '(missing)'}" for name in ("torch", "torchvision"))
+        return (
+            f"{pair} do not fit together: {type(error).__name__}: {error}\nInstall them anew, as a pair:\n"
+            f"  {sys.executable} -m pip uninstall -y torch torchvision\n"
+            f"  {sys.executable} -m pip install torch torchvision\n"
+            "On Colab and Kaggle take a fresh machine instead: it comes with a pair that fits. Upgrade neither there."
+        )
+    return None
 
 
-def _description(setup: Course) -> str:
-    """Two lines: the versions, and what this run will do."""
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _device_name(device: torch.device) -> str:
     import torch
 
-    found = " | ".join(f"{name} {version}" for name, version in versions().items())
-    is_gpu = setup.device.type == "cuda"
-    names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())] if is_gpu else []
-    device_text = " + ".join(names) or f"CPU, {torch.get_num_threads()} threads"
-    run = f"size {setup.size} | data {setup.data} | seed {setup.seed}"
-    return f"{setup.platform} | {found}\ndevice {device_text} | {run}"
+    if device.type == "cpu":
+        return f"CPU, {torch.get_num_threads()} threads"
+    return " + ".join(torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count()))
 
 
 def platform() -> str:
     """Where the notebook runs: ``"kaggle"``, ``"colab"`` or ``"local"``."""
-    # Kaggle first: its image is built on Colab's, so that google.colab can be importable there too.
-    if "KAGGLE_KERNEL_RUN_TYPE" in os.environ:
+    if "KAGGLE_KERNEL_RUN_TYPE" in os.environ:  # first: Kaggle's image is built on Colab's
         return "kaggle"
-    if "COLAB_RELEASE_TAG" in os.environ or _is_importable("google.colab"):
-        return "colab"
-    return "local"
-
-
-def _is_importable(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:  # the parent package is missing
-        return False
+    return "colab" if "COLAB_RELEASE_TAG" in os.environ or "google.colab" in sys.modules else "local"
 
 
 def size() -> str:
-    """The size of this run: ``DLSFACES_SIZE``, or ``"gpu"`` where there is a GPU and ``"cpu"`` where there is none."""
+    """The size of this run: ``DLSFACES_SIZE``, or ``"gpu"`` where there is a GPU, else ``"cpu"``."""
     asked = os.environ.get("DLSFACES_SIZE", "").strip()
     if asked and asked not in SIZES:
         raise ValueError(f"DLSFACES_SIZE is {asked!r}; it must be one of {', '.join(SIZES)}")
@@ -122,27 +144,24 @@ def size() -> str:
 
 
 def data_name(size: str, asked: str | None = None) -> str:
-    """The data of this run: ``asked``, or ``DLSFACES_DATA``, or ``celeba500`` in the ``gpu`` size, else ``synthetic``.
-
-    Raises:
-        ValueError: the data asked for is neither a known name nor a folder, or ``size`` is unknown.
-    """
+    """The data of this run: ``asked``, or ``DLSFACES_DATA``, or ``celeba500`` in ``gpu`` size, else ``synthetic``."""
     if size not in SIZES:
         raise ValueError(f"size is {size!r}; it must be one of {', '.join(SIZES)}")
     asked = (asked or os.environ.get("DLSFACES_DATA", "")).strip()
-    if asked and asked not in DATA_NAMES and not Path(asked).is_dir():
-        raise ValueError(
-            f"the data asked for is {asked!r}; use a folder that exists, or one of {', '.join(DATA_NAMES)}"
-        )
-    return asked or ("celeba500" if size == "gpu" else "synthetic")
+    if not asked:
+        return "celeba500" if size == "gpu" else "synthetic"
+    if asked in DATA_NAMES:
+        return asked
+    if not Path(asked).expanduser().is_dir():
+        raise ValueError(f"the data asked for is {asked!r}; use an existing folder or one of {', '.join(DATA_NAMES)}")
+    return str(Path(asked).expanduser())
 
 
 def find_data(setup: Course) -> str:
     """The data set to go on with: the one that was asked for, where it is here or can be downloaded.
 
-    In the ``gpu`` size, whose default is a real set, a course that stops at a dead link is not a course: where the set
-    cannot be had, this says why and what to do, and answers ``"synthetic"``. In the other sizes somebody has named the
-    set, so that going on with another would be a surprise: there the error is raised.
+    In the ``gpu`` size a real set is the default: where it cannot be had, this says why and answers ``"synthetic"``.
+    In the other sizes somebody has asked for the set by name: there the error is raised.
     """
     if setup.data == "synthetic":
         return setup.data
@@ -154,25 +173,16 @@ def find_data(setup: Course) -> str:
     except data.DataUnavailable as error:
         if setup.size != "gpu":
             raise
-        print(f"{error}\nGoing on with synthetic people, who need no download.")
+        print(f"{error}\nGoing on with the built-in people, who need no download.")
         return "synthetic"
     return setup.data
 
 
 def recorded(name: str) -> dict[str, Any]:
-    """What a benchmark of the course measured: its ``figures``, the machine, the date, and what else it keeps.
-
-    Args:
-        name: of a file in ``benchmarks/results``, such as ``"synthetic_transfer"``.
-    Raises:
-        FileNotFoundError: there is no such record beside the package.
-    """
+    """What a benchmark measured, from ``benchmarks/results/{name}.json``: ``figures``, machine, date and so on."""
     path = Path(__file__).resolve().parent.parent / "benchmarks" / "results" / f"{name}.json"
     if not path.is_file():
-        raise FileNotFoundError(
-            f"there is no {path}; the measurements come with the course's repository, not with an installed package: "
-            "clone the repository, or look at its benchmarks/README.md"
-        )
+        raise FileNotFoundError(f"there is no {path}: measurements come with a clone of the repository, not with pip")
     return json.loads(path.read_text(encoding="utf-8"))
 
 
@@ -194,12 +204,14 @@ def set_seed(seed: int) -> None:
 
 
 def limit_threads() -> None:
-    """Let torch use no more CPU threads than ``DLSFACES_THREADS``; where that is unset, leave torch's own choice."""
-    asked = os.environ.get("DLSFACES_THREADS", "").strip()
+    """Let torch use ``DLSFACES_THREADS`` CPU threads; where that is unset, leave torch's own choice."""
+    asked, cores = os.environ.get("DLSFACES_THREADS", "").strip(), os.cpu_count() or 1
     if not asked:
         return
-    if not asked.isdecimal() or int(asked) < 1:
-        raise ValueError(f"DLSFACES_THREADS is {asked!r}; it must be a whole number, 1 or more")
+    if not asked.isdecimal() or not 1 <= int(asked) <= cores:
+        raise ValueError(
+            f"DLSFACES_THREADS is {asked!r}; it must be a whole number from 1 to {cores}, this machine's cores"
+        )
     import torch
 
     torch.set_num_threads(int(asked))
@@ -207,62 +219,43 @@ def limit_threads() -> None:
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages on which the numbers of a notebook depend."""
-    packages = {name: torch_pair.version(name) or "missing" for name in ("torch", "torchvision", "numpy")}
+    packages = {name: _version(name) or "missing" for name in ("torch", "torchvision", "numpy")}
     return {"Python": platform_module.python_version(), **packages}
 
 
-def settings(table: Mapping[str, Sequence[Any]] | None = None, /, **rows: Sequence[Any]) -> SimpleNamespace:
-    """The settings cell: one row a setting, one column a size; returns the column of this run's size.
+def settings(**rows: Sequence[Any]) -> SimpleNamespace:
+    """The settings cell: a row a setting, a column a size (smoke, cpu, gpu); returns the column of this run's size.
 
-    >>> settings = course.settings(
-    ...     # size:  smoke, cpu, gpu
-    ...     people=(8, 60, 500),
-    ...     epochs=(1, 12, 30),
-    ... )  # doctest: +SKIP
-
-    Prints the table with this run's column marked. The rows may also come as one mapping.
-
-    Raises:
-        ValueError: a row does not have exactly three values.
+    ``course.settings(people=(8, 60, 500), epochs=(1, 12, 30))`` prints the table with this run's column marked.
     """
-    rows = {**(table or {}), **rows}
     for name, row in rows.items():
         if isinstance(row, str) or not isinstance(row, Sequence) or len(row) != len(SIZES):
-            raise ValueError(f"setting {name!r} needs {len(SIZES)} values, for {', '.join(SIZES)}; got {row!r}")
+            raise ValueError(f"setting {name!r} needs {len(SIZES)} values ({', '.join(SIZES)}), not {row!r}")
     column = SIZES.index(size())
-    print(_settings_table(rows, column))
-    return SimpleNamespace(**{name: row[column] for name, row in rows.items()})
-
-
-def _settings_table(rows: Mapping[str, Sequence[Any]], column: int) -> str:
-    """The table as aligned text, the heading of ``column`` in brackets."""
     heading = ["", *(f"[{name}]" if index == column else name for index, name in enumerate(SIZES))]
     lines = [heading, *([name, *map(str, row)] for name, row in rows.items())]
     widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
-    return "\n".join("  ".join([name.ljust(widths[0]), *map(str.rjust, cells, widths[1:])]) for name, *cells in lines)
+    for name, *cells in lines:
+        print("  ".join([name.ljust(widths[0]), *map(str.rjust, cells, widths[1:])]))
+    return SimpleNamespace(**{name: row[column] for name, row in rows.items()})
 
 
 def save_results(chapter: str, results: Mapping[str, float | int | str]) -> None:
     """Keep the results of a chapter for the table of the whole course.
 
-    Writes ``chapter.json`` into the folder that ``DLSFACES_RESULTS`` names, whole or not at all, in place of an earlier
-    one. Where the variable is unset (a student's own run) it only checks the values.
+    Writes ``{chapter}.json`` into the folder that ``DLSFACES_RESULTS`` names. Where it is unset (a student's own run)
+    the values are only checked.
 
     Args:
         chapter: the notebook's name, such as ``"03_cross_entropy"``.
-        results: names to finite numbers or strings; numbers of numpy and torch with one element are fine.
-
-    Raises:
-        ValueError: ``chapter`` is no file name, or a value is neither a finite number nor a string.
+        results: names to finite numbers (also of numpy and torch) or strings.
     """
     if not chapter or chapter != Path(chapter).name or chapter.startswith("."):
         raise ValueError(f"chapter is {chapter!r}; it must be a plain name, such as '03_cross_entropy'")
     plain = {str(name): _plain_value(f"{chapter}: {name}", value) for name, value in results.items()}
-    folder = os.environ.get("DLSFACES_RESULTS", "").strip()
-    if not folder:
-        logger.debug("DLSFACES_RESULTS is unset: the results of %s stay in the notebook", chapter)
-        return
-    _write_json(Path(folder) / f"{chapter}.json", plain)
+    if folder := os.environ.get("DLSFACES_RESULTS", "").strip():
+        with written_whole(Path(folder) / f"{chapter}.json") as part:
+            part.write_text(json.dumps(plain, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _plain_value(name: str, value: Any) -> float | int | str:
@@ -272,18 +265,10 @@ def _plain_value(name: str, value: Any) -> float | int | str:
             value = value.item()
         except (ValueError, RuntimeError) as error:  # numpy's and torch's answer to more than one element
             raise ValueError(f"{name} has more than one element; a result must be one number or a string") from error
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise ValueError(f"{name} is {value!r}; a result must be a number or a string")
-    if not math.isfinite(value):
-        raise ValueError(f"{name} is {value!r}; a result must be finite")
-    return int(value) if isinstance(value, numbers.Integral) else float(value)
-
-
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    with written_whole(path) as part:
-        part.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not is_number and not isinstance(value, str):
+        raise ValueError(f"{name} is {value!r}; a result must be a finite number or a string")
+    return value
 
 
 def results_table(results: Mapping[str, float | int | str], title: str = "result") -> str:

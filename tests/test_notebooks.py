@@ -35,20 +35,8 @@ def run_nbval(python: Path | str, path: Path, environment: dict[str, str]) -> No
     """Run a notebook cell by cell in its folder; marked cells must give their stored output."""
     options = ["--nbval-lax", "--nbval-current-env", f"--nbval-cell-timeout={CELL_SECONDS}", "-q", "--tb=short"]
     # -c: no configuration of a folder above; no xdist and no cache inside.
-    command = [
-        python,
-        "-m",
-        "pytest",
-        *options,
-        "-c",
-        os.devnull,
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "no:xdist",
-        path.name,
-    ]
-    command += ["--rootdir", path.parent]
+    options += ["-c", os.devnull, "-p", "no:cacheprovider", "-p", "no:xdist", "--rootdir", path.parent]
+    command = [python, "-m", "pytest", *options, path.name]
     done = subprocess.run(command, cwd=path.parent, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, f"{path.name}\n{done.stdout[-6000:]}\n{done.stderr[-2000:]}"
 
@@ -64,7 +52,7 @@ def clone_source(folder: Path) -> Path:
     """A git repository that holds the project as it is now, for the set-up cell to clone."""
     source = folder / "origin"
     source.mkdir()
-    for name in ("dlsfaces", "assets"):
+    for name in ("dlsfaces", "drawpeople", "assets"):
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", source)
@@ -87,19 +75,45 @@ def python_without_the_course(folder: Path) -> Path:
     return folder / "bin" / "python"
 
 
-@pytest.mark.skipif(shutil.which("git") is None, reason="git is missing")
-@pytest.mark.parametrize("path", CHAPTERS[:1], ids=[path.stem for path in CHAPTERS[:1]])
-def test_runs_alone_from_a_clone(path, tmp_path):
-    """One notebook in an empty folder, where the course cannot be imported: its set-up cell fetches it."""
+@pytest.fixture
+def alone(tmp_path):
+    """An empty folder, a Python that has everything but the course, and an environment that does not lead to it."""
+    if shutil.which("git") is None:
+        pytest.skip("git is missing")
     python = python_without_the_course(tmp_path / "python")
-    environment = smoke_environment(DLSFACES_SOURCE=str(clone_source(tmp_path)), DLSFACES_CACHE=str(tmp_path / "cache"))
+    environment = smoke_environment(DLSFACES_CACHE=str(tmp_path / "cache"), DLSFACES_SOURCE=str(tmp_path / "origin"))
     environment.pop("PYTHONPATH", None)
-    alone = tmp_path / "alone"
-    alone.mkdir()
+    folder = tmp_path / "alone"
+    folder.mkdir()
     absent = "import importlib.util, sys; sys.exit(importlib.util.find_spec('dlsfaces') is not None)"
-    assert subprocess.run([python, "-c", absent], cwd=alone, env=environment).returncode == 0, "dlsfaces is not hidden"
-    run_nbval(python, Path(shutil.copy(path, alone)), environment)
-    assert (alone / "dlsfaces-course" / "dlsfaces" / "course.py").is_file()
+    assert subprocess.run([python, "-c", absent], cwd=folder, env=environment).returncode == 0, "dlsfaces is not hidden"
+    return folder, python, environment
+
+
+def test_runs_alone_from_a_clone(alone, tmp_path):
+    """One notebook in an empty folder, where the course cannot be imported: its set-up cell fetches it."""
+    folder, python, environment = alone
+    clone_source(tmp_path)
+    run_nbval(python, Path(shutil.copy(CHAPTERS[0], folder)), environment)
+    assert (folder / "dlsfaces-course" / "dlsfaces" / "course.py").is_file()
+
+
+def test_the_setup_cell_finds_the_course_in_a_folder_above_and_says_why_it_cannot_be_had(alone):
+    folder, python, environment = alone
+
+    def run_cell(code: str = "") -> str:
+        cell = [python, "-c", repo.setup_cell("owner/name") + "\n" + code]
+        done = subprocess.run(cell, cwd=folder, env=environment, capture_output=True, text=True)
+        return (done.stdout + done.stderr).splitlines()[-1]
+
+    where = f"Could not download {environment['DLSFACES_SOURCE']} to {folder / 'dlsfaces-course'}: "
+    assert run_cell() == f"RuntimeError: {where}is the network on? (Kaggle: Settings > Internet)"
+    (folder / "dlsfaces-course" / ".git").mkdir(parents=True)  # as an interrupted clone leaves it
+    assert run_cell() == f"RuntimeError: {where}a broken download: delete it"
+    (folder.parent / "dlsfaces").symlink_to(ROOT / "dlsfaces")
+    if (ROOT / "drawpeople").is_dir():
+        (folder.parent / "drawpeople").symlink_to(ROOT / "drawpeople")
+    assert run_cell("print(course.__file__)") == str(folder.parent / "dlsfaces" / "course.py")
 
 
 @each_chapter
