@@ -11,7 +11,7 @@ from pathlib import Path
 
 # A room imports only from those before it.
 ORDER = (
-    *("drawpeople", "files", "rng", "geometry", "synthetic", "data", "evaluate", "course", "weights", "train"),
+    *("drawpeople", "files", "rng", "geometry", "data", "evaluate", "course", "weights", "train"),
     *("recognize", "align", "detect", "joint", "gallery", "pipeline", "cli", "trash", "attacks", "grading"),
     *("plots", "widgets"),
 )
