@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from drawpeople.framing import LOOSE, TIGHT, TIGHT_IN_LOOSE, Framing, face_box, five_of  # noqa: F401  re-exported
 
 #: The template of ArcFace's authors (Deng et al. 2019, section 3.1: five points, a 112x112 crop), to which most public
-#: networks align. Its eyes are nearer to each other than CelebA's: its box in a loose picture is where a face of the
+#: networks align. Its eyes are nearer to each other than CelebA's: its box in a loose image is where a face of the
 #: loose framing is carried to by least squares.
 ARCFACE = Framing(
     "arcface",
@@ -70,7 +70,7 @@ def inverse(matrix: Tensor) -> Tensor:
     linear = matrix[..., :2]
     flat = torch.linalg.det(linear).abs() < 1e-12
     if flat.any():
-        raise ValueError(f"matrix: {int(flat.sum())} of the maps cannot be undone: they make a line of the picture")
+        raise ValueError(f"matrix: {int(flat.sum())} of the maps cannot be undone: they make a line of the image")
     back = torch.linalg.inv(linear)
     return torch.cat((back, -back @ matrix[..., 2:]), dim=-1)
 
@@ -85,7 +85,7 @@ def turned(angle: Tensor, scale: Tensor, about: Tensor, to: Tensor) -> Tensor:
     """Similarities ``(N, 2, 3)`` that turn and scale about a point, and carry it elsewhere.
 
     Args:
-        angle: radians ``(N,)``; positive is clockwise as one looks at the picture, whose y runs down.
+        angle: radians ``(N,)``; positive is clockwise as one looks at the image, whose y runs down.
         scale: ``(N,)``, above 0.
         about, to: ``(2,)`` or ``(N, 2)`` pixels.
     """
@@ -167,21 +167,21 @@ def _numbers(chosen: Tensor) -> str:
     return f"face {', '.join(map(str, rows[:5]))}" + (f" and {len(rows) - 5} more" if len(rows) > 5 else "")
 
 
-PADDING = {"black": "zeros", "edge": "border", "mirror": "reflection"}  #: what is beyond a picture, in torch's words
+PADDING = {"black": "zeros", "edge": "border", "mirror": "reflection"}  #: what is beyond an image, in torch's words
 
 
 def warp(images: Tensor, matrices: Tensor, size: tuple[int, int], padding: str = "black") -> Tensor:
-    """Pictures as the maps show them, bilinear; where a map shrinks, averaged, so that nothing flickers.
+    """Images as the maps show them, bilinear; where a map shrinks, averaged, so that nothing flickers.
 
     Args:
-        images: uint8, or float in [0, 1], ``(N, C, H, W)``; one picture expanded to N is not copied.
-        matrices: ``(N, 2, 3)`` from each picture's pixels to the result's.
+        images: uint8, or float in [0, 1], ``(N, C, H, W)``; one image expanded to N is not copied.
+        matrices: ``(N, 2, 3)`` from each image's pixels to the result's.
         size: ``(height, width)`` of the result.
-        padding: what is shown beyond the picture: ``"black"``, its ``"edge"`` repeated, or its ``"mirror"`` image.
+        padding: what is shown beyond the image: ``"black"``, its ``"edge"`` repeated, or its ``"mirror"`` image.
     Returns:
         float32 in [0, 1] ``(N, C, height, width)``.
     Raises:
-        ValueError: another padding, a map that is not finite or cannot be undone, or not one map a picture.
+        ValueError: another padding, a map that is not finite or cannot be undone, or not one map an image.
     """
     if padding not in PADDING:
         raise ValueError(f"padding={padding!r} is none of {', '.join(PADDING)}")
@@ -189,13 +189,13 @@ def warp(images: Tensor, matrices: Tensor, size: tuple[int, int], padding: str =
         raise ValueError(f"{len(images)} images but {len(matrices)} matrices; give each image its own")
     matrices = matrices.to(images.device, torch.float32)
     if not matrices.isfinite().all():
-        raise ValueError("matrices: NaN or infinity in a map; leave such pictures out first")
+        raise ValueError("matrices: NaN or infinity in a map; leave such images out first")
     count, is_one = len(images), len(images) > 1 and images.stride(0) == 0
     images = images[:1] if is_one else images
     images = images.float() / 255 if images.dtype == torch.uint8 else images.float()
     back = inverse(matrices)
     # A pixel that stands for k x k of the photo's is the mean of k x k samples. Half a step is left to bilinear
-    # sampling, which itself averages two. Each picture has its own k: it must look the same in any batch.
+    # sampling, which itself averages two. Each image has its own k: it must look the same in any batch.
     step = torch.linalg.det(back[..., :2]).abs().sqrt()
     often = (step / 1.5 - 1e-3).ceil().clamp(1, 8).long()
     shown = images.new_empty(count, images.shape[1], *size)
@@ -207,7 +207,7 @@ def warp(images: Tensor, matrices: Tensor, size: tuple[int, int], padding: str =
 
 
 def _sampled(images: Tensor, back: Tensor, size: tuple[int, int], often: int, padding: str) -> Tensor:
-    """The means of ``often`` x ``often`` samples a pixel, taken where the maps back to the pictures say."""
+    """The means of ``often`` x ``often`` samples a pixel, taken where the maps back to the images say."""
     height, width = images.shape[2:]
     y, x = (torch.arange(n * often, device=images.device).add(0.5) / often for n in size)
     places = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1).view(1, -1, 2)

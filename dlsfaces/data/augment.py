@@ -1,13 +1,13 @@
 """Augmentation of a batch of faces, as tensor code on the device that trains.
 
-Every random number belongs to a sample's key (see :mod:`dlsfaces.rng`), so that what happens to a picture in an epoch
-depends on the seed, the epoch and the picture, and on nothing else: not on the batch, not on the number of processes.
+Every random number belongs to a sample's key (see :mod:`dlsfaces.rng`), so that what happens to an image in an epoch
+depends on the seed, the epoch and the image, and on nothing else: not on the batch, not on the number of processes.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -26,12 +26,12 @@ class Augmentation:
     """Random changes of a face that leave its identity alone. Each field is a strength; 0 switches the change off.
 
     Attributes:
-        flip, grey, blur, cutout: the probability of a mirrored, a colourless, a blurred picture, of one with a hole.
+        flip, grey, blur, cutout: the probability of a mirrored, a colourless, a blurred image, of one with a hole.
         rotation: degrees to either side.
-        zoom, shift: share of the picture's size, to either side.
+        zoom, shift: share of the image's size, to either side.
         brightness, contrast, saturation, tint: share by which a colour may change, to either side.
         max_sigma: the blur's largest standard deviation, in pixels.
-        max_hole: the hole's longest side as a share of the picture's.
+        max_hole: the hole's longest side as a share of the image's.
     """
 
     flip: float = 0.5
@@ -50,19 +50,9 @@ class Augmentation:
 
     @classmethod
     def strong(cls) -> Augmentation:
-        """For pictures that are too much alike, such as invented people's, whose colours no camera took."""
-        return cls(
-            zoom=0.15,
-            shift=0.06,
-            brightness=0.4,
-            contrast=0.4,
-            saturation=0.5,
-            tint=0.15,
-            grey=0.2,
-            blur=0.4,
-            max_sigma=2.0,
-            cutout=0.4,
-        )
+        """For images that are too much alike, such as those of built-in people."""
+        colours = cls(brightness=0.4, contrast=0.4, saturation=0.5, tint=0.15, grey=0.2)
+        return replace(colours, zoom=0.15, shift=0.06, blur=0.4, max_sigma=2.0, cutout=0.4)
 
     def __call__(self, images: Tensor, keys: Tensor) -> Tensor:
         """Augment.
@@ -80,7 +70,7 @@ class Augmentation:
         return self._cut(images, u[:, 14:19])
 
     def _move(self, images: Tensor, u: Tensor) -> Tensor:
-        """Flip, turn, zoom and shift in one resampling; beyond the border the picture is mirrored."""
+        """Flip, turn, zoom and shift in one resampling; beyond the border the image is mirrored."""
         n, _, height, width = images.shape
         angle, zoom, dx, dy = (2 * u[:, 1:] - 1).unbind(1)
         angle = angle * math.radians(self.rotation)

@@ -1,9 +1,12 @@
-"""What a photo, a face in it, and a set of faces are: one form for every data set of the course."""
+"""The records of the course: a photo, a face in it, and sets of either; one form for every data set."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -13,13 +16,14 @@ from dlsfaces import geometry
 
 UNKNOWN = -1  #: the identity of a face whose person is not given, such as a distractor's
 
-#: Reads photos of a set by index: ``(indices, (height, width) or None for the crop's own size) -> uint8 (n, 3, H, W)``.
+#: Reads images of a set: ``(indices, (height, width) or None for the crop's own size) -> uint8 (n, 3, H, W)``.
+#: A class rather than a closure, so that worker processes can be sent one.
 Reader = Callable[[Sequence[int], "tuple[int, int] | None"], Tensor]
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where a photo comes from. ``origin`` is the file whose picture it shows, where that is another than ``file``."""
+    """Where a photo comes from. ``origin`` is the file whose image it shows, where that is another than ``file``."""
 
     file: str
     set: str
@@ -29,19 +33,17 @@ class Source:
 
 @dataclass(frozen=True, eq=False)  # tensors have no single truth to compare by
 class Face:
-    """One face in a photo; what is not known is None or empty. Coordinates are pixels of the photo as it is given.
+    """One face in a photo; what is not known is None or empty. Coordinates are pixels of the photo.
 
-    ``landmarks`` is ``(5, 2)``: left eye, right eye, nose, left and right mouth corner, left being the viewer's.
-    ``photo_to_crop`` is the ``(2, 3)`` map from the original file's pixels to those of the given image.
+    ``box`` is ``(x1, y1, x2, y2)``. ``landmarks`` is ``(5, 2)``: left eye, right eye, nose, left and right mouth
+    corner, left being the viewer's. ``photo_to_crop`` is the ``(2, 3)`` map from the original file's pixels.
     """
 
     identity: int = UNKNOWN
     box: Tensor | None = None
     landmarks: Tensor | None = None
     visibility: Tensor | None = None
-    parts: Tensor | None = None
     defects: tuple[str, ...] = ()
-    attributes: Mapping[str, float] = field(default_factory=dict)
     photo_to_crop: Tensor | None = None
 
 
@@ -54,15 +56,24 @@ class Photo:
     faces: tuple[Face, ...]
 
 
-@dataclass(frozen=True)
-class _Chosen:
-    """A :data:`Reader` over some photos of another one."""
+def chosen_indices(indices: Sequence[int] | Tensor, count: int) -> list[int]:
+    """Indices from 0 to ``count - 1`` of indices (negative ones count from the end) or of a Boolean mask.
 
-    read: Reader
-    indices: Sequence[int]
-
-    def __call__(self, wanted: Sequence[int], size: tuple[int, int] | None) -> Tensor:
-        return self.read([self.indices[i] for i in wanted], size)
+    Raises:
+        ValueError: a mask of another length, or numbers that are not whole.
+        IndexError: an index outside of the set.
+    """
+    index = torch.as_tensor(indices)
+    if index.dtype == torch.bool:
+        if index.shape != (count,):
+            raise ValueError(f"the mask has the shape {tuple(index.shape)}, but the set has {count} photos")
+        return index.nonzero()[:, 0].tolist()
+    if index.numel() and (index.dim() != 1 or index.is_floating_point()):
+        raise ValueError(f"indices are whole numbers in one dimension, not {index.dtype} {tuple(index.shape)}")
+    outside = [i for i in index.tolist() if not -count <= i < count]
+    if outside:
+        raise IndexError(f"there is no photo {outside[0]} in a set of {count}")
+    return [i % count for i in index.tolist()]
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,21 +82,20 @@ class FaceSet(Sequence[Photo]):
 
     Attributes:
         name, split: such as ``"celeba500"``, ``"query"``.
-        framing: the crop that every photo shows; part of the set's contract, see :mod:`dlsfaces.geometry`.
-        files: one name a photo.
+        framing: the crop that every image shows; see :mod:`dlsfaces.geometry`.
+        files: one name an image.
         identities: int64 ``(N,)``; ``UNKNOWN`` where the person is not given.
         people: the person's name by identity.
         read: gets images by index.
-        landmarks: float32 ``(N, 5, 2)`` in pixels of a crop of ``crop_size``, NaN where unknown; or None. Synthetic
-            people can have ``(N, 68, 2)``.
         crop_size: ``(height, width)`` of the crop before any resizing.
+        landmarks: float32 ``(N, 5, 2)`` in pixels of a crop of ``crop_size``, NaN where unknown; built-in people can
+            have ``(N, 68, 2)``. None where the set has none.
         photo_to_crop: the map from the file's pixels to the crop's: one ``(2, 3)`` for all, or ``(N, 2, 3)``, NaN where
-            a photo has none.
+            there is none.
         skipped: files of this split that cannot be read, and are therefore in none of the above.
         visibility: bool ``(N, 5)``, whether each landmark is seen; None where the set does not say.
-        defects: what is wrong with each photo, one tuple of names a photo; empty where nothing is known to be.
-        origins: the file whose picture each photo shows, where that is another than its own; ``""`` elsewhere. Empty
-            where all are their own.
+        defects: what is wrong with each image, a tuple of names; empty where nothing is known to be.
+        origins: the file whose image is shown, where that is another than its own; ``""`` elsewhere.
     """
 
     name: str
@@ -104,25 +114,29 @@ class FaceSet(Sequence[Photo]):
     origins: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        known = {"identities": self.identities, "landmarks": self.landmarks, "visibility": self.visibility}
-        known |= {"defects": self.defects or None, "origins": self.origins or None}
-        if self.photo_to_crop is not None and self.photo_to_crop.dim() == 3:
-            known["photo_to_crop"] = self.photo_to_crop
-        for what, values in known.items():
-            if values is not None and len(values) != len(self.files):
-                raise ValueError(f"{self.name}/{self.split}: {len(self.files)} files but {len(values)} {what}")
+        for field, values in self._one_each().items():
+            if len(values) != len(self.files):
+                raise ValueError(f"{self.name}/{self.split}: {len(self.files)} files but {len(values)} {field}")
         if self.visibility is not None and self.landmarks is None:
             raise ValueError(f"{self.name}/{self.split}: visibility of landmarks, but no landmarks")
         if any(isinstance(names, str) for names in self.defects):
-            raise ValueError(f"{self.name}/{self.split}: defects holds a string; it takes one tuple of names a photo")
+            raise ValueError(f"{self.name}/{self.split}: defects holds a string; it takes a tuple of names an image")
+
+    def _one_each(self) -> dict[str, Tensor | Sequence]:
+        """The fields that hold something for every image, ``files`` aside."""
+        fields = ("identities", "landmarks", "visibility", "defects", "origins", "photo_to_crop")
+        known = {field: getattr(self, field) for field in fields}
+        if known["photo_to_crop"] is not None and known["photo_to_crop"].dim() == 2:
+            del known["photo_to_crop"]  # one map for all
+        return {field: values for field, values in known.items() if values is not None and len(values)}
 
     def __len__(self) -> int:
         return len(self.files)
 
-    def __getitem__(self, index: int) -> Photo:
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"photo {index} of a set of {len(self)}")
-        index %= len(self)
+    def __getitem__(self, index: int | slice) -> Photo | FaceSet:
+        if isinstance(index, slice):
+            return self.subset(range(len(self))[index])
+        (index,) = chosen_indices([index], len(self))
         landmarks = None if self.landmarks is None else self.landmarks[index]
         if landmarks is not None and landmarks.isnan().any():
             landmarks = None
@@ -146,7 +160,7 @@ class FaceSet(Sequence[Photo]):
         skipped = f", {len(self.skipped)} skipped" if self.skipped else ""
         bad = sum(map(bool, self.defects))
         defects = f", {bad} with defects" if bad else ""
-        return f"FaceSet({self.name}/{self.split}: {len(self)} photos, {who}, {self.framing} framing{defects}{skipped})"
+        return f"FaceSet({self.name}/{self.split}: {len(self)} images, {who}, {self.framing} framing{defects}{skipped})"
 
     def _photo_to_crop(self, index: int) -> Tensor | None:
         if self.photo_to_crop is None or self.photo_to_crop.dim() == 2:
@@ -154,32 +168,94 @@ class FaceSet(Sequence[Photo]):
         own = self.photo_to_crop[index]
         return None if own.isnan().any() else own
 
-    def images(self, size: tuple[int, int] | None = None, chunk: int = 256) -> Tensor:
-        """All images in memory: uint8 ``(N, 3, height, width)``, scaled to ``size`` (height, width) where given."""
-        height, width = size or self.crop_size
+    def images(self, image_size: tuple[int, int] | None = None) -> Tensor:
+        """All images in memory: uint8 ``(N, 3, height, width)``, scaled to ``(height, width)`` where given."""
+        height, width = image_size or self.crop_size
         out = torch.empty(len(self), 3, height, width, dtype=torch.uint8)
-        starts = range(0, len(self), chunk)
-        for start in tqdm(starts, desc=f"{self.name}/{self.split}", unit=" chunks", leave=False, delay=2):
-            indices = range(start, min(start + chunk, len(self)))
-            out[start : start + len(indices)] = self.read(indices, (height, width))
+        for rows in self._chunks():
+            out[rows.start : rows.stop] = self.read(rows, (height, width))
         return out
 
+    def _chunks(self) -> Iterator[range]:
+        starts = tqdm(range(0, len(self), 256), desc=f"{self.name}/{self.split}", unit=" chunks", leave=False, delay=2)
+        return (range(start, min(start + 256, len(self))) for start in starts)
+
     def subset(self, indices: Sequence[int] | Tensor) -> FaceSet:
-        """The photos at ``indices``, in that order; identities keep their numbers, and the files skipped stay named."""
-        index = torch.as_tensor(indices, dtype=torch.int64)
-        chosen = index.tolist()
-        matrix = self.photo_to_crop
-        return replace(
-            self,
-            files=[self.files[i] for i in chosen],
-            identities=self.identities[index],
-            read=_Chosen(self.read, chosen),
-            landmarks=None if self.landmarks is None else self.landmarks[index],
-            photo_to_crop=matrix[index] if matrix is not None and matrix.dim() == 3 else matrix,
-            visibility=None if self.visibility is None else self.visibility[index],
-            defects=[self.defects[i] for i in chosen] if self.defects else (),
-            origins=[self.origins[i] for i in chosen] if self.origins else (),
-        )
+        """The images at ``indices``, in that order, or those that a Boolean mask names.
+
+        Identities keep their numbers, and the skipped files stay named.
+        """
+        rows = chosen_indices(indices, len(self))
+
+        def of(values: Tensor | Sequence) -> Tensor | Sequence:
+            return values[rows] if isinstance(values, Tensor) else [values[i] for i in rows]
+
+        chosen = {field: of(values) for field, values in self._one_each().items()}
+        return replace(self, files=of(self.files), read=_Chosen(self.read, rows), **chosen)
+
+    def checksum(self) -> str:
+        """SHA-256 of names, identities, framing, landmarks and every pixel: another set has another one."""
+        return self._checksum
+
+    @cached_property
+    def _checksum(self) -> str:
+        about = [self.framing, list(self.crop_size), list(self.files), self.identities.tolist()]
+        digest = hashlib.sha256(json.dumps(about).encode())
+        if self.landmarks is not None:
+            digest.update(self.landmarks.contiguous().numpy())
+        for rows in self._chunks():
+            digest.update(self.read(rows, None).contiguous().numpy())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoSet(Sequence[Photo]):
+    """A sequence of photos with any number of faces each, made or read when asked for, the same each time.
+
+    Attributes:
+        name, split: such as ``"scenes"``, ``"train"``.
+        make: gives photo ``i``.
+        numbers: which photos of ``make`` the set holds.
+        about: a few words for the reader.
+    """
+
+    name: str
+    split: str
+    make: Callable[[int], Photo]
+    numbers: Sequence[int]
+    about: str = ""
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, index: int | slice) -> Photo | PhotoSet:
+        if isinstance(index, slice):
+            return replace(self, numbers=self.numbers[index])
+        return self.make(self.numbers[chosen_indices([index], len(self))[0]])
+
+    def __iter__(self) -> Iterator[Photo]:
+        """Every photo; a bar shows where that takes a while."""
+        name = f"{self.name}/{self.split}"
+        return (self.make(i) for i in tqdm(self.numbers, desc=name, unit=" photos", leave=False, delay=2))
+
+    def __repr__(self) -> str:
+        about = f", {self.about}" if self.about else ""
+        return f"PhotoSet({self.name}/{self.split}: {len(self)} photos{about})"
+
+    def subset(self, indices: Sequence[int] | Tensor) -> PhotoSet:
+        """The photos at ``indices``, in that order, or those that a Boolean mask names."""
+        return replace(self, numbers=[self.numbers[i] for i in chosen_indices(indices, len(self))])
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """A :data:`Reader` over some images of another one."""
+
+    read: Reader
+    indices: Sequence[int]
+
+    def __call__(self, wanted: Sequence[int], size: tuple[int, int] | None) -> Tensor:
+        return self.read([self.indices[i] for i in wanted], size)
 
 
 def split_people(faces: FaceSet, every: int) -> tuple[FaceSet, FaceSet]:
@@ -192,22 +268,23 @@ def split_people(faces: FaceSet, every: int) -> tuple[FaceSet, FaceSet]:
     """
     if every < 2 or (faces.identities == UNKNOWN).any():
         raise ValueError(f"{faces!r}: every={every} must be 2 or more, and every face's person known")
-    block, place = faces.identities // every, faces.identities % every
-    held_out = place == every - 1
+    held_out = faces.identities % every == every - 1
     if not held_out.any():
         raise ValueError(f"{faces!r}: of fewer than {every} people none can be held out with every={every}")
     parts = []
-    for chosen, numbers in ((~held_out, (every - 1) * block + place), (held_out, block)):
-        part = faces.subset(chosen.nonzero()[:, 0])
-        people = [p for i, p in enumerate(faces.people) if (i % every == every - 1) == bool(chosen is held_out)]
-        parts.append(replace(part, identities=numbers[chosen], people=people))
+    for chosen in (~held_out, held_out):
+        keeps = [i for i in range(len(faces.people)) if (i % every == every - 1) == (chosen is held_out)]
+        number = torch.full((len(faces.people),), UNKNOWN)
+        number[keeps] = torch.arange(len(keeps))
+        part = faces.subset(chosen)
+        parts.append(replace(part, identities=number[part.identities], people=[faces.people[i] for i in keeps]))
     return parts[0], parts[1]
 
 
 def joined(*sets: FaceSet) -> FaceSet:
-    """Several sets of different people as one, such as real and synthetic ones to train on together.
+    """Several sets of different people as one, such as real and built-in ones to train on together.
 
-    Identities of each set follow on those of the set before it. Only what training needs is kept: files, identities
+    The identities of each set follow on those of the set before it. Only what training needs is kept: files, identities
     and images, at the first set's crop size where no other is asked for.
 
     Raises:
@@ -217,10 +294,7 @@ def joined(*sets: FaceSet) -> FaceSet:
         raise ValueError(f"one set at least is needed, and one framing, not {[faces.framing for faces in sets]}")
     if any((faces.identities == UNKNOWN).any() for faces in sets):
         raise ValueError("people who are not given may be the same in two sets; leave such faces out")
-    first, starts = [0], [0]
-    for faces in sets:
-        first.append(first[-1] + len(faces.people))
-        starts.append(starts[-1] + len(faces))
+    first = torch.tensor([0, *(len(faces.people) for faces in sets)]).cumsum(0).tolist()
     return FaceSet(
         "+".join(dict.fromkeys(faces.name for faces in sets)),
         sets[0].split,
@@ -228,7 +302,11 @@ def joined(*sets: FaceSet) -> FaceSet:
         [name for faces in sets for name in faces.files],
         torch.cat([faces.identities + k for faces, k in zip(sets, first)]),
         [f"{faces.name}/{person}" for faces in sets for person in faces.people],
-        _Joined([faces.read for faces in sets], starts, sets[0].crop_size),
+        _Joined(
+            [faces.read for faces in sets],
+            [(k, i) for k, faces in enumerate(sets) for i in range(len(faces))],
+            sets[0].crop_size,
+        ),
         sets[0].crop_size,
     )
 
@@ -238,15 +316,13 @@ class _Joined:
     """A :data:`Reader` over several, one after another."""
 
     readers: Sequence[Reader]
-    starts: Sequence[int]  # of each, and the end
+    places: Sequence[tuple[int, int]]  # of each image: which reader, and its index there
     crop_size: tuple[int, int]
 
     def __call__(self, indices: Sequence[int], size: tuple[int, int] | None) -> Tensor:
-        size = size or self.crop_size
-        index = torch.as_tensor(list(indices))
-        out = torch.empty(len(index), 3, *size, dtype=torch.uint8)
-        for k, read in enumerate(self.readers):
-            mine = ((index >= self.starts[k]) & (index < self.starts[k + 1])).nonzero()[:, 0]
-            if len(mine):
-                out[mine] = read((index[mine] - self.starts[k]).tolist(), size)
+        wanted = [self.places[i] for i in indices]
+        out = torch.empty(len(wanted), 3, *(size or self.crop_size), dtype=torch.uint8)
+        for reader in sorted({k for k, _ in wanted}):
+            rows = [row for row, (k, _) in enumerate(wanted) if k == reader]
+            out[rows] = self.readers[reader]([wanted[row][1] for row in rows], size or self.crop_size)
         return out

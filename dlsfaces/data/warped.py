@@ -1,4 +1,4 @@
-"""Sets whose pictures are turned, zoomed and shifted versions of another's, landmarks and all."""
+"""Sets whose images are turned, zoomed and shifted versions of another's, landmarks and all."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dlsfaces.data.records import FaceSet, Reader
 
 @dataclass(frozen=True, eq=False)
 class _Warped:
-    """A :data:`Reader` of warped pictures of another one."""
+    """A :data:`Reader` of warped images of another one."""
 
     read: Reader
     matrices: Tensor  # (N, 2, 3)
@@ -23,37 +23,33 @@ class _Warped:
     padding: str
 
     def __call__(self, indices: Sequence[int], size: tuple[int, int] | None) -> Tensor:
-        matrices = self.matrices[torch.as_tensor(list(indices), dtype=torch.int64)]
+        matrices = self.matrices[list(indices)]
         if size is not None and tuple(size) != self.size:
             matrices = geometry.compose(geometry.crop_matrix(geometry.whole(self.size), size), matrices)
         shown = geometry.warp(self.read(indices, None), matrices, size or self.size, self.padding)
         return (255 * shown).round().to(torch.uint8)
 
 
-def warped(
-    faces: FaceSet, matrices: Tensor, framing: str, size: tuple[int, int], padding: str = "black", split: str = ""
-) -> FaceSet:
+def warped(faces: FaceSet, matrices: Tensor, framing: str, size: tuple[int, int], padding: str = "black") -> FaceSet:
     """The same faces as maps show them, warped when they are read.
 
     Args:
-        matrices: ``(N, 2, 3)``, from pixels of a crop of ``faces`` to those of the new picture.
-        framing: what the new pictures show, by name.
-        size: ``(height, width)`` of the new pictures.
+        matrices: ``(N, 2, 3)``, from pixels of a crop of ``faces`` to those of the new image.
+        framing: what the new images show, by name.
+        size: ``(height, width)`` of the new images.
         padding: what they show beyond the old ones; see :func:`dlsfaces.geometry.warp`.
-        split: another name for the split; the same where empty.
     Raises:
-        ValueError: a map that is not finite or cannot be undone, or not one map a photo.
+        ValueError: a map that is not finite or cannot be undone, or not one map an image.
     """
     matrices = matrices.float()
     if matrices.shape != (len(faces), 2, 3):
         raise ValueError(f"{faces!r}: matrices have the shape {tuple(matrices.shape)}, not ({len(faces)}, 2, 3)")
     if not matrices.isfinite().all():
-        raise ValueError(f"{faces!r}: matrices hold NaN or infinity; leave such photos out first")
+        raise ValueError(f"{faces!r}: matrices hold NaN or infinity; leave such images out first")
     geometry.inverse(matrices)  # refuses those that have none
     from_photo = faces.photo_to_crop
     return replace(
         faces,
-        split=split or faces.split,
         framing=framing,
         read=_Warped(faces.read, matrices, size, padding),
         crop_size=size,
@@ -73,14 +69,14 @@ def unaligned(
 ) -> FaceSet:
     """The faces as a camera and a detector would give them: each turned, zoomed and shifted by chance.
 
-    What happens to a photo depends on the seed and its place in the set alone.
+    What happens to an image depends on the seed and its place in the set alone.
 
     Args:
-        faces: an aligned set. In the loose framing the tight box stays within the picture, but for a corner of one in
+        faces: an aligned set. In the loose framing the tight box stays within the image, but for a corner of one in
             some thousands, by 3 pixels at most.
         rotation: degrees to either side, uniform.
         zoom: factor up to ``1 + zoom``, down to its inverse, log-uniform.
-        shift: share of the picture's height, to either side, each axis uniform.
+        shift: share of the image's height, to either side, each axis uniform.
         padding: see :func:`dlsfaces.geometry.warp`; black would betray the angle.
     """
     u = 2 * rng.uniform(rng.key(seed, torch.arange(len(faces))), 4) - 1

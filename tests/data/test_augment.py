@@ -20,7 +20,7 @@ def keys(n=6):
 
 
 def smooth(n=6, size=(40, 32)):
-    """Pictures without detail, so that resampling hardly changes them."""
+    """Images without detail, so that resampling hardly changes them."""
     y, x = torch.meshgrid(torch.linspace(0, 1, size[0]), torch.linspace(0, 1, size[1]), indexing="ij")
     return torch.stack([0.2 + 0.5 * y, 0.3 + 0.4 * x, 0.5 + 0.2 * x * y]).expand(n, 3, *size)
 
@@ -33,7 +33,7 @@ def test_all_off_changes_nothing():
     assert torch.equal(to_float(bytes_), bytes_ / 255) and to_float(images) is images
 
 
-def test_a_picture_gets_the_same_in_any_batch():
+def test_an_image_gets_the_same_in_any_batch():
     images, k = faces(), keys()
     whole = Augmentation(blur=1, cutout=1)(images, k)
     alone = Augmentation(blur=1, cutout=1)(images[3:4], k[3:4])
@@ -41,7 +41,7 @@ def test_a_picture_gets_the_same_in_any_batch():
     assert not torch.allclose(whole[3:4], Augmentation(blur=1, cutout=1)(images[3:4], k[4:5]), atol=0.01)
 
 
-def test_flip_mirrors_whole_pictures():
+def test_flip_mirrors_whole_images():
     images = faces()
     flipped = Augmentation(**{**OFF, "flip": 1})(images, keys())
     assert torch.allclose(flipped, images.flip(3), atol=1e-5)
@@ -50,7 +50,7 @@ def test_flip_mirrors_whole_pictures():
     assert share == pytest.approx(0.5, abs=0.12)
 
 
-def test_rotation_keeps_shape_on_pictures_that_are_not_square():
+def test_rotation_keeps_shape_on_images_that_are_not_square():
     """A disc stays a disc: the map must not shear where height and width differ."""
     y, x = torch.meshgrid(torch.arange(60) + 0.5, torch.arange(40) + 0.5, indexing="ij")
     disc = (((y - 30) ** 2 + (x - 20) ** 2) < 7**2).float().expand(8, 3, 60, 40)
@@ -112,6 +112,6 @@ def test_cutout_is_one_grey_rectangle():
     assert not Augmentation(**{**OFF, "cutout": 0})(images, keys(32)).any()
 
 
-def test_result_stays_a_picture():
+def test_result_stays_an_image():
     out = Augmentation(brightness=0.9, contrast=0.9, saturation=0.9, tint=0.5)(faces(50), keys(50))
     assert out.min() >= 0 and out.max() <= 1 and out.isfinite().all()

@@ -1,0 +1,177 @@
+"""The built-in set: people who do not exist, rendered when asked for and cached on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+from torch.nn import functional as F
+from tqdm.auto import tqdm
+
+import drawpeople
+from dlsfaces import geometry
+from dlsfaces.data.folders import cache_folder
+from dlsfaces.data.records import UNKNOWN, FaceSet
+from dlsfaces.files import written_whole
+
+log = logging.getLogger(__name__)
+
+#: The first person's number in the query and among the distractors; the known people begin at 0.
+QUERY_FROM, DISTRACTORS_FROM = 1_000_000, 2_000_000
+CHUNK = 64  #: faces rendered at a time
+
+
+def load_built_in(
+    split: str,
+    framing: str = "tight",
+    *,
+    people: int = 100,
+    images_per_person: int = 20,
+    seed: int = 0,
+    dials: Mapping[str, float] | None = None,
+    landmarks: int = 5,
+) -> FaceSet:
+    """One split of the built-in people; see :func:`dlsfaces.data.load`.
+
+    Of the images of each known person, of seven five are for training, one for validation and one for the test. The
+    query has a fifth as many other people (at least 4) with a third as many images each (at least 4), the distractors
+    ``people`` x 5 images, each of a person of its own.
+
+    Args:
+        dials: values, by name, that all have instead of what is drawn for each.
+        landmarks: 5, or the 68 of 300-W.
+    Raises:
+        ValueError: too few people or images to make the splits of, an unknown dial, a value out of its range, or
+            another number of landmarks.
+    """
+    if landmarks not in (5, 68):
+        raise ValueError(f"landmarks={landmarks}: built-in people have 5 or 68")
+    dials = _checked(dict(dials or {}))
+    person, number = members(split, people, images_per_person)
+    frame = geometry.FRAMINGS[framing]
+
+    def draw(rows: slice) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """The dials of some people and of their shots."""
+        who, shots = drawpeople.people(person[rows], seed), drawpeople.shots(person[rows], number[rows], seed)
+        for name, value in dials.items():
+            (who if name in who else shots)[name].fill_(value)
+        return who, shots
+
+    def render() -> dict[str, Tensor]:
+        made = [drawpeople.render(*draw(rows), frame) for rows in _chunks(len(person), "rendering built-in people")]
+        return {name: torch.cat([getattr(part, name) for part in made]) for name in ("images", "landmarks")}
+
+    key = {"seed": seed, "framing": framing, "dials": dials, "members": [person.tolist(), number.tolist()]}
+    rendered = cached(key, render)
+    if landmarks == 68:  # these need no drawing
+        chunks = _chunks(len(person), "68 landmarks")
+        rendered["landmarks"] = torch.cat([drawpeople.dense_landmarks(*draw(rows), frame) for rows in chunks])
+    identities = person % QUERY_FROM if split != "distractors" else torch.full_like(person, UNKNOWN)
+    return FaceSet(
+        "synthetic",
+        split,
+        framing,
+        [f"person{p:07d}_{n:03d}" for p, n in zip(person.tolist(), number.tolist())],
+        identities,
+        [] if split == "distractors" else [str(i) for i in range(int(identities.max()) + 1)],
+        _Rendered(rendered["images"]),
+        frame.size,
+        rendered["landmarks"],
+        geometry.crop_matrix(geometry.whole(frame.size), frame.size),
+    )
+
+
+def members(split: str, people: int, images_per_person: int) -> tuple[Tensor, Tensor]:
+    """Who is in a split: of each image the person's number and the shot's, both int64 ``(N,)``.
+
+    Raises:
+        ValueError: an unknown split, or too few people or images to make the splits of.
+    """
+    if split not in ("train", "validation", "test", "query", "distractors"):
+        raise ValueError(f"split={split!r} is none of train, validation, test, query, distractors")
+    if people < 5 or images_per_person < 7:
+        raise ValueError(
+            f"people={people}, images_per_person={images_per_person}: at least 5 people and 7 images each are needed"
+        )
+    if split == "distractors":
+        return DISTRACTORS_FROM + torch.arange(people * 5), torch.zeros(people * 5, dtype=torch.int64)
+    if split == "query":
+        first, count = QUERY_FROM, max(4, people // 5)
+        numbers = torch.arange(max(4, images_per_person // 3))
+    else:
+        first, count = 0, people
+        held_out = max(1, round(images_per_person / 7))
+        start = {"train": 2 * held_out, "validation": held_out, "test": 0}[split]
+        numbers = torch.arange(start, images_per_person if split == "train" else start + held_out)
+    person = (first + torch.arange(count)).repeat_interleave(len(numbers))
+    return person, numbers.repeat(count)
+
+
+def _checked(dials: dict[str, float]) -> dict[str, float]:
+    ranges = {**drawpeople.PERSON_RANGES, **drawpeople.SHOT_RANGES}
+    for name, value in dials.items():
+        if name not in ranges:
+            raise ValueError(f"dials: there is no {name!r}; there are {', '.join(ranges)}")
+        low, high = ranges[name]
+        if not low <= value <= high:  # NaN is refused too
+            raise ValueError(f"dials: {name}={value} is outside its range, {low:g} to {high:g}")
+    return dials
+
+
+def _chunks(count: int, what: str) -> list[slice]:
+    return tqdm([slice(k, k + CHUNK) for k in range(0, count, CHUNK)], desc=what, unit=" chunks", leave=False, delay=2)
+
+
+@dataclass(frozen=True, eq=False)
+class _Rendered:
+    """A :data:`~dlsfaces.data.records.Reader` over images in memory."""
+
+    images: Tensor
+
+    def __call__(self, indices: Sequence[int], size: tuple[int, int] | None) -> Tensor:
+        chosen = self.images[list(indices)]
+        if size in (None, tuple(chosen.shape[2:])):
+            return chosen
+        scaled = F.interpolate(chosen.float(), size, mode="bilinear", antialias=True, align_corners=False)
+        return scaled.round().clamp(0, 255).to(torch.uint8)
+
+
+def cached(key: Mapping[str, object], make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+    """What ``make`` draws, or what the cache folder holds of the same key and the same version of the generator.
+
+    A full or read-only disk costs the cache, not the lesson, and is logged. What another version drew makes room.
+
+    Args:
+        key: all that the tensors depend on, the generator's version aside; goes through JSON.
+    """
+    digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
+    version = f"synthetic-v{drawpeople.VERSION}-"
+    path = cache_folder() / f"{version}{digest}.cache"
+    try:
+        content = path.read_bytes()
+        checksum, content = content[:32], content[32:]
+        if hashlib.sha256(content).digest() != checksum:
+            raise ValueError("its checksum is wrong")
+        return load(content)
+    except FileNotFoundError:
+        pass
+    except (SafetensorError, OSError, ValueError) as error:
+        log.warning("the cache %s is broken (%s); it is drawn anew", path, error)
+    made = make()
+    try:
+        content = save({name: tensor.contiguous() for name, tensor in made.items()})
+        with written_whole(path) as part:
+            part.write_bytes(hashlib.sha256(content).digest() + content)
+        for old in path.parent.glob("synthetic-*"):
+            if not old.name.startswith(version):
+                old.unlink(missing_ok=True)
+    except OSError as error:
+        log.warning("what was drawn could not be kept in %s (%s)", path, error)
+    return made
