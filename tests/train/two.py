@@ -1,56 +1,68 @@
-"""Started by a test, by itself or under torchrun: train, and keep the losses and weights.
-
-python two.py FOLDER NAME [STOP_AFTER_STEPS]
-"""
+"""What the tests have made in two processes, which import it by name."""
 
 import os
-import sys
-from pathlib import Path
 
 import torch
 
 from dlsfaces.data import Augmentation
 from dlsfaces.recognize import CrossEntropy
-from tests.train.easy import Plain, easy_faces, fit, weights
+from tests.train.easy import Plain, Stop, StopAfter, fit, small, weights
 
 
-class Stop(Exception):
-    pass
-
-
-def main():
-    torch.set_num_threads(1)
-    folder, name, stop_after = Path(sys.argv[1]), sys.argv[2], int((*sys.argv[3:], "-1")[0])
-    model = Plain(seed=int(os.environ.get("RANK", 0)))  # the main process's weights count
-    torch.manual_seed(0)
-    augmentation, steps, curve = Augmentation(), [], []
-
-    def augment(images, keys):
-        if len(steps) == stop_after:
-            raise Stop
-        steps.append(len(images))
-        return augmentation(images, keys)
-
-    class Noted(CrossEntropy):
-        def forward(self, features, identities):
-            loss = super().forward(features, identities)
-            curve.append(loss.item())
-            return loss
-
-    loss = Noted(16, 4)
-    try:
-        history = fit(model, loss, easy_faces(), epochs=3, lr=0.01, augment=augment, validate=measure,
-                      checkpoint=folder / f"{name}.ckpt", save_every=3)  # fmt: skip
-    except Stop:
-        return
-    rank = int(os.environ.get("RANK", 0))
-    found = {"history": history, "weights": weights(model, loss), "share": steps, "curve": curve}
-    torch.save(found, folder / f"{name}-{rank}.pt")
+def rank():
+    return int(os.environ.get("RANK", 0))
 
 
 def measure(model):
-    return {"rank": float(os.environ.get("RANK", 0))}
+    return {"rank": float(rank())}
 
 
-if __name__ == "__main__":
-    main()
+class Noted(CrossEntropy):
+    """Keeps the loss of every step."""
+
+    def __init__(self):
+        super().__init__(16, 4)
+        self._curve = []
+
+    def forward(self, features, identities):
+        loss = super().forward(features, identities)
+        self._curve.append(loss.item())
+        return loss
+
+
+def curve(folder, name, checkpoint=None, stop_after=None):
+    """Train without batch statistics; each process keeps what it saw in a file of its own."""
+    model = Plain(seed=rank())  # the main process's weights count
+    torch.manual_seed(0)
+    loss, move = Noted(), StopAfter(stop_after)
+    options = dict(augment=Augmentation(), move=move, validate=measure, lr=0.01, save_every=3)
+    try:
+        history = fit(model, loss, **options, checkpoint=folder / (checkpoint or f"{name}.ckpt"))
+    except Stop:
+        return
+    found = dict(history=history, weights=weights(model, loss), shares=move._shares, curve=loss._curve)
+    torch.save(found, folder / f"{name}-{rank()}.pt")
+
+
+def everything(folder):
+    curve(folder, "two")
+    curve(folder, "moved", checkpoint="begun.ckpt")
+    model, loss = small()
+    fit(model, loss, epochs=1)
+    torch.save(weights(model, loss), folder / f"batch-norm-{rank()}.pt")
+    try:
+        fit(*small(), batch_size=9)
+    except ValueError as error:
+        print("a line for the notebook")
+        return model, str(error)
+
+
+def fails(message):
+    if rank() == 1:
+        raise FloatingPointError(message)
+    torch.distributed.init_process_group("gloo")
+    torch.distributed.barrier()
+
+
+def dies():
+    os._exit(3)
