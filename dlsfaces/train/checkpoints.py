@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 from torch.utils.data import DataLoader
 
 import dlsfaces
@@ -19,36 +17,29 @@ from dlsfaces.files import written_whole
 from dlsfaces.train.settings import Settings
 
 FORMAT = 3  #: of the file; raised when its content changes
+State = dict[str, Any]
 
 
 def checkpoint_path(kind: str, faces: FaceSet, settings: object) -> Path:
     """Where a run is kept: another file for other faces, other settings (by their ``repr``) or another version."""
-    what = repr((dlsfaces.__version__, FORMAT, repr(settings), faces.checksum()))
-    return cache_folder() / "runs" / f"{kind}-{faces.name}-{hashlib.sha256(what.encode()).hexdigest()[:12]}.pt"
+    run = repr((dlsfaces.__version__, FORMAT, repr(settings), faces.checksum()))
+    return cache_folder() / "runs" / f"{kind}-{faces.name}-{hashlib.sha256(run.encode()).hexdigest()[:12]}.pt"
 
 
-def describe(
-    modules: nn.Module, batches: DataLoader, settings: Settings, functions: Mapping[str, Callable | None]
-) -> dict[str, Any]:
-    """What tells a run from another: settings, amount of data, and plain attributes of its parts, as ``loss.margin``."""
+def describe(settings: Settings, batches: DataLoader, parts: State) -> State:
+    """What tells a run from another: settings, amount of data, plain attributes of parts such as ``loss.margin``."""
     order = batches.batch_sampler
-    parts = {**dict(modules.named_modules()), "order": getattr(order, "sampler", order), **functions}
-    return {
-        "format": FORMAT,
-        **{name: value for name, value in asdict(settings).items() if name != "save_every"},
-        "images": len(batches.dataset),
-        "steps per epoch": len(batches),
-        "batch size": getattr(order, "batch_size", None),
-        **{
-            f"{part}.{name}": value
-            for part, thing in parts.items()
-            for name, value in getattr(thing, "__dict__", {}).items()
-            if isinstance(value, (bool, int, float, str)) and name not in ("training", "epoch") and name[0] != "_"
-        },
-    }
+    found = {"format": FORMAT, **asdict(settings), "images": len(batches.dataset), "steps per epoch": len(batches)}
+    found["batch size"] = getattr(order, "batch_size", None)
+    del found["save_every"]  # may change
+    for part, thing in {**parts, "order": getattr(order, "sampler", order)}.items():
+        for name, value in getattr(thing, "__dict__", {}).items():
+            if isinstance(value, (bool, int, float, str)) and name not in ("training", "epoch") and name[0] != "_":
+                found[f"{part}.{name}"] = value
+    return found
 
 
-def write(path: Path, state: dict[str, Any]) -> None:
+def write(path: Path, state: State) -> None:
     """Put a state in place of the last one, whole or not at all; never a state with a weight that is NaN."""
     for name, value in state["modules"].items():
         if value.is_floating_point() and not value.isfinite().all():
@@ -64,18 +55,16 @@ def write(path: Path, state: dict[str, Any]) -> None:
         ) from error
 
 
-def read(path: Path, run: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The state that is kept of this run; None where there is no file, ``ValueError`` where it is of another run."""
+def read(path: Path, run: State) -> State | None:
+    """What is kept of the run so described; None where there is no file, ``ValueError`` where it is of another run."""
     if not path.exists():
         return None
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)  # runs no code of the file's
         saved = state["run"]
     except Exception as error:  # garbage makes the reader raise nearly anything, with advice that is not for us
-        raise ValueError(
-            f"the checkpoint {path} cannot be resumed (it is damaged, or no checkpoint: {type(error).__name__}); "
-            "delete it to start anew"
-        ) from error
+        reason = f"it is damaged, or no checkpoint: {type(error).__name__}"
+        raise ValueError(f"the checkpoint {path} cannot be resumed ({reason}); delete it to start anew") from error
     changes = [
         f"{k} was {saved.get(k)!r} and is {run.get(k)!r}" for k in {**saved, **run} if saved.get(k) != run.get(k)
     ]

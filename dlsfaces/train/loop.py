@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from accelerate import PartialState, skip_first_batches
@@ -51,16 +51,14 @@ def fit(
 ) -> History:
     """Train ``model`` (images to outputs) and ``loss`` (outputs and targets to a scalar) in place.
 
-    Under ``torchrun`` or ``accelerate launch`` the processes share each batch; :mod:`dlsfaces.train.launch` starts them
-    from a notebook. Random numbers belong to the seed, the epoch, and the step or image: a run that was killed and goes
-    on ends with the weights of one that was not.
+    Under ``torchrun`` the processes share each batch; :mod:`dlsfaces.train.launch` starts them from a notebook. Random
+    numbers belong to the seed, the epoch, and the step or image, so a run that was killed and goes on from its
+    ``checkpoint`` ends with the weights of one that was not; a finished one is not repeated.
 
     Args:
         batches: gives ``(images, targets, indices)``; images uint8 or float ``(B, 3, H, W)``.
-        move: changes images and targets together, by one key per image; before ``augment``.
-        augment: changes images alone, by the same keys.
+        move: changes images and targets together, by one key per image; ``augment`` then the images, by the same keys.
         validate: called with the model after each epoch; what it measures goes into the history.
-        checkpoint: a file for the last good state: a stopped run goes on from it, a finished one is not repeated.
     Returns:
         Per epoch ``epoch``, ``loss``, ``lr``, ``images_per_second``, ``data_wait_share`` (how much of the time the loop
         waited for data), ``seconds`` and what ``validate`` measured.
@@ -70,7 +68,8 @@ def fit(
         OSError: the checkpoint cannot be written; the last one is kept.
     """
     with processes.own_state():
-        run = _Run(model, loss, batches, settings, {"move": move, "augment": augment}, checkpoint)
+        parts = {"model": model, "loss": loss, "move": move, "augment": augment}
+        run = _Run(parts, batches, settings, checkpoint)
         with run.bar:
             while len(run.at.history) < settings.epochs:
                 for images, targets, keys in run.rest_of_epoch():
@@ -111,21 +110,15 @@ class _Progress:
 
 
 class _Run:
-    """What is trained, and how far it has come."""
+    """What is trained, and how far it has come; made from the checkpoint where there is one."""
 
     def __init__(
-        self,
-        model: nn.Module,
-        loss: nn.Module,
-        batches: DataLoader,
-        settings: Settings,
-        functions: dict[str, Callable | None],
-        checkpoint: str | Path | None,
+        self, parts: dict[str, Any], batches: DataLoader, settings: Settings, checkpoint: str | Path | None
     ) -> None:
-        self.settings, self.steps, self.path = settings, len(batches), Path(checkpoint) if checkpoint else None
+        self.settings, self.steps, self.path = settings, len(batches), None if checkpoint is None else Path(checkpoint)
         self.recent: list[tuple[Tensor, int]] = []  # losses that nobody has looked at, and the images of each
-        objective = _Objective(model, loss)
-        self.what = checkpoints.describe(objective, batches, settings, functions)
+        module = _Objective(parts["model"], parts["loss"])
+        self.what = checkpoints.describe(settings, batches, parts | dict(module.named_modules()))
         # Of several machines only the main one may have the file.
         reads = self.path is not None and PartialState().is_main_process
         saved = processes.from_main(checkpoints.read(self.path, self.what) if reads else None)
@@ -135,14 +128,14 @@ class _Run:
         if count > 1 and (size is None or size % count):
             raise ValueError(f"a batch of {size} cannot be shared evenly by {count} processes; choose a multiple of it")
         _seed(settings.seed)  # Accelerate draws from it in which order DataLoader(shuffle=True) goes
-        optimizer = settings.make_optimizer(objective)
-        self.objective, self.optimizer, self.loader = self.accelerator.prepare(objective, optimizer, batches)
-        self.parts = {"modules": objective, "optimizer": self.optimizer}
+        optimizer = settings.make_optimizer(module)
+        self.objective, self.optimizer, self.loader = self.accelerator.prepare(module, optimizer, batches)
+        self.states = {"modules": module, "optimizer": self.optimizer}
         if self.accelerator.scaler is not None:  # of fp16
-            self.parts["scaler"] = self.accelerator.scaler
-        for name, part in self.parts.items() if saved else ():
-            part.load_state_dict(saved[name])
+            self.states["scaler"] = self.accelerator.scaler
         self.at = _Progress(**saved["progress"]) if saved else _Progress()
+        for name, part in self.states.items() if saved else ():
+            part.load_state_dict(saved[name])
         total, done = settings.epochs * self.steps, len(self.at.history) * self.steps + self.at.step
         self.bar = tqdm(total=total, initial=done, unit=" steps", disable=not self.accelerator.is_main_process)
 
@@ -219,7 +212,7 @@ class _Run:
     def _save(self) -> None:
         if self.path is not None and self.accelerator.is_main_process:
             state = {"run": self.what, "precision": self.accelerator.mixed_precision, "progress": vars(self.at)}
-            checkpoints.write(self.path, state | {name: part.state_dict() for name, part in self.parts.items()})
+            checkpoints.write(self.path, state | {name: part.state_dict() for name, part in self.states.items()})
 
     def _lr(self, step: int) -> float:
         return self.settings.lr_at(len(self.at.history) * self.steps + step, self.settings.epochs * self.steps)

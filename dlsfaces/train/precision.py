@@ -26,14 +26,13 @@ def seconds_per_step(device: torch.device, precision: str) -> float:
     """Of a forward and backward step of a small convolution network, the best of four."""
     with torch.random.fork_rng([]):  # it is made on the CPU, whose random numbers are the caller's
         layers = [nn.Conv2d(64, 64, 3, padding=1, bias=False), nn.BatchNorm2d(64), nn.ReLU()] * 3
-    network = nn.Sequential(*layers).to(device=device, memory_format=torch.channels_last)
-    count = 512 if device.type == "cuda" else 32  # enough work that a GPU's time is not that of launching it
-    x = torch.zeros(count, 64, 20, 16, device=device).contiguous(memory_format=torch.channels_last)
+    network = nn.Sequential(*layers).to(device, memory_format=torch.channels_last)
+    x = torch.zeros(512 if device.type == "cuda" else 32, 64, 20, 16, device=device)  # enough to keep a GPU busy
     dtype, times = torch.float16 if precision == "fp16" else torch.bfloat16, []
     for _ in range(5):
         start = time.perf_counter()
         with torch.autocast(device.type, dtype, enabled=precision != "no"):
-            y = network(x).float().sum()
+            y = network(x.contiguous(memory_format=torch.channels_last)).float().sum()
         y.backward()
         y.item()  # waits for the device
         times.append(time.perf_counter() - start)

@@ -15,16 +15,17 @@ from dlsfaces.train.precision import faster_precision
 
 
 @contextmanager
-def own_state() -> Iterator[PartialState]:
+def own_state() -> Iterator[None]:
     """Inside, Accelerate's state and torch's random numbers are a run's own; afterwards the caller's are back."""
     states = [kind._shared_state for kind in (PartialState, AcceleratorState, GradientState)]
     before = [dict(state) for state in states]
     for state in states:
         state.clear()
     try:
-        process = PartialState(cpu=_only_cpu())  # joins the other processes, where there are some
-        with torch.random.fork_rng([process.device] if process.device.type == "cuda" else []):
-            yield process
+        # Joins the other processes, where there are some; not on an Apple GPU, on which the course is not tested.
+        device = PartialState(cpu=not torch.cuda.is_available()).device
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            yield
     finally:
         for state, kept in zip(states, before):
             state.clear()
@@ -37,7 +38,7 @@ def accelerator(precision: str) -> Accelerator:
         precision = from_main(faster_precision(PartialState().device))
     return Accelerator(
         mixed_precision=precision,
-        cpu=_only_cpu(),
+        cpu=not torch.cuda.is_available(),
         dataloader_config=DataLoaderConfiguration(split_batches=True),
         gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1),  # else an environment variable decides
     )
@@ -46,7 +47,3 @@ def accelerator(precision: str) -> Accelerator:
 def from_main(value: Any) -> Any:
     """The main process's value, in all of them."""
     return broadcast_object_list([value])[0] if PartialState().num_processes > 1 else value
-
-
-def _only_cpu() -> bool:
-    return not torch.cuda.is_available()  # Accelerate would pick an Apple GPU, on which the course is not tested

@@ -1,7 +1,6 @@
-"""Faces that anything learns, a network for them, and a run; also imported by the processes that the tests start."""
+"""Faces that anything learns, networks for them, and a run; also imported by the processes that the tests start."""
 
 import torch
-from torch import nn
 
 from dlsfaces import rng, train
 from dlsfaces.data import FaceSet, batches
@@ -32,15 +31,7 @@ def small(seed=0, dropout=0.0):
     return FaceResNet("small", 16, (32, 32), dropout), CrossEntropy(16, 4)
 
 
-class Plain(nn.Sequential):
-    """No batch statistics: what a sample gives does not depend on the others in its batch."""
-
-    def __init__(self, seed=0):
-        torch.manual_seed(seed)
-        super().__init__(nn.Conv2d(3, 8, 3, 2), nn.GroupNorm(2, 8), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 225, 16))
-
-
-def fit(model, loss, faces=None, *, batch_size=16, move=None, augment=None, validate=None, checkpoint=None, **settings):
+def fit(model, loss, faces=None, *, batch_size=16, checkpoint=None, move=None, augment=None, validate=None, **settings):
     settings = train.Settings(**(dict(epochs=3, lr=0.05, precision="no") | settings))
     loader = batches(faces or easy_faces(), (32, 32), batch_size, shuffle=True)
     functions = dict(move=move, augment=augment, validate=validate)
@@ -55,14 +46,13 @@ class Stop(Exception):
     """Instead of a kill: nothing of the loop catches it."""
 
 
-class StopAfter:
-    """A move that changes nothing, and stops a run after so many steps."""
+def stop_after(steps, shares):
+    """A move that changes nothing, notes how many images it is given, and stops the run after so many steps."""
 
-    def __init__(self, steps=None):
-        self.left, self._shares = steps if steps is None else [steps], []
-
-    def __call__(self, images, targets, keys):
-        if self.left == [len(self._shares)]:
+    def move(images, targets, keys):
+        if len(shares) == steps:
             raise Stop
-        self._shares.append(len(images))
+        shares.append(len(images))
         return images, targets
+
+    return move
