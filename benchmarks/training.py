@@ -2,7 +2,7 @@
 
     python -m benchmarks.training [--root FOLDER]
 
-The medium FaceResNet on 80x64 pictures of CelebA-500 (synthetic people where the set is not there), batches of 128 with
+The medium FaceResNet on 80x64 images of CelebA-500 (synthetic people where the set is not there), batches of 128 with
 augmentation, in float32 and in half precision, from memory and from JPEG files, beside a plain PyTorch loop without
 Accelerate, checkpoints and looks at the loss. Each case runs in a process of its own, three times, in turns.
 """
@@ -75,8 +75,8 @@ def in_a_process(case: str, root: str) -> dict:
 
 
 def measure(case: str, root: str) -> dict[str, float | str]:
-    """One case: medians over the epochs that count, and the memory beyond what the pictures take."""
-    faces = pictures(root)
+    """One case: medians over the epochs that count, and the memory beyond what the images take."""
+    faces = images(root)
     limit = 0 if case == "from files" else 2**40
     batches = data.batches(faces, SIZE, BATCH, shuffle=True, memory_limit=limit)
     torch.manual_seed(0)
@@ -86,19 +86,18 @@ def measure(case: str, root: str) -> dict[str, float | str]:
         rows = plain_loop(model, loss, batches)
     else:
         precision = half_precision(device()) if case == "half" else "no"
-        options = dict(epochs=EPOCHS, precision=precision, augment=Augmentation())
-        rows = train.fit(model, loss, batches, progress=False, **options)
+        rows = train.fit(model, loss, batches, train.Settings(EPOCHS, precision=precision), augment=Augmentation())
     rows = rows[1:]
     values = {key: statistics.median(row[key] for row in rows) for key in ("images_per_second", "data_wait_share")}
     return {**values, "peak_mib": peak_mib() - before, "data": repr(faces)}
 
 
-def pictures(root: str) -> data.FaceSet:
+def images(root: str) -> data.FaceSet:
     """As many as the steps of an epoch need, in an order without regard to people."""
     try:
         faces = data.load("celeba500", "train", root)
     except (DataUnavailable, FileNotFoundError):
-        faces = data.load("synthetic", "train", people=100, pictures=20)
+        faces = data.load("synthetic", "train", people=100, images_per_person=20)
     return faces.subset(torch.randperm(len(faces), generator=torch.Generator().manual_seed(0))[: STEPS * BATCH])
 
 

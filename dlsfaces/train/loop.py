@@ -1,129 +1,222 @@
-"""The loop itself: plain stochastic gradient descent, which can be killed and goes on."""
+"""The loop that trains every model of the course; it can be killed at any moment and goes on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, NamedTuple
 
+import torch
+from accelerate import PartialState, skip_first_batches
+from accelerate.utils import broadcast
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
+from dlsfaces import rng
 from dlsfaces.data import to_float
 from dlsfaces.train import checkpoints, processes
-from dlsfaces.train.run import History, Run
+from dlsfaces.train.settings import Settings
 
-Augment = Callable[[Tensor, Tensor], Tensor]  #: (images, one key an image) -> float images
+History = list[dict[str, float]]  #: one row per epoch
 Move = Callable[[Tensor, Tensor, Tensor], "tuple[Tensor, Tensor]"]  #: (images, targets, keys) -> (images, targets)
-Validate = Callable[[nn.Module], dict[str, float]]
+Augment = Callable[[Tensor, Tensor], Tensor]  #: (images, keys) -> float images
+Validate = Callable[[nn.Module], "dict[str, float]"]
+
+LOOK_EVERY = 10  #: steps between two looks at the losses, since each look makes a GPU wait
+EXPLODED = 10.0  #: a loss so many times as high as it began (or as 1, where it began lower) has exploded
+
+
+class Trained(NamedTuple):
+    """What every trainer of the course returns."""
+
+    model: nn.Module
+    history: History
+    loss: nn.Module
 
 
 def fit(
     model: nn.Module,
     loss: nn.Module,
     batches: DataLoader,
+    settings: Settings,
     *,
-    epochs: int,
-    lr: float = 0.1,
-    weight_decay: float = 5e-4,
-    warmup: float = 0.1,
-    optimizer: str = "sgd",
-    precision: str = "auto",
     move: Move | None = None,
     augment: Augment | None = None,
     validate: Validate | None = None,
     checkpoint: str | Path | None = None,
-    save_every: int = 1000,
-    seed: int = 0,
-    progress: bool = True,
 ) -> History:
-    """Train ``model`` and ``loss`` in place.
+    """Train ``model`` (images to outputs) and ``loss`` (outputs and targets to a scalar) in place.
 
-    Stochastic gradient descent with Nesterov momentum 0.9, or AdamW; the learning rate rises from 0 over the first
-    ``warmup`` of the steps and falls to 0 along a cosine.
-
-    The same call runs in one process and, under ``torchrun`` or ``accelerate launch``, in many, on GPUs or CPUs, on one
-    machine or several; :mod:`dlsfaces.train.launch` starts it so from a notebook. Each batch is then divided among the
-    processes, so that the curve of the loss is that of one process. What is drawn at random belongs to the seed, the
-    epoch and the sample or step, so that a run that was killed at any moment and goes on from its checkpoint ends with
-    the weights of one that was not.
+    Under ``torchrun`` the processes share each batch; :mod:`dlsfaces.train.launch` starts them from a notebook. Random
+    numbers belong to the seed, the epoch, and the step or image, so a run that was killed and goes on from its
+    ``checkpoint`` ends with the weights of one that was not; a finished one is not repeated.
 
     Args:
-        model: images to outputs.
-        loss: outputs and targets to a scalar; its own parameters, where it has some, are trained too.
-        batches: gives ``(images, targets, indices)``; images uint8 or float ``(B, 3, H, W)``. Its (batch) sampler's
-            ``set_epoch`` is called, where it has one.
-        lr: learning rate at its highest.
-        warmup: share of the steps, in [0, 1).
-        optimizer: ``"sgd"``, or ``"adamw"`` (Loshchilov and Hutter 2019), which sets each weight's own step: for losses
-            whose gradients differ much in size, such as those of heat maps; its ``lr`` is about a hundredth of SGD's.
-        precision: ``"no"`` (float32), ``"bf16"``, ``"fp16"``, or ``"auto"``: see
-            :func:`dlsfaces.train.precision.faster_precision`.
-        move: changes images and targets together, such as a warp that carries landmarks along: called with both and
-            one key an image, made of seed, epoch and index; before ``augment``.
-        augment: changes images alone: called with them and the same keys.
+        batches: gives ``(images, targets, indices)``; images uint8 or float ``(B, 3, H, W)``.
+        move: changes images and targets together, by one key per image; ``augment`` then the images, by the same keys.
         validate: called with the model after each epoch; what it measures goes into the history.
-        checkpoint: a file that holds the last good state. Where it exists, training goes on from it.
-        save_every: steps after which a checkpoint is written within an epoch; at the end of each there is one anyway.
-        seed: of augmentation and dropout (the batches have their own).
     Returns:
-        The history: one row an epoch with ``epoch``, ``loss``, ``lr``, ``images_per_second``, ``data_wait_share`` (the
-        share of the time in which the loop waited for data), ``seconds`` and what ``validate`` measured.
+        Per epoch ``epoch``, ``loss``, ``lr``, ``images_per_second``, ``data_wait_share`` (how much of the time the loop
+        waited for data), ``seconds`` and what ``validate`` measured.
     Raises:
-        FloatingPointError: the loss is no longer a finite number, or more than 10 times as high as it began.
-        ValueError: a setting out of range, a checkpoint that cannot be read or is of a run with other settings, or a
-            batch that the processes cannot share evenly.
+        FloatingPointError: the loss is NaN or infinite, or more than 10 times as high as it began.
+        ValueError: the checkpoint cannot be read or is of another run; the processes cannot share a batch evenly.
         OSError: the checkpoint cannot be written; the last one is kept.
     """
-    if epochs < 1 or lr <= 0 or not 0 <= warmup < 1 or save_every < 1:
-        raise ValueError(
-            f"epochs={epochs}, lr={lr}, warmup={warmup}, save_every={save_every}: "
-            "needs epochs >= 1, lr > 0, 0 <= warmup < 1 and save_every >= 1"
-        )
-    if optimizer not in ("sgd", "adamw"):
-        raise ValueError(f"optimizer={optimizer!r} is neither 'sgd' nor 'adamw'")
-    path = None if checkpoint is None else Path(checkpoint)
-    # Of several machines only the main one may have the file.
-    saved = processes.from_main(checkpoints.read(path) if path is not None and processes.is_main() else None)
-    if precision == "auto" and saved is not None:
-        precision = saved["run"]["precision"]  # a probe may answer otherwise the next time
-    accelerator = processes.accelerator(precision)
-    parts = nn.ModuleDict({"model": model, "loss": loss})
-    configuration = {
-        "epochs": epochs,
-        "lr": lr,
-        "weight_decay": weight_decay,
-        "warmup": warmup,
-        "precision": accelerator.mixed_precision,
-        "augment": checkpoints.description(augment),
-        **({} if move is None else {"move": checkpoints.description(move)}),
-        **({} if optimizer == "sgd" else {"optimizer": optimizer}),
-        "seed": seed,
-        "photos": len(batches.dataset),
-        "steps an epoch": len(batches),
-        "batch size": processes.batch_size(batches, accelerator.num_processes),
-        **checkpoints.settings_of(parts),
-        **checkpoints.settings_of_sampler(batches),
-    }
-    run = Run(accelerator, parts, batches, configuration, path, save_every)
-    if saved is not None:
-        run.restore(saved)
-    quiet = not (progress and accelerator.is_main_process)
-    bar = tqdm(total=epochs * len(batches), initial=run.steps_done, desc="training", unit=" steps", disable=quiet)
-    with bar, run.own_random_numbers():
-        while run.epoch < epochs:
-            for images, targets, keys in run.rest_of_epoch():
-                if move is not None:
-                    images, targets = move(images, targets, keys)
-                images = to_float(images) if augment is None else augment(images, keys)
-                value = run.objective(images, targets)
-                accelerator.backward(value)
-                run.optimizer.step()
-                run.optimizer.zero_grad()
-                bar.update()
-                if shown := run.count(value, len(images)):
-                    bar.set_postfix(shown)
-            measured = {} if validate is None else validate(model)
-            row = run.end_epoch(measured)
-            bar.set_postfix({name: f"{row[name]:.4g}" for name in ("loss", "images_per_second", *measured)})
-    return run.history
+    with processes.own_state():
+        parts = {"model": model, "loss": loss, "move": move, "augment": augment}
+        run = _Run(parts, batches, settings, checkpoint)
+        with run.bar:
+            while len(run.at.history) < settings.epochs:
+                for images, targets, keys in run.rest_of_epoch():
+                    if move is not None:
+                        images, targets = move(images, targets, keys)
+                    images = to_float(images) if augment is None else augment(images, keys)
+                    value = run.objective(images, targets)
+                    run.accelerator.backward(value)
+                    run.optimizer.step()
+                    run.optimizer.zero_grad()
+                    run.end_step(value.detach(), len(images))
+                run.end_epoch({} if validate is None else validate(model))
+        return run.at.history
+
+
+class _Objective(nn.Module):
+    """Model and loss as one: half precision and gradient exchange are wrapped around it, not around the model."""
+
+    def __init__(self, model: nn.Module, loss: nn.Module) -> None:
+        super().__init__()
+        self.model, self.loss = model, loss
+
+    def forward(self, images: Tensor, targets: Tensor) -> Tensor:
+        return self.loss(self.model(images), targets)
+
+
+@dataclass
+class _Progress:
+    """How far a run has come; the same in every process, and part of the checkpoint."""
+
+    history: History = field(default_factory=list)  # of the epochs that are finished
+    first_loss: float | None = None
+    step: int = 0  # steps that are finished within the epoch; what follows is of the epoch too
+    images: int = 0
+    total: float = 0.0  # of the images' losses
+    seconds: float = 0.0
+    waited: float = 0.0
+
+
+class _Run:
+    """What is trained, and how far it has come; made from the checkpoint where there is one."""
+
+    def __init__(
+        self, parts: dict[str, Any], batches: DataLoader, settings: Settings, checkpoint: str | Path | None
+    ) -> None:
+        self.settings, self.steps, self.path = settings, len(batches), None if checkpoint is None else Path(checkpoint)
+        self.recent: list[tuple[Tensor, int]] = []  # losses that nobody has looked at, and the images of each
+        module = _Objective(parts["model"], parts["loss"])
+        self.what = checkpoints.describe(settings, batches, parts | dict(module.named_modules()))
+        # Of several machines only the main one may have the file.
+        reads = self.path is not None and PartialState().is_main_process
+        saved = processes.from_main(checkpoints.read(self.path, self.what) if reads else None)
+        # A run keeps the precision that it began with: a second probe may answer otherwise.
+        self.accelerator = processes.accelerator(saved["precision"] if saved else settings.precision)
+        size, count = self.what["batch size"], self.accelerator.num_processes
+        if count > 1 and (size is None or size % count):
+            raise ValueError(f"a batch of {size} cannot be shared evenly by {count} processes; choose a multiple of it")
+        _seed(settings.seed)  # Accelerate draws from it in which order DataLoader(shuffle=True) goes
+        optimizer = settings.make_optimizer(module)
+        self.objective, self.optimizer, self.loader = self.accelerator.prepare(module, optimizer, batches)
+        self.states = {"modules": module, "optimizer": self.optimizer}
+        if self.accelerator.scaler is not None:  # of fp16
+            self.states["scaler"] = self.accelerator.scaler
+        self.at = _Progress(**saved["progress"]) if saved else _Progress()
+        for name, part in self.states.items() if saved else ():
+            part.load_state_dict(saved[name])
+        total, done = settings.epochs * self.steps, len(self.at.history) * self.steps + self.at.step
+        self.bar = tqdm(total=total, initial=done, unit=" steps", disable=not self.accelerator.is_main_process)
+
+    def rest_of_epoch(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Images, targets and a key per image of the epoch's batches that are still to come, all set for their step."""
+        seed, epoch, at = self.settings.seed, len(self.at.history), self.at
+        _seed(seed, epoch)  # for samplers that draw from torch's own generator
+        self.loader.set_epoch(epoch)
+        batches = iter(skip_first_batches(self.loader, at.step) if at.step else self.loader)
+        self.objective.train()
+        self.started = time.perf_counter() - at.seconds
+        while True:
+            asked = time.perf_counter()
+            batch = next(batches, None)
+            at.waited += time.perf_counter() - asked
+            if batch is None:
+                break
+            # Dropout, and whatever else draws from torch's generator, depends on the step and not on what went before.
+            _seed(seed, epoch, at.step, self.accelerator.process_index)
+            for group in self.optimizer.param_groups:
+                group["lr"] = self._lr(at.step)
+            images, targets, indices = batch
+            yield images, targets, rng.key(rng.key(seed, epoch), indices)
+        broadcast(list(self.objective.buffers()))  # each process has its own running means of batch normalisation
+
+    def end_step(self, loss: Tensor, images: int) -> None:
+        """Count a step; now and then look at the losses, and save."""
+        self.at.step += 1
+        self.recent.append((loss.float(), images * self.accelerator.num_processes))
+        is_last = self.at.step == self.steps
+        time_to_save = self.at.step % self.settings.save_every == 0 and not is_last  # end_epoch saves too
+        if self.at.step % LOOK_EVERY == 0 or is_last or time_to_save:
+            self._look()
+        if time_to_save:
+            self._save()
+        self.bar.update()
+
+    def end_epoch(self, measured: dict[str, float]) -> None:
+        """Close the epoch with its row of the history, and save."""
+        at = self.at
+        row = {
+            "epoch": len(at.history) + 1,
+            "loss": at.total / at.images,
+            "lr": self._lr(at.step),
+            "images_per_second": at.images / at.seconds,
+            "data_wait_share": min(1.0, at.waited / at.seconds),
+            "seconds": at.seconds,
+            **{name: float(value) for name, value in measured.items()},  # numpy's could not be loaded without pickle
+        }
+        self.at = _Progress([*at.history, processes.from_main(row)], at.first_loss)
+        self._save()
+
+    def _look(self) -> None:
+        """Add up the losses since the last look; ``FloatingPointError`` where one is no number, or they exploded."""
+        at = self.at
+        losses = self.accelerator.reduce(torch.stack([loss for loss, _ in self.recent]), "mean").tolist()
+        at.first_loss = losses[0] if at.first_loss is None else at.first_loss
+        limit = EXPLODED * max(1.0, at.first_loss)
+        exploded = sum(losses) / len(losses) > limit  # on average, since one odd batch is no explosion
+        for step, (loss, (_, images)) in enumerate(zip(losses, self.recent), at.step - len(losses)):
+            if not math.isfinite(loss) or (exploded and loss > limit):
+                kept = f" {self.path} holds the last good state." if self.path and self.path.exists() else ""
+                raise FloatingPointError(
+                    f"the loss is {loss:.4g} in epoch {len(at.history) + 1}, step {step + 1}, at learning rate "
+                    f"{self._lr(step):.3g} (it began at {at.first_loss:.4g}). Try a lower lr, a longer warmup, or "
+                    f"precision='no', and look at the batch for NaN.{kept}"
+                )
+            at.images, at.total = at.images + images, at.total + loss * images
+        self.recent.clear()
+        at.seconds = time.perf_counter() - self.started
+        rate = f"{at.images / at.seconds:.0f}"
+        self.bar.set_postfix(epoch=len(at.history) + 1, loss=f"{losses[-1]:.3f}", images_per_second=rate)
+
+    def _save(self) -> None:
+        if self.path is not None and self.accelerator.is_main_process:
+            state = {"run": self.what, "precision": self.accelerator.mixed_precision, "progress": vars(self.at)}
+            checkpoints.write(self.path, state | {name: part.state_dict() for name, part in self.states.items()})
+
+    def _lr(self, step: int) -> float:
+        return self.settings.lr_at(len(self.at.history) * self.steps + step, self.settings.epochs * self.steps)
+
+
+def _seed(*parts: int) -> None:
+    torch.manual_seed(int(rng.key(*parts)))

@@ -1,55 +1,49 @@
-"""One process or many: what the loop needs to know of the others."""
+"""One process or many, and Accelerate, which keeps its state for the whole of a Python process."""
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from accelerate import Accelerator, DataLoaderConfiguration
-from accelerate.state import AcceleratorState, PartialState
-from accelerate.utils import broadcast_object_list
-from torch.utils.data import DataLoader
+from accelerate.state import AcceleratorState, GradientState, PartialState
+from accelerate.utils import GradientAccumulationPlugin, broadcast_object_list
 
-from dlsfaces.train.precision import PRECISIONS, faster_precision
+from dlsfaces.train.precision import faster_precision
 
-log = logging.getLogger(__name__)
+
+@contextmanager
+def own_state() -> Iterator[None]:
+    """Inside, Accelerate's state and torch's random numbers are a run's own; afterwards the caller's are back."""
+    states = [kind._shared_state for kind in (PartialState, AcceleratorState, GradientState)]
+    before = [dict(state) for state in states]
+    for state in states:
+        state.clear()
+    try:
+        # Joins the other processes, where there are some; not on an Apple GPU, on which the course is not tested.
+        device = PartialState(cpu=not torch.cuda.is_available()).device
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            yield
+    finally:
+        for state, kept in zip(states, before):
+            state.clear()
+            state.update(kept)
 
 
 def accelerator(precision: str) -> Accelerator:
-    """A fresh one: a notebook trains several times, and Accelerate would keep the first run's precision."""
-    if precision not in ("auto", *PRECISIONS):
-        raise ValueError(f"precision={precision!r} is none of auto, {', '.join(PRECISIONS)}")
-    AcceleratorState._reset_state()
-    if precision == "auto":  # processes that disagreed would mix scaled gradients
-        precision = from_main(faster_precision(_state().device))
-    log.info("training in precision %s", precision)
-    loader = DataLoaderConfiguration(split_batches=True)
-    return Accelerator(mixed_precision=precision, cpu=_only_cpu(), dataloader_config=loader)
-
-
-def is_main() -> bool:
-    """Whether this is the process that writes files and shows progress."""
-    return _state().is_main_process
+    """A new one, of the processes that share each batch; ``"auto"`` is what the main process measures."""
+    if precision == "auto":
+        precision = from_main(faster_precision(PartialState().device))
+    return Accelerator(
+        mixed_precision=precision,
+        cpu=not torch.cuda.is_available(),
+        dataloader_config=DataLoaderConfiguration(split_batches=True),
+        gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1),  # else an environment variable decides
+    )
 
 
 def from_main(value: Any) -> Any:
     """The main process's value, in all of them."""
-    return broadcast_object_list([value])[0] if _state().num_processes > 1 else value
-
-
-def batch_size(batches: DataLoader, processes: int) -> int | None:
-    """Photos in a batch, over all processes; ``ValueError`` where they cannot have the same share of it."""
-    size = getattr(batches.batch_sampler, "batch_size", None)
-    if processes > 1 and (size is None or size % processes):
-        raise ValueError(f"a batch of {size} cannot be shared evenly by {processes} processes; choose a multiple of it")
-    return size
-
-
-def _state() -> PartialState:
-    """Joins the other processes, where there are some."""
-    return PartialState(cpu=_only_cpu())
-
-
-def _only_cpu() -> bool:
-    return not torch.cuda.is_available()  # Accelerate would pick an Apple GPU, on which the course is not tested
+    return broadcast_object_list([value])[0] if PartialState().num_processes > 1 else value

@@ -1,6 +1,6 @@
-"""Started by a test: run a training over and over in processes that are killed, then once to the end.
+"""Started by a test: ``python killed.py FOLDER MOMENT...`` trains in processes that are killed, then once to the end.
 
-python killed.py FOLDER MOMENT...       a moment is STEP, or write:N, in the middle of the Nth write of a checkpoint
+A moment is the number of a step in its process, or write:N, in the middle of its Nth write of a checkpoint.
 """
 
 import os
@@ -12,53 +12,44 @@ import torch
 
 from dlsfaces.data import Augmentation
 from dlsfaces.train import checkpoints
-from tests.train.easy import easy_faces, fit, small, weights
+from tests.train.easy import fit, small, weights
+
+save, augmentation = torch.save, Augmentation()
 
 
-def die():
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def run(folder, moment, checkpoint="last.pt"):
-    """Train, and be killed at the moment: the number of a step in this process, or of a write."""
+def run(path, moment=""):
+    """Train, and be killed at the moment."""
     torch.set_num_threads(1)
-    augmentation, steps, writes = Augmentation(), [], []
-    kind, _, number = moment.rpartition(":")
+    steps, writes = [], []
+
+    def die_at(now):
+        if now == moment:
+            os.kill(os.getpid(), signal.SIGKILL)
 
     def augment(images, keys):
-        if kind == "" and number and len(steps) == int(number):
-            die()
+        die_at(str(len(steps)))
         steps.append(1)
         return augmentation(images, keys)
 
-    save = torch.save
-
-    def half(state, path):
-        save(state, path)
-        if kind == "write" and len(writes) == int(number):
-            os.truncate(path, os.path.getsize(path) // 2)
-            die()
+    def half(state, part):
+        save(state, part)
+        if f"write:{len(writes)}" == moment:
+            os.truncate(part, os.path.getsize(part) // 2)
+        die_at(f"write:{len(writes)}")
         writes.append(1)
 
     checkpoints.torch.save = half
     model, loss = small(dropout=0.3)  # dropout draws from torch's own generator
-    history = fit(model, loss, easy_faces(), epochs=4, augment=augment, checkpoint=folder / checkpoint, save_every=2)
+    history = fit(model, loss, epochs=4, augment=augment, checkpoint=path, save_every=2)
     return history, weights(model, loss)
 
 
-def main():
-    folder, moments = Path(sys.argv[1]), sys.argv[2:]
-    for moment in moments:
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    for moment in sys.argv[2:]:
         child = os.fork()
         if child == 0:
-            run(folder, moment)
+            run(folder / "last.pt", moment)
             os._exit(0)
-        _, status = os.waitpid(child, 0)
-        assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL, f"not killed at {moment}: {status}"
-        print(moment, sorted(p.name for p in folder.iterdir()), flush=True)
-    never = run(folder, "", "never.pt")
-    torch.save({"killed": run(folder, ""), "never": never}, folder / "both.pt")
-
-
-if __name__ == "__main__":
-    main()
+        assert os.waitpid(child, 0)[1] == signal.SIGKILL, f"not killed at {moment}"
+    save((run(folder / "last.pt"), run(folder / "never.pt")), folder / "both.pt")

@@ -1,56 +1,41 @@
-"""Started by a test, by itself or under torchrun: train, and keep the losses and weights.
-
-python two.py FOLDER NAME [STOP_AFTER_STEPS]
-"""
+"""What the tests have made in two processes, which import it by name."""
 
 import os
-import sys
-from pathlib import Path
 
 import torch
+from torch import nn
 
 from dlsfaces.data import Augmentation
 from dlsfaces.recognize import CrossEntropy
-from tests.train.easy import Plain, easy_faces, fit, weights
+from tests.train.easy import Stop, fit, small, stop_after, weights
 
 
-class Stop(Exception):
-    pass
+def rank():
+    return int(os.environ.get("RANK", 0))
 
 
-def main():
-    torch.set_num_threads(1)
-    folder, name, stop_after = Path(sys.argv[1]), sys.argv[2], int((*sys.argv[3:], "-1")[0])
-    model = Plain(seed=int(os.environ.get("RANK", 0)))  # the main process's weights count
+def plain(folder, name, checkpoint, steps=None):
+    """Train without batch statistics; each process keeps in a file of its own what it saw."""
+    torch.manual_seed(rank())  # the main process's weights count
+    model = nn.Sequential(nn.Conv2d(3, 8, 3, 2), nn.GroupNorm(2, 8), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 225, 16))
     torch.manual_seed(0)
-    augmentation, steps, curve = Augmentation(), [], []
-
-    def augment(images, keys):
-        if len(steps) == stop_after:
-            raise Stop
-        steps.append(len(images))
-        return augmentation(images, keys)
-
-    class Noted(CrossEntropy):
-        def forward(self, features, identities):
-            loss = super().forward(features, identities)
-            curve.append(loss.item())
-            return loss
-
-    loss = Noted(16, 4)
+    loss, shares = CrossEntropy(16, 4), []
+    options = dict(augment=Augmentation(), move=stop_after(steps, shares), lr=0.01, save_every=3)
     try:
-        history = fit(model, loss, easy_faces(), epochs=3, lr=0.01, augment=augment, validate=measure,
-                      checkpoint=folder / f"{name}.ckpt", save_every=3)  # fmt: skip
+        history = fit(model, loss, validate=lambda m: {"rank": rank()}, checkpoint=folder / checkpoint, **options)
+        torch.save((history, weights(model, loss), shares), folder / f"{name}-{rank()}.pt")
     except Stop:
-        return
-    rank = int(os.environ.get("RANK", 0))
-    found = {"history": history, "weights": weights(model, loss), "share": steps, "curve": curve}
-    torch.save(found, folder / f"{name}-{rank}.pt")
+        pass
 
 
-def measure(model):
-    return {"rank": float(os.environ.get("RANK", 0))}
-
-
-if __name__ == "__main__":
-    main()
+def everything(folder):
+    plain(folder, "two", "two.ckpt")
+    plain(folder, "moved", "begun.ckpt")
+    model, loss = small()
+    fit(model, loss, epochs=1)
+    torch.save(weights(model, loss), folder / f"batch-norm-{rank()}.pt")
+    try:
+        fit(*small(), batch_size=9)
+    except ValueError as error:
+        print("a line for the notebook")
+        return model, str(error)
