@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from dlsfaces.data import celeba, celeba500, folder, invented, places
+from dlsfaces.data import celeba, celeba500, folder, folders, invented
 from dlsfaces.data.augment import Augmentation, to_float
 from dlsfaces.data.batches import batches
 from dlsfaces.data.cmu_mit import load_photos as cmu_mit
@@ -14,8 +14,8 @@ from dlsfaces.data.compose.mosaics import mosaics
 from dlsfaces.data.compose.photosets import PhotoSet
 from dlsfaces.data.compose.scenes import scenes
 from dlsfaces.data.compose.studio import studio
-from dlsfaces.data.photos import Box, read_photo
-from dlsfaces.data.places import DataUnavailable
+from dlsfaces.data.folders import DataUnavailable
+from dlsfaces.data.images import Box, read_image
 from dlsfaces.data.records import UNKNOWN, Face, FaceSet, Photo, Source, joined, split_people
 from dlsfaces.data.spoil.trash import TRASH, plant_trash
 from dlsfaces.data.warped import unaligned, warped
@@ -37,7 +37,7 @@ __all__ = [
     "load",
     "mosaics",
     "plant_trash",
-    "read_photo",
+    "read_image",
     "scenes",
     "split_people",
     "studio",
@@ -108,7 +108,7 @@ def load(
     if name == "synthetic":
         counts = {k: v for k, v in (("people", people), ("pictures", pictures)) if v is not None}
         return invented.load(
-            split, framing, seed=seed, cache=places.cache_folder(), dials=dials, landmarks=landmarks, **counts
+            split, framing, seed=seed, cache=folders.cache_folder(), dials=dials, landmarks=landmarks, **counts
         )
     if name == "celeba500":
         return celeba500.load(split, root, framing)

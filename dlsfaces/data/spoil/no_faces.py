@@ -14,8 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dlsfaces import geometry, synthetic
-from dlsfaces.data.checks import find_broken
-from dlsfaces.data.photos import list_photos, open_photo
+from dlsfaces.data.images import find_broken, list_images, open_image
 from dlsfaces.data.records import Photo
 from dlsfaces.data.spoil import occluders, things
 from dlsfaces.data.spoil.drawing import places
@@ -54,7 +53,7 @@ def nobodies(given: str | Path | Sequence[Photo] | Sequence[Tensor] | None) -> N
 def _files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise FileNotFoundError(f"not_faces={str(folder)!r} is no folder")
-    paths = list_photos(folder)
+    paths = list_images(folder)
     if not paths:
         raise ValueError(f"not_faces={str(folder)!r} holds no photos; name a folder with photos in it")
     broken = find_broken(paths, folder, "not_faces")
@@ -79,7 +78,7 @@ class Crops:
 
 def _image(photo: Path | Photo | Tensor) -> Image.Image:
     if isinstance(photo, Path):
-        return open_photo(photo)
+        return open_image(photo)
     image = photo.image if isinstance(photo, Photo) else photo
     if not isinstance(image, Tensor) or image.dtype != torch.uint8 or image.dim() != 3 or len(image) != 3:
         raise ValueError(f"not_faces holds {type(photo).__name__}; it takes Photos or images, uint8 (3, H, W)")
