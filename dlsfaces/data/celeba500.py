@@ -148,17 +148,16 @@ def read_numbers(path: Path, below: int) -> dict[str, int]:
     Raises:
         ValueError: a damaged list, or a name with two numbers; names file and line.
     """
-    rows = [(line, text.split()) for line, text in enumerate(_text(path).splitlines(), 1) if text.strip()]
-    return _numbers(path, rows, below)
+    return _numbers(_rows(path), below)
 
 
 def read_identities(path: Path) -> dict[str, int]:
     """A table with the columns ``img`` and ``id``: identity by name. Raises as :func:`read_numbers` does."""
-    (_, header), *rows = _table(path)
+    (first, header), *rows = _rows(path, table=True)
     if not {"img", "id"} <= set(header):
-        raise ValueError(f"{path}, line 1: expected the columns 'img' and 'id', found {header}")
+        raise ValueError(f"{first}: expected the columns 'img' and 'id', found {header}")
     img, number = header.index("img"), header.index("id")
-    return _numbers(path, [(line, [row[img], row[number]]) for line, row in rows], MOST_PEOPLE)
+    return _numbers([(line, [row[img], row[number]]) for line, row in rows], MOST_PEOPLE)
 
 
 def read_landmarks(path: Path) -> dict[str, tuple[float, ...]]:
@@ -166,46 +165,42 @@ def read_landmarks(path: Path) -> dict[str, tuple[float, ...]]:
 
     What is empty is NaN: the detector found no face. Raises as :func:`read_numbers` does.
     """
-    (_, header), *rows = _table(path)
+    (first, header), *rows = _rows(path, table=True)
     if len(header) < 16:
-        raise ValueError(f"{path}, line 1: expected 16 columns (name, confidence, box, five landmarks), found {header}")
+        raise ValueError(f"{first}: expected 16 columns (name, confidence, box, five landmarks), found {header}")
     landmarks = {}
     for line, row in rows:
         try:
             landmarks[row[0]] = tuple(float(value) if value else math.nan for value in row[6:16])
         except ValueError as error:
-            raise ValueError(f"{path}, line {line}: a landmark is no number ({error})") from None
+            raise ValueError(f"{line}: a landmark is no number ({error})") from None
     return landmarks
 
 
-def _numbers(path: Path, rows: list[tuple[int, list[str]]], below: int) -> dict[str, int]:
+def _numbers(rows: list[tuple[str, list[str]]], below: int) -> dict[str, int]:
     numbers: dict[str, int] = {}
     for line, fields in rows:
         if len(fields) != 2:
-            raise ValueError(f"{path}, line {line}: expected 'name number', found {' '.join(fields)!r}")
+            raise ValueError(f"{line}: expected 'name number', found {' '.join(fields)!r}")
         name, text = fields
         if not (text.isdecimal() and len(text) < 10 and int(text) < below):
-            raise ValueError(f"{path}, line {line}: expected a number from 0 to {below - 1}, found {text!r}")
+            raise ValueError(f"{line}: expected a number from 0 to {below - 1}, found {text!r}")
         if numbers.setdefault(name, int(text)) != int(text):
-            raise ValueError(f"{path}, line {line}: {name} is listed a second time, with another number")
+            raise ValueError(f"{line}: {name} is listed a second time, with another number")
     return numbers
 
 
-def _table(path: Path) -> list[tuple[int, list[str]]]:
-    """The rows of a table with their lines, the header first; all have as many fields."""
+def _rows(path: Path, table: bool = False) -> list[tuple[str, list[str]]]:
+    """Where each line that is not blank stands, and its fields; all lines of a table (CSV) have as many."""
     try:
-        rows = list(csv.reader(_text(path).splitlines(), strict=True))
-    except csv.Error as error:
-        raise ValueError(f"{path} is damaged ({error}); copy it again") from error
-    rows = [(line, row) for line, row in enumerate(rows, 1) if row] or [(1, [])]
-    for line, row in rows:
-        if len(row) != len(rows[0][1]):
-            raise ValueError(f"{path}, line {line}: {len(row)} fields, but the header has {len(rows[0][1])}")
-    return rows
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeError) as error:
+        lines = list(enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1))
+        split = (lambda line: next(csv.reader([line]))) if table else str.split
+        rows = [(f"{path}, line {number}", split(line)) for number, line in lines if line.strip()]
+    except (OSError, UnicodeError, csv.Error) as error:
         raise ValueError(f"{path} cannot be read ({error}); copy it again") from error
+    if not rows:
+        raise ValueError(f"{path} is empty; copy it again")
+    for line, row in rows if table else ():
+        if len(row) != len(rows[0][1]):
+            raise ValueError(f"{line}: {len(row)} fields, but the header has {len(rows[0][1])}")
+    return rows

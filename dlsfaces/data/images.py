@@ -176,14 +176,12 @@ def find_broken(paths: Sequence[Path], folder: Path, name: str, crop: Box | None
     Raises:
         ValueError: all images are broken, or of ten and more over half: this is probably no copy of the set.
     """
-    digest = hashlib.sha256(repr((os.path.abspath(folder), name, crop)).encode()).hexdigest()[:16]
-    memory = cache_folder() / f"broken-{digest}.json"
-    listing = hashlib.sha256(repr([PIL.__version__, *map(_state, paths)]).encode()).hexdigest()
-    try:
+    memory = cache_folder() / f"broken-{_digest((os.path.abspath(folder), name, crop))}.json"
+    listing = _digest([PIL.__version__, *map(_state, paths)])
+    reasons = None
+    with suppress(OSError, ValueError, KeyError, TypeError):  # nothing remembered yet, or damaged
         known = json.loads(memory.read_text())
         reasons = known["reasons"] if known["listing"] == listing else None
-    except (OSError, ValueError, KeyError, TypeError):  # nothing remembered yet, or damaged
-        reasons = None
     if reasons is None:
         with ThreadPoolExecutor(4) as pool:
             answers = pool.map(lambda path: _reason(path, crop), paths)
@@ -194,8 +192,20 @@ def find_broken(paths: Sequence[Path], folder: Path, name: str, crop: Box | None
                 part.write_text(json.dumps({"listing": listing, "reasons": reasons}))
         except OSError as error:
             log.warning("%s cannot be written (%s); the next load checks all images again", memory, error)
-    _report(list(reasons.values()), len(paths), folder, name)
+    if reasons:
+        said = "\n  ".join([*list(reasons.values())[:3], f"and {len(reasons) - 3} more"][: len(reasons)])
+        message = f"{name}: {len(reasons)} of {len(paths)} images cannot be read"
+        if len(reasons) == len(paths) or (len(paths) >= 10 and len(reasons) > len(paths) / 2):
+            raise ValueError(
+                f"{message}, so {folder} is probably another folder than the one meant, or half a copy; name the right "
+                f"one or copy it again:\n  {said}"
+            )
+        log.warning("%s; they are left out:\n  %s", message, said)
     return {path for path in paths if str(path) in reasons}
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(repr(value).encode()).hexdigest()[:16]
 
 
 def _state(path: Path) -> tuple[str, int, int]:
@@ -214,16 +224,3 @@ def _reason(path: Path, crop: Box | None) -> str:
     except (OSError, ValueError) as error:
         return str(error)
     return ""
-
-
-def _report(reasons: list[str], count: int, folder: Path, name: str) -> None:
-    if not reasons:
-        return
-    first = "\n  ".join(reasons[:3]) + (f"\n  and {len(reasons) - 3} more" if len(reasons) > 3 else "")
-    message = f"{name}: {len(reasons)} of {count} images cannot be read"
-    if len(reasons) == count or (count >= 10 and len(reasons) > count / 2):
-        raise ValueError(
-            f"{message}, so {folder} is probably another folder than the one meant, or half a copy; name the right one "
-            f"or copy it again:\n  {first}"
-        )
-    log.warning("%s; they are left out:\n  %s", message, first)
