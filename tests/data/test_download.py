@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from dlsfaces.data import celeba500, download
+from dlsfaces.data import download
 
 BODY = bytes(range(256)) * 4000  # about a megabyte: more than the sockets between two processes hold
 MD5 = hashlib.md5(BODY).hexdigest()
@@ -209,14 +209,6 @@ def test_half_a_copy_that_is_there_is_not_touched(server, tmp_path):
     (tmp_path / "set").mkdir()
     with pytest.raises(OSError, match=r"set is there, but without list\.txt: move it away"):
         download.yandex_disk("https://disk/d/key", tmp_path / "set", "list.txt")
-
-
-def test_a_dead_link_of_celeba500_says_what_to_do_by_hand(server, tmp_path, monkeypatch):
-    monkeypatch.setenv("DLSFACES_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("DLSFACES_ROOT", raising=False)
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(FileNotFoundError, match=r"404.*To get it by hand: open https://disk.*root=.*DLSFACES_ROOT"):
-        celeba500.load("train")
 
 
 PROGRAM = """
