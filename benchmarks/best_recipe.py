@@ -26,7 +26,7 @@ from benchmarks._record import ROOT, machine, record
 from benchmarks._runs import Way, intervals, invented_people, rates, together
 from dlsfaces import data, evaluate, recognize, weights
 from dlsfaces.course import device
-from dlsfaces.data import Augmentation, FaceSet, places
+from dlsfaces.data import Augmentation, FaceSet, folders
 from dlsfaces.files import written_whole
 from dlsfaces.recognize import EmbeddingScore, FaceResNet, cosface
 
@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write the weights and cards that ship")
     parser.add_argument("--dry-run", action="store_true", help="measure and print, record nothing")
     chosen = parser.parse_args()
-    folder = Path(chosen.networks or places.cache_folder() / "best_recipe")
+    folder = Path(chosen.networks or folders.cache_folder() / "best_recipe")
     invented_network(folder)
     way = best_way(folder, chosen.root, chosen.workers)
     together(real_network, [(folder, chosen.root, way, seed) for seed in SEEDS], chosen.workers)

@@ -19,7 +19,7 @@ import torch
 from benchmarks._record import ROOT, machine, record
 from benchmarks._runs import rates, together
 from dlsfaces import data, recognize, weights
-from dlsfaces.data import FaceSet, places
+from dlsfaces.data import FaceSet, folders
 from dlsfaces.recognize import CONTEST, EmbeddingScore, Recipe
 
 SEEDS = (0, 1, 2)
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--train-only", action="store_true", help="train, measure nothing")
     parser.add_argument("--dry-run", action="store_true", help="measure and print, record nothing")
     chosen = parser.parse_args()
-    folder = Path(chosen.networks or places.cache_folder() / "loss_table")
+    folder = Path(chosen.networks or folders.cache_folder() / "loss_table")
     runs = [(name, seed, chosen.root, folder) for seed in SEEDS for name in CONTEST]
     together(train_one, runs, chosen.workers)
     if not chosen.train_only:

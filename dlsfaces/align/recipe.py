@@ -15,7 +15,7 @@ from dlsfaces import data, evaluate, geometry, rng, train
 from dlsfaces.align.losses import HeatmapLoss, RegressionLoss
 from dlsfaces.align.networks import KINDS, LandmarkNet
 from dlsfaces.align.squares import Wobble, framing_box
-from dlsfaces.data import Augmentation, FaceSet, places
+from dlsfaces.data import Augmentation, FaceSet, folders
 from dlsfaces.train import checkpoints
 
 #: What makes an aligned picture's colours and sharpness vary, and hides parts of it; :class:`Wobble` moves it.
@@ -78,7 +78,7 @@ class LandmarkRecipe:
             digest.update(value.cpu().numpy().tobytes())
         a_few = range(0, len(faces), max(1, len(faces) // 8))  # pictures may change under the same names
         digest.update(faces.read(a_few, None).numpy().tobytes())
-        return places.cache_folder() / "runs" / f"landmarks-{self.kind}-{faces.name}-{digest.hexdigest()[:12]}.pt"
+        return folders.cache_folder() / "runs" / f"landmarks-{self.kind}-{faces.name}-{digest.hexdigest()[:12]}.pt"
 
 
 def train_landmarks(

@@ -1,4 +1,4 @@
-"""CelebA (Liu et al. 2015): 202,599 aligned pictures of 10,177 people, through torchvision."""
+"""CelebA (Liu et al. 2015): 202,599 aligned images of 10,177 people, through torchvision."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import torch
 from torchvision.datasets import CelebA
 
 from dlsfaces import geometry
-from dlsfaces.data import archives, download, folder, places
-from dlsfaces.data.checks import find_broken
-from dlsfaces.data.photos import FileReader
+from dlsfaces.data import download, folder
+from dlsfaces.data.folders import DataUnavailable, cache_folder, find_folder
+from dlsfaces.data.images import FileReader, find_broken
 from dlsfaces.data.records import UNKNOWN, FaceSet
 
 QUERY_PEOPLE = 100
@@ -50,7 +50,7 @@ def load(
         raise ValueError(f"CelebA's split {split!r} is empty for people={people}")
     images = Path(table.root) / table.base_folder / "img_align_celeba"
     paths = {row: images / table.filename[row] for row in chosen}
-    # Looked at as whole aligned pictures in either framing, so that both skip the same ones.
+    # Looked at as whole aligned images in either framing, so that both skip the same ones.
     broken = find_broken(list(paths.values()), images, f"celeba/{split}", geometry.LOOSE.in_loose)
     skipped = [table.filename[row] for row in chosen if paths[row] in broken]
     chosen = [row for row in chosen if paths[row] not in broken]
@@ -83,27 +83,24 @@ def _divide(numbers: dict[str, list[int]], split: str, people: int | None) -> tu
 
 
 def _open(partition: str, root: str | Path | None, fetch: bool) -> CelebA:
-    found = places.find((CelebA.base_folder,), root)
+    found = find_folder((CelebA.base_folder,), root)
     # A download that failed has left its folder in the cache; the next one goes on with what is missing in it.
-    unfinished = found is not None and found.parent == places.cache_folder()
-    may_download = fetch and root is None and (found is None or unfinished)
+    may_download = fetch and root is None and (found is None or found.parent == cache_folder())
     if found is None and not may_download:
-        raise places.DataUnavailable(f"there is no folder {CelebA.base_folder}. {ADVICE}")
-    parent = found.parent if found else places.cache_folder()
+        raise DataUnavailable(f"there is no folder {CelebA.base_folder}. {ADVICE}")
+    parent = found.parent if found else cache_folder()
     try:
         if may_download:
             _complete(parent / CelebA.base_folder)
         return CelebA(str(parent), partition, ["identity", "landmarks"], download=False)
     except Exception as error:  # torchvision raises many kinds over files that are not what they should be
-        raise places.DataUnavailable(f"CelebA could not be opened in {parent} ({error}). {ADVICE}") from error
+        raise DataUnavailable(f"CelebA could not be opened in {parent} ({error}). {ADVICE}") from error
 
 
 def _complete(into: Path) -> None:
-    """Download what is missing of the files that torchvision lists, and unpack the pictures."""
-    pictures = into / "img_align_celeba"
-    with download.alone(into):
-        for file_id, md5, name in CelebA.file_list:
-            if not (name.endswith(".zip") and pictures.is_dir()):
-                download.google_drive(file_id, into / name, md5=md5)
-        if not pictures.is_dir():
-            archives.unpack(pictures.with_suffix(".zip"), into)
+    """Download what is missing of the files that torchvision lists, and unpack the images."""
+    images = into / "img_align_celeba"
+    for file_id, md5, name in CelebA.file_list:
+        if not (name == "img_align_celeba.zip" and images.is_dir()):
+            download.google_drive(file_id, into / name, md5)
+    download.unpack(images.with_suffix(".zip"), images)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import logging
 import math
 from pathlib import Path
@@ -10,9 +11,9 @@ import torch
 from torch import Tensor
 
 from dlsfaces import geometry
-from dlsfaces.data import download, lists, places
-from dlsfaces.data.checks import find_broken
-from dlsfaces.data.photos import Box, FileReader, list_photos
+from dlsfaces.data import download
+from dlsfaces.data.folders import DataUnavailable, cache_folder, find_folder, search_path
+from dlsfaces.data.images import Box, FileReader, find_broken, list_images
 from dlsfaces.data.records import UNKNOWN, FaceSet
 
 log = logging.getLogger(__name__)
@@ -24,11 +25,11 @@ LINKS = {
 }
 ANNOTATION = {"celebA_train_500": "celebA_anno.txt", "celebA_ir": "celebA_anno_query.csv"}
 TRAIN_SPLITS = {"train": 0, "validation": 1, "test": 2}  # as celebA_train_split.txt numbers them
+MOST_PEOPLE = 1_000_000  # a name is kept for each number up to the largest
 ADVICE = (
-    "To get it by hand: open "
-    + " and ".join(LINKS.values())
-    + " in a browser, download, unpack the folders celebA_train_500 and celebA_ir side by side, and name the folder "
-    "that holds them with root=... or the environment variable DLSFACES_ROOT; on Kaggle, attach them as a data set."
+    f"To get it by hand: open {' and '.join(LINKS.values())} in a browser, download, unpack the folders "
+    "celebA_train_500 and celebA_ir side by side (in ~/.cache/dlsfaces they are found), and name the folder that holds "
+    "them with root=... or the environment variable DLSFACES_ROOT; on Kaggle, attach them as a data set."
 )
 
 
@@ -36,12 +37,12 @@ def load(split: str, root: str | Path | None = None, framing: str = "tight", fet
     """One split of CelebA-500; see :func:`dlsfaces.data.load`.
 
     Train, validation and test share their 500 people; query (51 people) and distractors (identities not given) are
-    others, and come as tight crops only. Photos that cannot be read, or that the lists name but that are not there, are
-    left out (``FaceSet.skipped``, and a log warning).
+    others, and come as tight crops only. Images that cannot be read, or that are not there, are left out
+    (``FaceSet.skipped``, and a log warning).
 
     Raises:
         DataUnavailable: the set is not to be had, or a part of it is missing.
-        ValueError: a list is damaged (names file and line), the split is empty, or most of its photos cannot be read.
+        ValueError: a list is damaged (names file and line), the split is empty, or most of its images cannot be read.
     """
     if split in TRAIN_SPLITS:
         return _load_train(_folder("celebA_train_500", root, fetch), split, framing)
@@ -54,30 +55,29 @@ def load(split: str, root: str | Path | None = None, framing: str = "tight", fet
 
 
 def _folder(name: str, root: str | Path | None, fetch: bool) -> Path:
-    found = places.find((name,), root, ANNOTATION[name])
+    found = find_folder((name,), root, ANNOTATION[name])
     if found is None and fetch and root is None:
         log.info("downloading %s from %s", name, LINKS[name])
         try:
-            download.yandex_disk(LINKS[name], places.cache_folder() / name)
+            return download.yandex_disk(LINKS[name], cache_folder() / name, ANNOTATION[name])
         except (OSError, ValueError) as error:
-            raise places.DataUnavailable(f"{name} of CelebA-500 could not be downloaded ({error}). {ADVICE}") from error
-        found = places.find((name,), root, ANNOTATION[name])
+            raise DataUnavailable(f"{name} of CelebA-500 could not be downloaded ({error}). {ADVICE}") from error
     if found is None:
-        where = ", ".join(map(str, places.search_path(root))) or "the usual places"
-        raise places.DataUnavailable(f"there is no folder {name} with a {ANNOTATION[name]} in {where}. {ADVICE}")
+        where = ", ".join(map(str, search_path(root))) or "the usual places"
+        raise DataUnavailable(f"there is no folder {name} with a {ANNOTATION[name]} in {where}. {ADVICE}")
     return found
 
 
 def _load_train(folder: Path, split: str, framing: str) -> FaceSet:
-    identities = lists.read_numbers(_part(folder, "celebA_anno.txt"), lists.MOST_PEOPLE)
-    splits = lists.read_numbers(_part(folder, "celebA_train_split.txt"), len(TRAIN_SPLITS))
+    identities = read_numbers(_part(folder, "celebA_anno.txt"), MOST_PEOPLE)
+    splits = read_numbers(_part(folder, "celebA_train_split.txt"), len(TRAIN_SPLITS))
     if unlike := identities.keys() ^ splits.keys():
-        log.warning("%s: its two lists do not name the same photos; %d are ignored", folder, len(unlike))
+        log.warning("%s: its two lists do not name the same images; %d are ignored", folder, len(unlike))
     images = _part(folder, "celebA_imgs")
     frame = geometry.FRAMINGS[framing]
     matrix = geometry.crop_matrix(frame.in_loose, frame.size)
     listed = [name for name in identities if splits.get(name) == TRAIN_SPLITS[split]]
-    # Looked at as whole aligned pictures in either framing, so that both skip the same ones.
+    # Looked at as whole aligned images in either framing, so that both skip the same ones.
     names, skipped = _sound(images, listed, split, geometry.LOOSE.in_loose)
     return FaceSet(
         "celeba500",
@@ -97,9 +97,9 @@ def _load_train(folder: Path, split: str, framing: str) -> FaceSet:
 def _load_test(folder: Path, split: str) -> FaceSet:
     images = _part(folder, f"celebA_{split}")
     if split == "query":
-        identities = lists.read_identities(_part(folder, ANNOTATION["celebA_ir"]))
+        identities = read_identities(_part(folder, ANNOTATION["celebA_ir"]))
     else:
-        identities = {path.name: UNKNOWN for path in list_photos(images)}
+        identities = {path.name: UNKNOWN for path in list_images(images)}
     names, skipped = _sound(images, list(identities), split)
     size = geometry.TIGHT.size
     return FaceSet(
@@ -120,14 +120,14 @@ def _part(folder: Path, name: str) -> Path:
     """A file or folder without which a copy is none."""
     found = folder / name
     if not (found.is_file() if found.suffix else found.is_dir()):
-        raise places.DataUnavailable(f"{found} is missing: the copy of CelebA-500 is incomplete. {ADVICE}")
+        raise DataUnavailable(f"{found} is missing: the copy of CelebA-500 is incomplete. {ADVICE}")
     return found
 
 
 def _sound(images: Path, listed: list[str], split: str, crop: Box | None = None) -> tuple[list[str], list[str]]:
-    """Of the photos listed, those that can be read and those that cannot."""
+    """Of the images listed, those that can be read and those that cannot."""
     if not listed:
-        raise ValueError(f"the lists beside {images} name no photo of the split {split!r}; copy them again")
+        raise ValueError(f"the lists beside {images} name no image of the split {split!r}; copy them again")
     broken = {path.name for path in find_broken([images / name for name in listed], images, f"celeba500/{split}", crop)}
     return [name for name in listed if name not in broken], [name for name in listed if name in broken]
 
@@ -136,7 +136,71 @@ def _landmarks(path: Path, names: list[str], matrix: Tensor) -> Tensor | None:
     """Pseudo-landmarks, where the copy of the set has them, in pixels of the crop; NaN where a detector found none."""
     if not path.is_file():
         return None
-    found = lists.read_landmarks(path)
+    found = read_landmarks(path)
     nowhere = (math.nan,) * 10
     points = torch.tensor([found.get(name, nowhere) for name in names], dtype=torch.float32).reshape(-1, 5, 2)
     return geometry.move_points(matrix, points)
+
+
+def read_numbers(path: Path, below: int) -> dict[str, int]:
+    """Lines of ``name number``, from 0 to ``below - 1``: number by name.
+
+    Raises:
+        ValueError: a damaged list, or a name with two numbers; names file and line.
+    """
+    return _numbers(_rows(path), below)
+
+
+def read_identities(path: Path) -> dict[str, int]:
+    """A table with the columns ``img`` and ``id``: identity by name. Raises as :func:`read_numbers` does."""
+    (first, header), *rows = _rows(path, table=True)
+    if not {"img", "id"} <= set(header):
+        raise ValueError(f"{first}: expected the columns 'img' and 'id', found {header}")
+    img, number = header.index("img"), header.index("id")
+    return _numbers([(line, [row[img], row[number]]) for line, row in rows], MOST_PEOPLE)
+
+
+def read_landmarks(path: Path) -> dict[str, tuple[float, ...]]:
+    """A table of name, confidence, box (4) and landmarks (10): the landmarks ``x, y, x, y, ...`` by name.
+
+    What is empty is NaN: the detector found no face. Raises as :func:`read_numbers` does.
+    """
+    (first, header), *rows = _rows(path, table=True)
+    if len(header) < 16:
+        raise ValueError(f"{first}: expected 16 columns (name, confidence, box, five landmarks), found {header}")
+    landmarks = {}
+    for line, row in rows:
+        try:
+            landmarks[row[0]] = tuple(float(value) if value else math.nan for value in row[6:16])
+        except ValueError as error:
+            raise ValueError(f"{line}: a landmark is no number ({error})") from None
+    return landmarks
+
+
+def _numbers(rows: list[tuple[str, list[str]]], below: int) -> dict[str, int]:
+    numbers: dict[str, int] = {}
+    for line, fields in rows:
+        if len(fields) != 2:
+            raise ValueError(f"{line}: expected 'name number', found {' '.join(fields)!r}")
+        name, text = fields
+        if not (text.isdecimal() and len(text) < 10 and int(text) < below):
+            raise ValueError(f"{line}: expected a number from 0 to {below - 1}, found {text!r}")
+        if numbers.setdefault(name, int(text)) != int(text):
+            raise ValueError(f"{line}: {name} is listed a second time, with another number")
+    return numbers
+
+
+def _rows(path: Path, table: bool = False) -> list[tuple[str, list[str]]]:
+    """Where each line that is not blank stands, and its fields; all lines of a table (CSV) have as many."""
+    try:
+        lines = list(enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1))
+        split = (lambda line: next(csv.reader([line]))) if table else str.split
+        rows = [(f"{path}, line {number}", split(line)) for number, line in lines if line.strip()]
+    except (OSError, UnicodeError, csv.Error) as error:
+        raise ValueError(f"{path} cannot be read ({error}); copy it again") from error
+    if not rows:
+        raise ValueError(f"{path} is empty; copy it again")
+    for line, row in rows if table else ():
+        if len(row) != len(rows[0][1]):
+            raise ValueError(f"{line}: {len(row)} fields, but the header has {len(rows[0][1])}")
+    return rows

@@ -6,6 +6,7 @@ Poggio, MIT). The customary score is average precision at an intersection over u
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,14 +16,12 @@ import torch
 from torch import Tensor
 
 from dlsfaces import geometry
-from dlsfaces.data import lists, places
 from dlsfaces.data.compose.photosets import PhotoSet
-from dlsfaces.data.photos import list_photos, read_photo
+from dlsfaces.data.folders import DataUnavailable, find_folder, search_path
+from dlsfaces.data.images import list_images, read_image
 from dlsfaces.data.records import Face, Photo, Source
 
 IMAGES, BOXES, LANDMARKS = "images", "ground_truth_bboxes.txt", "ground_truth_landmarks.txt"
-BOX_FORM = "name x1 y1 x2 y2"
-LANDMARKS_FORM = "name " + " ".join(f"{point}_x {point}_y" for point in ("left", "right", "nose", "ml", "mm", "mr"))
 OURS = (0, 1, 2, 3, 5)  #: of the six annotated points: the mouth's middle is left out
 ADVICE = (
     f"It is not downloaded: put a copy into a folder cmu_mit that holds {IMAGES}/, {BOXES} and {LANDMARKS}, and name "
@@ -33,14 +32,10 @@ ADVICE = (
 def load_photos(root: str | Path | None = None) -> PhotoSet:
     """All 130 photos, also the 13 without a face: 511 faces in the other 117, some of them drawn or upside down.
 
-    A face has its annotated ``box``, float32 ``(4,)``, and ``landmarks``, float32 ``(5, 2)``, both in pixels and as
-    annotated. No half pixel is added: in the mean of the annotated eyes the darkest place lies half a pixel left of and
-    above the centre of the pixel with the annotated number, and so does the middle of the faces by their symmetry, so
-    that the annotation already counts from the corner of the top left pixel.
-
-    Left is the viewer's who sees the face upright: the four upside-down faces of playing cards have their left eye on
-    the right. No row is mirrored. Boxes can leave the photo, as 12 do. They have on average an intersection over union
-    of 0.86 with the ``geometry.face_box`` of the landmarks, the least for faces in profile (0.27).
+    A face has its annotated ``box``, float32 ``(4,)``, and ``landmarks``, float32 ``(5, 2)``, both in pixels counted
+    from the corner of the top left one, as annotated. Left is the viewer's who sees the face upright: four upside-down
+    faces of playing cards have their left eye on the right. Boxes can leave the photo, as 12 do. They have on average
+    an intersection over union of 0.86 with the ``geometry.face_box`` of the landmarks, the least for profiles (0.27).
 
     Args:
         root: the folder that holds ``cmu_mit``; by default the usual places are searched, see
@@ -50,7 +45,7 @@ def load_photos(root: str | Path | None = None) -> PhotoSet:
         ValueError: a damaged list (names file and line); when a photo is asked for, one that cannot be read.
     """
     folder = _folder(root)
-    paths = list_photos(folder / IMAGES)
+    paths = list_images(folder / IMAGES)
     faces = _faces(folder, {path.name for path in paths})
     about = f"{sum(map(len, faces.values()))} faces in {len(faces)} of them"
     photos = _Photos(paths, [faces.get(path.name, ()) for path in paths])
@@ -66,43 +61,52 @@ class _Photos:
 
     def __call__(self, index: int) -> Photo:
         path = self.paths[index]
-        return Photo(read_photo(path), Source(path.name, "cmu_mit", "test"), self.faces[index])
+        return Photo(read_image(path), Source(path.name, "cmu_mit", "test"), self.faces[index])
 
 
 def _folder(root: str | Path | None) -> Path:
-    found = places.find(("cmu_mit",), root, BOXES)
+    found = find_folder(("cmu_mit",), root, BOXES)
     if found is None:
-        where = ", ".join(map(str, places.search_path(root))) or "the usual places"
-        raise places.DataUnavailable(f"there is no folder cmu_mit with a {BOXES} in {where}. {ADVICE}")
+        where = ", ".join(map(str, search_path(root))) or "the usual places"
+        raise DataUnavailable(f"there is no folder cmu_mit with a {BOXES} in {where}. {ADVICE}")
     for part, is_there in ((IMAGES, Path.is_dir), (LANDMARKS, Path.is_file)):
         if not is_there(found / part):
-            raise places.DataUnavailable(f"{found / part} is missing: the copy of CMU+MIT is incomplete. {ADVICE}")
+            raise DataUnavailable(f"{found / part} is missing: the copy of CMU+MIT is incomplete. {ADVICE}")
     return found
 
 
 def _faces(folder: Path, names: set[str]) -> dict[str, tuple[Face, ...]]:
     """The faces by their photo's name, in the order of the list of boxes."""
-    boxes = _boxes(folder / BOXES)
+    boxes, points = read_rows(folder / BOXES, 4), read_rows(folder / LANDMARKS, 12)
     if missing := sorted(boxes.keys() - names):
-        raise places.DataUnavailable(
+        raise DataUnavailable(
             f"{folder / IMAGES} lacks {missing[0]} and {len(missing) - 1} other photos that {BOXES} names: the copy of "
             f"CMU+MIT is incomplete. {ADVICE}"
         )
-    points = defaultdict(list)  # the list has rows of photos that are not in the set; nobody asks for them
-    for row in lists.read_rows(folder / LANDMARKS, LANDMARKS_FORM):
-        points[row.name].append(row.values)
     return {name: _landmarked(torch.tensor(boxes[name]), torch.tensor(points[name])) for name in boxes}
 
 
-def _boxes(path: Path) -> dict[str, list[tuple[float, ...]]]:
-    boxes = defaultdict(list)
-    for name, box, line in lists.read_rows(path, BOX_FORM):
-        if box[0] >= box[2] or box[1] >= box[3]:
-            raise ValueError(
-                f"{path}, line {line}: a box without area, {box}; it is (x1, y1, x2, y2), x1 < x2, y1 < y2"
-            )
-        boxes[name].append(box)
-    return boxes
+def read_rows(path: Path, columns: int) -> dict[str, list[tuple[float, ...]]]:
+    """Lines of a photo's name and so many numbers: the numbers by name; the same line counts once."""
+    rows = defaultdict(list)
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeError) as error:
+        raise ValueError(f"{path} cannot be read ({error}); copy it again") from error
+    for line, text in enumerate(lines, 1):
+        if text.strip():
+            name, *fields = text.split()
+            try:
+                row = tuple(map(float, fields))
+            except ValueError:
+                row = ()
+            if len(row) != columns or not all(map(math.isfinite, row)):
+                raise ValueError(f"{path}, line {line}: expected a name and {columns} numbers, found {text!r}")
+            if row not in rows[name]:
+                rows[name].append(row)
+    if not rows:
+        raise ValueError(f"{path} is empty; copy it again")
+    return rows
 
 
 def _landmarked(boxes: Tensor, points: Tensor) -> tuple[Face, ...]:

@@ -1,138 +1,174 @@
-"""Getting files from the network, whole or not at all: from an address, Google Drive, or Yandex Disk."""
+"""Getting data sets from the network, whole or not at all: from Google Drive and Yandex Disk, and out of archives."""
 
 from __future__ import annotations
 
+import errno
+import http.client
 import json
-import re
 import shutil
+import tarfile
 import urllib.parse
 import urllib.request
-from pathlib import Path
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PureWindowsPath
 
-from dlsfaces.data import archives
-from dlsfaces.data.transfer import WebPage, alone, fetch, read
+from filelock import FileLock
+from torchvision.datasets.utils import check_integrity
+from tqdm.auto import tqdm
 
-YANDEX_API = "https://cloud-api.yandex.net/v1/disk/public/resources"
-DRIVE = "https://drive.google.com/uc"
-QUOTA = re.compile(r"quota exceeded|too many users have viewed or downloaded", re.IGNORECASE)
+from dlsfaces.files import written_whole
+
+YANDEX = "https://cloud-api.yandex.net/v1/disk/public/resources/download"
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+CONTENT = "content"  # the folder in the hidden folder that archives are unpacked into
+TIMEOUT = 20.0  # seconds without an answer
+_NO_FAULT_OF_THE_ARCHIVE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)  # but of the disk it goes to
 
 
-def google_drive(
-    file_id: str, path: Path, sha256: str | None = None, size: int | None = None, md5: str | None = None
-) -> Path:
-    """Have a public file of Google Drive at ``path``; as :func:`fetch`.
+@contextmanager
+def alone(path: Path) -> Iterator[Path]:
+    """Keep other processes that want the same ``path`` waiting; gives a hidden folder beside it to work in.
 
-    The page on which Drive wants a large file confirmed is read by gdown, whose authors follow its changes. The bytes
-    come by :func:`fetch`, because gdown, depending on its version, waits for ever, prints its errors, or continues a
-    part with whatever page Drive answers. A break is continued where a hash is promised.
-
-    Raises:
-        OSError, ValueError: as :func:`fetch`; where Drive does not give the file, because its quota is used up or it
-            is not public, the message says how to get it by hand.
+    After an error the folder stays, so that a download can go on, unless what is in it is wrong (a ValueError).
     """
-    open_url = urllib.request.build_opener(urllib.request.HTTPCookieProcessor()).open  # as gdown: cookies are kept
-    link = address = f"{DRIVE}?{urllib.parse.urlencode({'id': file_id})}"
-    by_hand = f"try again in a day, or open {link} in a browser and save the file as {path}"
-    for _ in range(3):  # it asks once; more is a circle
+    path.parent.mkdir(parents=True, exist_ok=True)
+    staging = path.with_name(f".{path.name}.part")
+    with FileLock(path.with_name(f".{path.name}.lock")):
+        shutil.rmtree(staging / CONTENT, ignore_errors=True)  # what was half unpacked by a process that was killed
+        staging.mkdir(exist_ok=True)
         try:
-            return fetch(address, path, sha256, size, md5, open_url)
-        except WebPage as page:
-            address = urllib.parse.urljoin(address, _confirmed(page, by_hand))
-        except OSError as error:
-            if QUOTA.search(str(error)):
-                raise OSError(f"Google Drive's quota for {link} is used up ({error}); {by_hand}") from error
+            yield staging
+        except ValueError:
+            shutil.rmtree(staging, ignore_errors=True)
             raise
-    raise OSError(f"Google Drive asks again and again whether {link} is wanted; {by_hand}")
-
-
-def _confirmed(page: WebPage, by_hand: str) -> str:
-    """The address that Drive's page leads to once its button is pressed."""
-    if QUOTA.search(page.text):
-        raise OSError(f"Google Drive's quota for this file is used up: {page}; {by_hand}") from page
-    try:
-        from gdown.download import get_url_from_gdrive_confirmation  # here, because it takes a while to load
-
-        return get_url_from_gdrive_confirmation(page.text)
-    except Exception as error:  # its own kind; ImportError, AssertionError, KeyError, by its version and the page
-        raise OSError(f"Google Drive does not give the file ({error!r}); {by_hand}") from error
-
-
-def yandex_disk(link: str, folder: Path, api: str = YANDEX_API) -> None:
-    """Make ``folder`` of a public Yandex Disk folder: its files, its folders, and what its archives hold.
-
-    An archive or a folder that holds ``folder`` itself, by name, is not nested. Everything arrives in ``.NAME.part``
-    beside ``folder`` first, so that ``folder`` is never half of the set; what is whole there is not downloaded again
-    by the next call. Of two processes that ask for the same folder, the second waits and finds it there. Where
-    ``folder`` exists already, files of the same name are replaced one by one.
-
-    Raises:
-        OSError, ValueError: as :func:`fetch` and :func:`dlsfaces.data.archives.unpack`; or the answer is not a listing.
-    """
-    before = _stamp(folder)
-    with alone(folder):
-        if _stamp(folder) != before:  # another process has brought it meanwhile
-            return
-        staging = folder.with_name(f".{folder.name}.part")
-        content = _opened(_arrived(link, staging, api), staging / "content")
-        inner = content / folder.name
-        source = inner if inner.is_dir() else content
-        if folder.is_dir():
-            archives.move_into(source, folder)
-        else:
-            source.replace(folder)
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _stamp(folder: Path) -> tuple[int, int] | None:
-    """Changes when the folder appears, or something in it is replaced."""
-    return (folder.stat().st_ino, folder.stat().st_mtime_ns) if folder.is_dir() else None
+def fetch(url: str, path: Path) -> Path:
+    """Download the file of ``url`` to ``path``.
 
-
-def _arrived(link: str, into: Path, api: str) -> list[Path]:
-    """Download what the link holds, a folder as a zip of it."""
-    listing = _ask(f"{api}?{urllib.parse.urlencode({'public_key': link, 'limit': 1000})}")
+    Raises:
+        OSError: it cannot be had, or not whole.
+    """
     try:
-        items = [listing] if listing.get("type") != "dir" else listing["_embedded"]["items"]
-        if listing.get("_embedded", {}).get("total", 0) > len(items):
-            raise ValueError(f"{link} holds more than the {len(items)} files that {api} lists at once")
-        return [_arrived_item(item, link, into, api) for item in items]
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"the answer of {api} for {link} is not a listing of files: {error!r}") from error
+        with written_whole(path) as part, urllib.request.urlopen(url, timeout=TIMEOUT) as answer:
+            size, options = answer.length, dict(unit="B", unit_scale=True, leave=False, delay=2)
+            with tqdm.wrapattr(answer, "read", size, desc=path.name, **options) as body, part.open("wb") as file:
+                shutil.copyfileobj(body, file)
+            if answer.length:  # it counts down what is still to come
+                raise OSError(f"the connection broke off, {answer.length} of {size} bytes are missing")
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise OSError(f"{url} cannot be downloaded ({error}); try again") from error
+    return path
 
 
-def _arrived_item(item: dict, link: str, into: Path, api: str) -> Path:
-    name = Path(item["name"]).name
-    if name in ("", ".."):
-        raise ValueError(f"{api} lists a file called {item['name']!r} in {link}, which is no name of a file")
-    if item["type"] != "dir":
-        return fetch(item["file"], into / "files" / name, item.get("sha256"), item.get("size"))
-    query = urllib.parse.urlencode({"public_key": link, "path": item["path"]})
-    return fetch(_ask(f"{api}/download?{query}")["href"], into / "folders" / f"{name}.zip")
+def google_drive(file_id: str, path: Path, md5: str) -> Path:
+    """Have a public file of Google Drive at ``path``, by gdown; a download that broke off goes on.
 
+    Raises:
+        OSError: Drive does not give the file, mostly because its quota is used up; says how to get it by hand.
+        ValueError: what came is another file than the one with this MD5.
+    """
+    import gdown  # here, because it takes a while to load
 
-def _opened(files: list[Path], content: Path) -> Path:
-    """Put what the archives hold, and the files that are none, into a fresh folder."""
-    shutil.rmtree(content, ignore_errors=True)
-    content.mkdir(parents=True)
-    packed = [file for file in files if file.name.lower().endswith(archives.SUFFIXES)]
-    for file in packed:
+    link = f"https://drive.google.com/uc?id={file_id}"
+    by_hand = f"try again in a day, or open {link} in a browser and save the file as {path}"
+    with alone(path) as staging:
+        if check_integrity(path, md5):
+            return path
+        part = staging / path.name
         try:
-            archives.unpack(file, content)
-        except ValueError:
-            file.unlink()  # else the next call would take it for whole
-            raise
-    for file in files:
-        if file not in packed:
-            file.replace(content / file.name)
-    (content / archives.LOCK).unlink(missing_ok=True)
-    return content
+            gdown.download(id=file_id, output=str(part), resume=True, use_cookies=False)
+            part.stat()  # some versions of gdown print an error instead of raising one
+        except Exception as error:  # ... and each has kinds of its own
+            raise OSError(
+                f"Google Drive does not give {path.name}, its quota may be used up ({error}); {by_hand}"
+            ) from error
+        if not check_integrity(part, md5):
+            raise ValueError(f"{link} has not the MD5 {md5}, so it has changed or was damaged; {by_hand}")
+        part.replace(path)
+    return path
 
 
-def _ask(url: str) -> dict:
+def yandex_disk(link: str, folder: Path, holds: str) -> Path:
+    """Make ``folder`` of a public folder of Yandex Disk, which gives it as one zip; archives in it are unpacked, too.
+
+    Of two processes that ask for the same folder, the second waits and finds it there.
+
+    Args:
+        holds: a file of the set; what lies beside it becomes ``folder``.
+    Raises:
+        OSError: it cannot be had, or ``folder`` is there without this file.
+        ValueError: the answer is no archive of a folder with this file.
+    """
+    with alone(folder) as staging:
+        if (folder / holds).exists():
+            return folder
+        if folder.exists():
+            raise OSError(f"{folder} is there, but without {holds}: move it away and try again")
+        archive = fetch(_address(link), staging / f"{folder.name}.zip")
+        content = _extract(archive, staging / CONTENT)
+        for inner in [path for path in content.rglob("*") if path.name.lower().endswith(ARCHIVES)]:
+            _extract(inner, inner.parent)
+            inner.unlink()
+        found = next(content.rglob(holds), None)
+        if found is None:
+            raise ValueError(f"what {link} holds has no {holds}: it is another set, or has changed")
+        found.parent.replace(folder)
+    return folder
+
+
+def _address(link: str) -> str:
+    """Where Yandex Disk has the zip of a public folder."""
+    query = f"{YANDEX}?{urllib.parse.urlencode({'public_key': link})}"
     try:
-        found = json.loads(read(url))
-    except (UnicodeError, json.JSONDecodeError, RecursionError) as error:
-        raise ValueError(f"{url} answered with something else than JSON ({error})") from error
-    if not isinstance(found, dict):
-        raise ValueError(f"{url} answered with a {type(found).__name__}, not an object")
-    return found
+        with urllib.request.urlopen(query, timeout=TIMEOUT) as answer:
+            return json.load(answer)["href"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise OSError(f"Yandex Disk does not say where {link} can be downloaded: {error!r}") from error
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Make ``folder`` of what an archive holds, if it is not there yet; a folder of its own name is not nested.
+
+    Raises:
+        ValueError: the archive is broken, or has a member that leads out of the folder.
+        OSError: the disk is full, or it may not be written.
+    """
+    with alone(folder) as staging:
+        if folder.exists():
+            return
+        content = _extract(archive, staging / CONTENT)
+        inner = content / folder.name
+        (inner if inner.is_dir() else content).replace(folder)
+
+
+def _extract(archive: Path, into: Path) -> Path:
+    """Unpack a zip or a tar, plain or compressed."""
+    try:
+        into.mkdir(exist_ok=True)
+        if zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as opened:
+                _refuse_escapes(opened.namelist())
+                if sum(member.file_size for member in opened.infolist()) > shutil.disk_usage(into).free:
+                    raise OSError(errno.ENOSPC, f"there is no room to unpack {archive}; make some and try again")
+                for member in tqdm(opened.infolist(), archive.name, unit=" files", leave=False, delay=2):
+                    opened.extract(member, into)
+        else:
+            with tarfile.open(archive) as opened:
+                _refuse_escapes(opened.getnames())
+                opened.extractall(into, filter="data")
+    except Exception as error:  # both readers raise a dozen kinds over a broken archive
+        if isinstance(error, OSError) and error.errno in _NO_FAULT_OF_THE_ARCHIVE:
+            raise
+        raise ValueError(f"{archive} cannot be unpacked ({error}); delete it and download it again") from error
+    return into
+
+
+def _refuse_escapes(names: list[str]) -> None:
+    for name in names:
+        path = PureWindowsPath(name)  # takes both slashes for one, and knows of drives
+        if path.anchor or ".." in path.parts:
+            raise ValueError(f"its member {name!r} leads out of the folder")

@@ -12,7 +12,7 @@ import torch
 
 import dlsfaces
 from dlsfaces import data, evaluate, train
-from dlsfaces.data import Augmentation, FaceSet, places
+from dlsfaces.data import Augmentation, FaceSet, folders
 from dlsfaces.recognize.backbones import FaceResNet
 from dlsfaces.recognize.embedding import features_of
 from dlsfaces.recognize.losses import CrossEntropy
@@ -55,7 +55,7 @@ class Recipe:
         digest = hashlib.sha256(json.dumps(what).encode())
         a_few = range(0, len(faces), max(1, len(faces) // 8))  # pictures may change under the same names
         digest.update(faces.read(a_few, self.image_size).numpy().tobytes())
-        return places.cache_folder() / "runs" / f"{loss}-{faces.name}-{digest.hexdigest()[:12]}.pt"
+        return folders.cache_folder() / "runs" / f"{loss}-{faces.name}-{digest.hexdigest()[:12]}.pt"
 
 
 def train_cross_entropy(

@@ -13,10 +13,9 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter
 from torch import Tensor
 
 from dlsfaces import geometry, rng
-from dlsfaces.data import lists
-from dlsfaces.data.checks import find_broken
+from dlsfaces.data.celeba500 import read_landmarks
 from dlsfaces.data.compose.cutouts import Cutout
-from dlsfaces.data.photos import FileReader
+from dlsfaces.data.images import FileReader, find_broken
 from dlsfaces.data.records import UNKNOWN, FaceSet
 
 TABLE = "landmarks.csv"  #: the landmarks of a folder of portraits, see :func:`from_folder`
@@ -188,7 +187,7 @@ def from_folder(folder: Path) -> FaceSet:
     known = {
         str((table.parent / name).relative_to(folder)): points
         for table in tables
-        for name, points in lists.read_landmarks(table).items()
+        for name, points in read_landmarks(table).items()
         if not math.isnan(sum(points))
     }
     paths = [folder / name for name in known]

@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from dlsfaces.data.checks import find_broken
-from dlsfaces.data.photos import EXTENSIONS, list_photos, open_photo
+from dlsfaces.data.images import EXTENSIONS, find_broken, list_images, open_image
 from dlsfaces.rng import Dice
 from drawpeople import backdrops
 from drawpeople import clutter as things
@@ -29,7 +28,7 @@ def photos_of(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"backgrounds={str(folder)!r} is no folder; give one of photos without people, or None")
-    found = list_photos(folder)
+    found = list_images(folder)
     if not found:
         kinds = ", ".join(EXTENSIONS)
         raise ValueError(f"backgrounds={str(folder)!r} holds no photo ({kinds}); give another folder, or None")
@@ -53,7 +52,7 @@ class Scenery:
         """A place of ``size`` (height, width) whose ground begins at row ``ground``, as far as that can be had: RGB."""
         if self.photos is None:
             return backdrops.backdrop(size, ground, dice)
-        photo = open_photo(self.photos[dice.integer(0, len(self.photos) - 1)])
+        photo = open_image(self.photos[dice.integer(0, len(self.photos) - 1)])
         return _cut(photo, size, dice)
 
     def furnish(

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from dlsfaces.data import places
+from dlsfaces.data import folders
 from dlsfaces.data.compose import bodies, cutouts, portraits, scenery
 from dlsfaces.data.compose.cutouts import Cutout, Cutouts
 from dlsfaces.data.compose.photosets import PhotoSet
@@ -140,7 +140,7 @@ def _bank(
     away = torch.cat((torch.zeros(len(person)), torch.ones(extra))).bool()
     person = torch.cat((person, first + torch.arange(extra) % persons))
     number = torch.cat((number, start + pictures + torch.arange(extra) // persons))
-    return cutouts.rendered(person, number, away, seed=seed, cache=places.cache_folder())
+    return cutouts.rendered(person, number, away, seed=seed, cache=folders.cache_folder())
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from dlsfaces.data import invented, places
+from dlsfaces.data import folders, invented
 from dlsfaces.data.compose import bodies, cutouts, scenery
 from dlsfaces.data.compose.cutouts import Cutouts
 from dlsfaces.data.compose.photosets import PhotoSet
@@ -47,7 +47,7 @@ def studio(split: str = "train", side: int = 320, *, people: int = 280, pictures
         raise ValueError(f"side={side} pixels is too small for a face to be seen; take at least 64")
     person, number = invented.members(split, people, pictures)
     bank = cutouts.rendered(
-        person, number, style="studio", seed=seed, eyes=side // _SIDE_OF_EYES, cache=places.cache_folder()
+        person, number, style="studio", seed=seed, eyes=side // _SIDE_OF_EYES, cache=folders.cache_folder()
     )
     identities = torch.full_like(person, UNKNOWN) if split == "distractors" else person % invented.QUERY_FROM
     made = _Studio(side, bank, identities, number, seed, split)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 
 from dlsfaces import rng
-from dlsfaces.data.photos import composed
+from dlsfaces.data.images import composed
 from dlsfaces.data.records import UNKNOWN, FaceSet
 
 KINDS = ("blurred", "dark", "occluded", "cropped", "not_a_face", "wrong_identity", "duplicate")

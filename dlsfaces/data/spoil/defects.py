@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dlsfaces import geometry
-from dlsfaces.data.photos import Box
+from dlsfaces.data.images import Box
 from dlsfaces.data.records import Reader
 from dlsfaces.data.spoil import occluders, spoiling
 from dlsfaces.data.spoil.drawing import places

@@ -13,17 +13,15 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-import drawpeople
-from dlsfaces import geometry
-from dlsfaces.data.checks import find_broken
-from dlsfaces.data.photos import list_photos, open_photo
+from dlsfaces import geometry, synthetic
+from dlsfaces.data.images import find_broken, list_images, open_image
 from dlsfaces.data.records import Photo
 from dlsfaces.data.spoil import occluders, things
 from dlsfaces.data.spoil.drawing import places
 from dlsfaces.data.spoil.spoiling import fine_noise, from_light
 from dlsfaces.rng import Dice
-from drawpeople import clutter
-from drawpeople.background import background
+from dlsfaces.synthetic import clutter
+from dlsfaces.synthetic.background import background
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +53,7 @@ def nobodies(given: str | Path | Sequence[Photo] | Sequence[Tensor] | None) -> N
 def _files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise FileNotFoundError(f"not_faces={str(folder)!r} is no folder")
-    paths = list_photos(folder)
+    paths = list_images(folder)
     if not paths:
         raise ValueError(f"not_faces={str(folder)!r} holds no photos; name a folder with photos in it")
     broken = find_broken(paths, folder, "not_faces")
@@ -80,7 +78,7 @@ class Crops:
 
 def _image(photo: Path | Photo | Tensor) -> Image.Image:
     if isinstance(photo, Path):
-        return open_photo(photo)
+        return open_image(photo)
     image = photo.image if isinstance(photo, Photo) else photo
     if not isinstance(image, Tensor) or image.dtype != torch.uint8 or image.dim() != 3 or len(image) != 3:
         raise ValueError(f"not_faces holds {type(photo).__name__}; it takes Photos or images, uint8 (3, H, W)")
@@ -126,7 +124,7 @@ _THINGS = (things.paper, things.bar, things.cloth, things.leaves, things.ball)
 def _place(dice: Dice, size: tuple[int, int]) -> Tensor:
     """What is behind one of the embedded people, without them: sRGB ``(3, height, width)``."""
     number = torch.tensor([dice.integer(0, _PICTURES)])
-    dials = drawpeople.shots(number, number)
+    dials = synthetic.pictures(number, number)
     x, y = (v.flatten() for v in places(size[1], size[0], (0.0, 0.0, geometry.LOOSE.width, geometry.LOOSE.height)))
     light = background(torch.zeros(len(x), dtype=torch.int64), x, y, dials)
     return from_light(light.clamp(0, 1)).view(3, *size)

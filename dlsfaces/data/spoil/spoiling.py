@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from dlsfaces.data.photos import Box
+from dlsfaces.data.images import Box
 from dlsfaces.rng import Dice, key, normal
 
 #: The diameter of the disc that a point becomes, of the eye distance and not of the picture: a face is as useless in

@@ -1,0 +1,69 @@
+"""Where data sets lie on this machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+KAGGLE_INPUT = Path("/kaggle/input")
+_MOST = 1000  # a folder with more in it holds images, not data sets
+
+
+class DataUnavailable(FileNotFoundError):
+    """A data set is neither here nor to be had; the message says what to do."""
+
+
+def cache_folder() -> Path:
+    """What the course may write, downloads and rendered faces: ``$DLSFACES_CACHE``, or ``~/.cache/dlsfaces``."""
+    try:
+        return Path(os.environ.get("DLSFACES_CACHE") or "~/.cache/dlsfaces").expanduser()
+    except RuntimeError as error:
+        raise RuntimeError(f"{error} Name a folder that may be written with DLSFACES_CACHE.") from error
+
+
+def search_path(root: str | Path | None) -> list[Path]:
+    """The folders that are searched: ``root`` alone where given, else ``$DLSFACES_ROOT`` and the usual places."""
+    named = root or os.environ.get("DLSFACES_ROOT")
+    if named and not os.path.isdir(os.path.expanduser(named)):
+        raise FileNotFoundError(f"{'root' if root else 'DLSFACES_ROOT'}={str(named)!r} is not a folder")
+    usual = [Path(os.path.expanduser(named))] if named else []
+    if not root:
+        usual += [cache_folder(), Path("data"), KAGGLE_INPUT]
+    return [folder for folder in usual if os.path.isdir(folder)]
+
+
+def find_folder(names: tuple[str, ...], root: str | Path | None = None, holds: str = "", depth: int = 5) -> Path | None:
+    """The first folder called one of ``names`` at, or up to ``depth`` levels below, the search path.
+
+    Kaggle mounts data sets at several depths, and archives often hold a folder in a folder of its own name: with
+    ``holds``, only a folder with that file or folder in it counts.
+    """
+    for top in search_path(root):
+        for folder in _folders(top, depth):
+            if folder.name in names and os.path.exists(folder / holds):
+                return folder
+    return None
+
+
+def _folders(top: Path, depth: int) -> Iterator[Path]:
+    """``top`` and the folders below it, the nearer first; none is entered twice, whatever links lead to it."""
+    level, entered = [top], set()
+    for _ in range(depth + 1):
+        yield from level
+        below = []
+        for folder in level:
+            if (real := os.path.realpath(folder)) not in entered:
+                entered.add(real)
+                below += _children(folder)
+        level = below
+
+
+def _children(folder: Path) -> list[Path]:
+    try:
+        names = os.listdir(folder)
+    except OSError:  # somebody else's, such as lost+found
+        return []
+    if len(names) > _MOST:
+        return []
+    return [folder / name for name in sorted(names) if not name.startswith(".") and os.path.isdir(folder / name)]

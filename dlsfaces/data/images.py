@@ -1,0 +1,226 @@
+"""Reading images from files, and telling which files of a set cannot be read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import unicodedata
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import PIL
+import torch
+from PIL import Image, ImageFile, ImageOps
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from dlsfaces import geometry
+from dlsfaces.data.folders import cache_folder
+from dlsfaces.files import written_whole
+
+log = logging.getLogger(__name__)
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")  # a phone's MPO file of several JPEGs counts as JPEG
+#: HEIC is listed though it cannot be read: who has such photos should hear of it rather than miss them.
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".heic", ".heif")
+MAX_PIXELS = 120_000_000  #: the largest image that is read: phones take up to 108 megapixels
+
+Box = tuple[float, float, float, float]
+
+
+def read_image(path: str | Path, crop: Box | None = None, size: tuple[int, int] | None = None) -> Tensor:
+    """Read an image upright (EXIF orientation applied) and in RGB, transparent pixels over white.
+
+    JPEG, PNG, WebP, GIF, BMP and TIFF, grey or coloured. Of several images in a file the first is read. 16 bits a
+    channel become 8 (65535 is white). Colour profiles are ignored.
+
+    Args:
+        path: the file.
+        crop: ``(x1, y1, x2, y2)`` in pixels of the upright image; the whole image where None.
+        size: ``(height, width)`` to scale to (antialiased, bilinear); the crop's own size, rounded, where None.
+    Returns:
+        uint8 ``(3, height, width)``.
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: not an image, a broken one, more than ``MAX_PIXELS``, or a crop that leaves it; names the file.
+    """
+    image = open_image(path, crop)
+    box = crop or geometry.whole((image.height, image.width))
+    height, width = size or (round(box[3] - box[1]), round(box[2] - box[0]))
+    if (width, height) != image.size or crop:
+        image = image.resize((width, height), Image.Resampling.BILINEAR, box=box)
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
+
+
+def open_image(path: str | Path, crop: Box | None = None) -> Image.Image:
+    """The whole image, upright, in RGB, as Pillow's; the crop lies in it. Raises as :func:`read_image`."""
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"there is no image at {path}")
+    try:
+        if not os.path.isfile(path):  # to open a pipe is to wait for its other end
+            raise ValueError("it is a folder" if os.path.isdir(path) else "it is no ordinary file")
+        image = _decoded(path)
+    except Exception as error:  # over a damaged file Pillow's readers raise whatever it happens to lead to
+        raise ValueError(f"{path} cannot be read as an image ({error}); remove or replace the file") from error
+    if crop is not None:
+        x1, y1, x2, y2 = crop
+        if not (x1 < x2 and y1 < y2):
+            raise ValueError(f"the crop {crop} has no area; it is (x1, y1, x2, y2) with x1 < x2 and y1 < y2")
+        if x1 < 0 or y1 < 0 or x2 > image.width or y2 > image.height:
+            raise ValueError(f"{path} is {image.width}x{image.height}, too small for the crop {crop}")
+    return image
+
+
+def _decoded(path: str | Path) -> Image.Image:
+    with open(path, "rb") as file:  # given a path, Pillow would map some turned TIFFs into memory in the wrong shape
+        try:
+            image = Image.open(file, formats=FORMATS)
+        except PIL.UnidentifiedImageError:
+            file.seek(4)
+            if file.read(4) == b"ftyp":
+                raise ValueError("it is a HEIC or AVIF photo, as iPhones take them: export it as JPEG") from None
+            raise ValueError("it is empty, damaged, or none of JPEG, PNG, WebP, GIF, BMP and TIFF") from None
+        if image.width * image.height > MAX_PIXELS:
+            limit = f"at most {MAX_PIXELS // 10**6} megapixels are read"
+            raise ValueError(f"it has {image.width}x{image.height} pixels, and {limit}: make it smaller")
+        ImageFile.LOAD_TRUNCATED_IMAGES = False  # half an image is an error, whatever another library has set
+        image.load()
+        file.seek(0)
+        if image.format == "PNG" and b"IEND" not in file.read():  # of a PNG alone Pillow does not ask for the end
+            raise ValueError("image file is truncated")
+    with suppress(Exception):  # of damaged EXIF data, as many kinds; the image itself is whole
+        ImageOps.exif_transpose(image, in_place=True)
+    return _to_rgb(image)
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "F" or image.mode.startswith("I"):
+        image = _eight_bits(image)
+    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
+        over = image.convert("RGBA")
+        image = Image.new("RGB", image.size, "white")
+        image.paste(over, mask=over)
+    return image.convert("RGB")
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """One channel of 16 or 32 bits as one of 8; Pillow would cut at 255 instead of scaling.
+
+    Of 32-bit pixels nothing states the white: it is the smallest usual one that holds the brightest.
+    """
+    values = np.nan_to_num(np.asarray(image, dtype=np.float32), nan=0, posinf=0, neginf=0)
+    usual = [1] * (image.mode == "F") + [255, 65535, 2**31 - 1]
+    if image.mode.startswith("I;16") or image.format == "PNG":  # of a PNG, older versions of Pillow say I
+        usual = [65535]
+    peak = float(values.max())
+    values *= 255 / next((white for white in usual if peak <= white), peak)
+    return Image.fromarray(values.round().clip(0, 255).astype(np.uint8))
+
+
+@dataclass(frozen=True)
+class FileReader:
+    """A :data:`~dlsfaces.data.records.Reader` over files; with a few threads, since decoding releases Python's lock.
+
+    A class and not a closure, so that worker processes can be sent one.
+    """
+
+    paths: Sequence[Path]
+    crop: Box | None = None
+
+    def __call__(self, indices: Sequence[int], size: tuple[int, int] | None) -> Tensor:
+        """uint8 ``(n, 3, height, width)``."""
+        if len(indices) == 1:
+            return read_image(self.paths[indices[0]], self.crop, size)[None]
+        with ThreadPoolExecutor(4) as pool:
+            return torch.stack(list(pool.map(lambda i: read_image(self.paths[i], self.crop, size), indices)))
+
+
+def list_images(folder: Path) -> list[Path]:
+    """The image files of a folder by their extensions, ordered by name; hidden files (macOS's ``._x.jpg``) left out.
+
+    Raises:
+        ValueError: the folder cannot be listed.
+    """
+    try:
+        found = [p for p in folder.iterdir() if p.suffix.lower() in EXTENSIONS and not p.name.startswith(".")]
+    except OSError as error:
+        raise ValueError(f"{folder} cannot be listed ({error}); make it readable") from error
+    return sorted(found, key=by_name)
+
+
+def by_name(path: Path) -> tuple[str, str]:
+    """A key to sort by: the name as people read it, whichever way its accents are stored (see :func:`composed`)."""
+    return composed(path.name), path.name
+
+
+def composed(name: str) -> str:
+    """A name in Unicode's composed form (NFC): macOS hands out accents and й as two characters, others as one."""
+    return unicodedata.normalize("NFC", name)
+
+
+def find_broken(paths: Sequence[Path], folder: Path, name: str, crop: Box | None = None) -> set[Path]:
+    """The images among ``paths`` that :func:`read_image` would refuse; a log warning counts them.
+
+    Every image is decoded whole, since a truncated JPEG shows only then. The answer is remembered in the cache folder
+    for as long as no file changes its size or date.
+
+    Args:
+        folder: the set's folder, and ``name``, the set and the split: for the messages, and to remember the answer by.
+        crop: has to lie within each image.
+    Raises:
+        ValueError: all images are broken, or of ten and more over half: this is probably no copy of the set.
+    """
+    memory = cache_folder() / f"broken-{_digest((os.path.abspath(folder), name, crop))}.json"
+    listing = _digest([PIL.__version__, *map(_state, paths)])
+    reasons = None
+    with suppress(OSError, ValueError, KeyError, TypeError):  # nothing remembered yet, or damaged
+        known = json.loads(memory.read_text())
+        reasons = known["reasons"] if known["listing"] == listing else None
+    if reasons is None:
+        with ThreadPoolExecutor(4) as pool:
+            answers = pool.map(lambda path: _reason(path, crop), paths)
+            bar = tqdm(answers, f"checking {name}", len(paths), unit=" images", leave=False, delay=2)
+            reasons = {str(path): why for path, why in zip(paths, bar) if why}
+        try:
+            with written_whole(memory) as part:
+                part.write_text(json.dumps({"listing": listing, "reasons": reasons}))
+        except OSError as error:
+            log.warning("%s cannot be written (%s); the next load checks all images again", memory, error)
+    if reasons:
+        said = "\n  ".join([*list(reasons.values())[:3], f"and {len(reasons) - 3} more"][: len(reasons)])
+        message = f"{name}: {len(reasons)} of {len(paths)} images cannot be read"
+        if len(reasons) == len(paths) or (len(paths) >= 10 and len(reasons) > len(paths) / 2):
+            raise ValueError(
+                f"{message}, so {folder} is probably another folder than the one meant, or half a copy; name the right "
+                f"one or copy it again:\n  {said}"
+            )
+        log.warning("%s; they are left out:\n  %s", message, said)
+    return {path for path in paths if str(path) in reasons}
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(repr(value).encode()).hexdigest()[:16]
+
+
+def _state(path: Path) -> tuple[str, int, int]:
+    """What changes with a file."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):  # ValueError for a name that no file can have
+        return str(path), -1, -1
+    return str(path), found.st_size, found.st_mtime_ns
+
+
+def _reason(path: Path, crop: Box | None) -> str:
+    """Why an image cannot be read; empty where it can."""
+    try:
+        open_image(path, crop)
+    except (OSError, ValueError) as error:
+        return str(error)
+    return ""
