@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 import dlsfaces
 from dlsfaces.data import FaceSet
-from dlsfaces.data.places import cache_folder
+from dlsfaces.data.folders import cache_folder
 from dlsfaces.files import written_whole
 from dlsfaces.train.settings import Settings
 
