@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from dlsfaces import data, geometry, rng
-from dlsfaces.align import finding
+from dlsfaces.align import aligned
 from tests.align.dots import dots, dotted_set
 
 
@@ -106,7 +106,7 @@ def test_nothing_of_the_padding_is_seen_in_what_is_put_upright():
     white.read.images.fill_(255)
     moved = data.unaligned(white, padding="black")
     assert (moved.images() < 255).any()  # it is seen in the pictures themselves
-    assert (finding.aligned(moved, moved.landmarks, padding="black").images() == 255).all()
+    assert (aligned(moved, moved.landmarks, padding="black").images() == 255).all()
 
 
 def test_padding_repeats_the_edge_by_default():
