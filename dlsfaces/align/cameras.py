@@ -23,7 +23,7 @@ def fit_camera(points: Tensor, covariance: Tensor | None = None) -> Tensor:
         points: ``(N, 68, 2)`` pixels in 300-W's order.
         covariance: ``(136, 136)`` of the points' errors ``x0, y0, x1, ...`` in any scale; the identity by default.
     Returns:
-        ``(N, 2, 4)`` from ``(x, y, z, 1)`` of :func:`mean_shape` to pixels, in the type of ``points`` on its device.
+        ``(N, 2, 4)`` from ``(x, y, z, 1)`` of :func:`mean_shape` to pixels.
     Raises:
         ValueError: points that are not finite, or on a line (names the faces by number); a covariance that is none.
     """
@@ -34,23 +34,15 @@ def fit_camera(points: Tensor, covariance: Tensor | None = None) -> Tensor:
     # one row for the x and one for the y of each point, one column for each number of the camera
     design = torch.einsum("ik,cd->icdk", place, torch.eye(2).double()).reshape(-1, 8)
     both = torch.cat((design, points.flatten(1).T.cpu().double()), dim=1)  # the CPU always has float64
-    white = torch.linalg.solve_triangular(_factor(covariance), both, upper=False)
+    covariance = torch.eye(2 * FIDUCIALS) if covariance is None else covariance
+    factor, failed = torch.linalg.cholesky_ex(covariance.cpu().double())
+    if len(factor) != 2 * FIDUCIALS or failed:
+        raise ValueError("covariance is not positive definite (136, 136); fiducial_covariance(residuals) makes one")
+    white = torch.linalg.solve_triangular(factor, both, upper=False)
     camera = torch.linalg.lstsq(white[:, :8], white[:, 8:]).solution.T.view(-1, 2, 4)
     large, small = torch.linalg.svdvals(camera[..., :3]).unbind(-1)
     refuse(small <= 1e-4 * large + 1e-6, "in one place or on a line", "they are no face's; leave such faces out")
     return camera.to(points)
-
-
-def _factor(covariance: Tensor | None) -> Tensor:
-    """The Cholesky factor of a covariance, float64 on the CPU."""
-    many = 2 * FIDUCIALS
-    covariance = torch.eye(many).double() if covariance is None else covariance.cpu().double()
-    if covariance.shape != (many, many) or not torch.allclose(covariance, covariance.T, 1e-4, 1e-6):
-        raise ValueError(f"covariance {tuple(covariance.shape)} is not symmetric (136, 136): x and y of each point")
-    factor, failed = torch.linalg.cholesky_ex(covariance)
-    if failed or not factor.isfinite().all():
-        raise ValueError("covariance is not positive definite; fiducial_covariance(residuals) makes one that is")
-    return factor
 
 
 def refuse(bad: Tensor, what: str, way_out: str) -> None:

@@ -64,8 +64,7 @@ def frontalise(
         size: ``(height, width)`` of the frontal views; see :func:`frontal_landmarks`.
         covariance: ``(136, 136)`` of the points' errors, see :func:`fiducial_covariance`.
     Raises:
-        ValueError: points from which no camera follows, or that show the face from behind (names the faces by number);
-            images that are not one a face.
+        ValueError: as :func:`fit_camera`; points that show a face from behind; images that are not one a face.
     """
     if images.dim() != 4 or images.shape[1] != 3 or len(images) != len(points):
         raise ValueError(f"images {tuple(images.shape)} for {len(points)} faces; give each its own (N, 3, H, W)")
@@ -85,41 +84,29 @@ def frontalise(
 
 
 def _located(target: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Where the pixels of views lie on meshes with vertices ``(N, V, 2)``.
-
-    Returns:
-        Their triangles ``(N, h, w)``, -1 outside, and barycentric coordinates ``(N, h, w, 3)`` in them.
-    """
+    """In which triangles of meshes with vertices ``(N, V, 2)`` the pixels of views lie ``(N, h, w)``, -1 outside, and
+    their barycentric coordinates there ``(N, h, w, 3)``."""
     y, x = torch.meshgrid(*(torch.arange(n, device=target.device) + 0.5 for n in size), indexing="ij")
     places = torch.stack((x, y, torch.ones_like(x))).flatten(1)
     triangle = torch.zeros(len(target), x.numel(), dtype=torch.int64, device=target.device)
     share = places.new_zeros(len(target), x.numel(), 3)
     for k, corners in enumerate(target[:, triangles().to(target.device)]):  # one by one, as all by all is large
-        triangle[k], share[k] = _barycentric(corners, places)
+        after, before = corners.roll(-1, 1), corners.roll(-2, 1)
+        constant = after[..., 0] * before[..., 1] - after[..., 1] * before[..., 0]
+        area = constant.sum(1)[:, None, None]
+        lines = torch.stack((after[..., 1] - before[..., 1], before[..., 0] - after[..., 0], constant), dim=-1)
+        # a triangle without area, such as within a shut mouth, holds no pixel
+        lines = torch.where(area.abs() > 1e-2, lines / area, lines.new_tensor([0.0, 0.0, -1.0]))
+        shares = (lines.view(-1, 3) @ places).view(len(corners), 3, -1)
+        inside, best = shares.amin(1).max(0)
+        triangle[k] = torch.where(inside >= -_ON_EDGE, best, -1)
+        share[k] = shares[best, :, torch.arange(len(best), device=best.device)]
     return triangle.view(-1, *size), share.view(-1, *size, 3)
 
 
-def _barycentric(corners: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
-    """In which triangle of ``(T, 3, 2)`` each place ``(3, P)`` lies, homogeneous, or -1, and where ``(P, 3)``."""
-    after, before = corners.roll(-1, 1), corners.roll(-2, 1)
-    constant = after[..., 0] * before[..., 1] - after[..., 1] * before[..., 0]
-    area = constant.sum(1)[:, None, None]
-    lines = torch.stack((after[..., 1] - before[..., 1], before[..., 0] - after[..., 0], constant), dim=-1)
-    # a triangle without area, such as within a shut mouth, holds no pixel
-    lines = torch.where(area.abs() > 1e-2, lines / area, lines.new_tensor([0.0, 0.0, -1.0]))
-    share = (lines.view(-1, 3) @ places).view(len(corners), 3, -1)
-    inside, triangle = share.amin(1).max(0)
-    chosen = share[triangle, :, torch.arange(share.shape[2], device=share.device)]
-    return torch.where(inside >= -_ON_EDGE, triangle, -1), chosen
-
-
 def _sampled(images: Tensor, source: Tensor, triangle: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
-    """Photos, in which vertices lie at ``(N, V, 2)``, as the views show them: by each pixel's own side of the face
-    (first), and by the mirrored side (second).
-
-    Returns:
-        Images ``(N, 2, 3, h, w)``, and whether the pixels lie in the photo, bool ``(N, 2, h, w)``.
-    """
+    """Photos, in which vertices lie at ``(N, V, 2)``, as the views show them ``(N, 2, 3, h, w)``: by each pixel's own
+    side of the face, and by the mirrored side. And whether the pixels lie in the photo, bool ``(N, 2, h, w)``."""
     n, h, w = triangle.shape
     corners = triangles().to(source.device)[triangle.clamp(min=0)]
     corners = torch.stack((corners, mirrored_vertices().to(source.device)[corners]), dim=1)

@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from dlsfaces import data, evaluate, geometry, rng, train
+from dlsfaces import data, evaluate, geometry, train
+from dlsfaces.align.landmarks import find_landmarks
 from dlsfaces.align.losses import HeatmapLoss, RegressionLoss
 from dlsfaces.align.networks import KINDS, LandmarkNet
 from dlsfaces.align.squares import LandmarkAugmentation
@@ -40,7 +41,7 @@ class LandmarkRecipe:
     seed: int = 0  # of the weights, the order and the augmentation
 
     def network(self, template: Tensor) -> LandmarkNet:
-        """A new network."""
+        """A new network that starts from landmarks at the template."""
         if self.kind not in KINDS:
             raise ValueError(f"kind={self.kind!r} is none of {', '.join(KINDS)}")
         return KINDS[self.kind](template, self.size, self.side)
@@ -76,7 +77,7 @@ def train_landmarks(
         checkpoint: a file that keeps the run: stopped, it goes on from there; finished, it is not run again.
         start: a network of the recipe's kind and size whose weights to begin with; it stays as it is.
     Returns:
-        The network, the history with ``validation_nme`` (of tilted squares, by eye distance) each epoch, and the loss.
+        The network, the history with ``validation_nme`` (of tilted faces, by eye distance) each epoch, and the loss.
     """
     for given in (faces, validation):
         if given.landmarks is None:
@@ -91,14 +92,11 @@ def train_landmarks(
     batches = data.batches(faces, size, recipe.batch_size, shuffle=True, seed=recipe.seed, targets=points)
     options = dict(weight_decay=recipe.weight_decay, optimizer=recipe.optimizer, seed=recipe.seed)
     settings = train.Settings(recipe.epochs, recipe.lr, **options)
-    squares, true = _fixed_squares(validation, move, size)
+    tilted, box = data.unaligned(validation, seed=1), torch.tensor(move.box) * torch.tensor([size[1], size[0]] * 2)
+    images, true = tilted.images(size), _points(tilted, size)
 
-    @torch.no_grad()
     def validate(model: LandmarkNet) -> dict[str, float]:
-        model.eval()
-        found = torch.cat([model.find(some.to(model.template.device)).points.cpu() for some in squares.split(256)])
-        model.train()
-        return {"validation_nme": evaluate.landmark_score(found, true).nme}
+        return {"validation_nme": evaluate.landmark_score(find_landmarks(model, images, box, looks=1).points, true).nme}
 
     extras = dict(move=move, augment=recipe.augmentation, validate=validate, checkpoint=checkpoint)
     history = train.fit(model, loss, batches, settings, **extras)
@@ -114,12 +112,3 @@ def _source_size(faces: FaceSet, side: int) -> tuple[int, int]:
 def _points(faces: FaceSet, size: tuple[int, int]) -> Tensor:
     """Landmarks in pixels of images that are held at a size."""
     return faces.landmarks * torch.tensor([size[1] / faces.crop_size[1], size[0] / faces.crop_size[0]])
-
-
-def _fixed_squares(faces: FaceSet, move: LandmarkAugmentation, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """The same tilted squares each time, and their landmarks in pixels."""
-    points, keys = _points(faces, size), rng.key(1, torch.arange(len(faces)))
-    rows = torch.arange(len(faces)).split(256)
-    parts = [move(faces.read(some.tolist(), size), points[some], keys[some]) for some in rows]
-    squares, shares = (torch.cat(part) for part in zip(*parts))
-    return squares, shares * move.side

@@ -160,7 +160,7 @@ def test_what_is_wrong_is_said():
         spoil(spoilt[1])
         with pytest.raises(ValueError, match=f"face 1 are {message}"):
             frontal.frontalise(photos, spoilt)
-    for covariance in (torch.eye(68), -torch.eye(136), torch.eye(136) + torch.ones(136, 136).triu(1) / 1000):
+    for covariance in (torch.eye(68), -torch.eye(136)):
         with pytest.raises(ValueError, match="covariance"):
             cameras.fit_camera(points, covariance)
     with pytest.raises(ValueError, match="for 2 faces"):
