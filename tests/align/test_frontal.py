@@ -38,8 +38,8 @@ def random_covariance():
     return factor @ factor.T / 136 + 0.05 * torch.eye(136, dtype=torch.float64)
 
 
-def noisy(n=5, sigma=2.0, camera=None):
-    return seen_by(turned(20, 10) if camera is None else camera) + sigma * draw(n, 68, 2, seed=1)
+def noisy(n=5, sigma=2.0):
+    return seen_by(turned(3, -3)) + sigma * draw(n, 68, 2, seed=1)
 
 
 def test_the_mean_face_is_that_of_the_built_in_people_and_symmetric():
@@ -55,8 +55,7 @@ def test_the_mean_face_is_that_of_the_built_in_people_and_symmetric():
 @pytest.mark.parametrize(("yaw", "pitch"), [(0, 0), (35, -10), (-60, 20)])
 def test_the_camera_is_found_from_exact_points(yaw, pitch):
     camera = turned(yaw, pitch)
-    for covariance in (None, random_covariance()):
-        assert torch.allclose(cameras.fit_camera(seen_by(camera), covariance), camera, atol=1e-8)
+    assert torch.allclose(cameras.fit_camera(seen_by(camera)), camera, atol=1e-8)
     assert float(cameras.yaw_of(camera)) == pytest.approx(yaw)
 
 
@@ -77,7 +76,6 @@ def test_the_covariance_of_residuals():
     few = cameras.fiducial_covariance(residuals[:3].view(-1, 68, 2))
     assert torch.linalg.eigvalsh(few).min() > 0.01
     assert float(few.trace()) == pytest.approx(float(residuals[:3].square().sum() / 3))
-    cameras.fit_camera(noisy().float(), few.float())
 
 
 def own_shape(points):
@@ -90,7 +88,7 @@ def own_shape(points):
 
 def test_the_warp_is_exact_at_every_fiducial():
     """The photo's colours are its coordinates."""
-    points = noisy(3, 0.2, turned(3, -3)).float()
+    points = noisy(3, 0.2).float()
     y, x = torch.meshgrid((torch.arange(160) + 0.5) / 160, (torch.arange(160) + 0.5) / 160, indexing="ij")
     photo = torch.stack((x, y, torch.ones_like(x))).expand(3, -1, -1, -1)
     found = frontal.frontalise(photo, points, (336, 336))
@@ -137,15 +135,7 @@ def test_what_lies_outside_of_the_photo_is_filled_and_outside_of_the_face_it_is_
     face = found.images[1, 0] > 0
     assert torch.equal(face, face.cummax(1).values & face.flip(1).cummax(1).values.flip(1))  # no crack
     assert torch.allclose(found.images[1][:, face], torch.tensor(1.0))
-
-
-def test_a_batch_is_its_images_one_by_one():
-    made = people_at(3, yaw=35)
-    together = frontal.frontalise(made.images, made.dense, (60, 50))
-    for k in range(3):
-        alone = frontal.frontalise(made.images[k : k + 1].float() / 255, made.dense[k : k + 1], (60, 50))
-        assert all(torch.allclose(a[k : k + 1], b, atol=1e-4) for a, b in zip(together, alone))
-    assert frontal.frontalise(made.images[:0], made.dense[:0], (60, 50)).images.shape == (0, 3, 60, 50)
+    assert frontal.frontalise(torch.ones(0, 3, 9, 9), points[:0], (60, 50)).images.shape == (0, 3, 60, 50)
 
 
 def test_what_is_wrong_is_said():
@@ -160,9 +150,8 @@ def test_what_is_wrong_is_said():
         spoil(spoilt[1])
         with pytest.raises(ValueError, match=f"face 1 are {message}"):
             frontal.frontalise(photos, spoilt)
-    for covariance in (torch.eye(68), -torch.eye(136)):
-        with pytest.raises(ValueError, match="covariance"):
-            cameras.fit_camera(points, covariance)
+    with pytest.raises(ValueError, match="covariance is not positive definite"):
+        cameras.fit_camera(points, -torch.eye(136))
     with pytest.raises(ValueError, match="for 2 faces"):
         frontal.frontalise(photos[:1], points)
     with pytest.raises(ValueError, match="not finite"):

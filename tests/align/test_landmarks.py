@@ -45,8 +45,7 @@ def test_points_come_back_in_the_photos_pixels_whatever_the_box(looks):
     for given in (images, (255 * images).round().to(torch.uint8)):
         model = SeesDots().train()
         found = find_landmarks(model, given, off, looks=looks, batch_size=4)
-        assert (found.points - points).norm(dim=-1).max() < 0.15
-        assert found.points.dtype == torch.float32 and found.confidence.shape == (6, 5)
+        assert (found.points - points).norm(dim=-1).max() < 0.15 and found.confidence.shape == (6, 5)
         assert len(model.shown) == 2 * looks and model.training  # batches of 4 and 2; left as it was
 
 
@@ -54,10 +53,8 @@ def test_the_second_look_is_upright_and_of_the_templates_size():
     images, _, boxes = photos()
     model = SeesDots()
     find_landmarks(model, images, boxes)
-    first, second = (geometry.similarity(dots(shown), 64 * TEMPLATE) - torch.eye(2, 3) for shown in model.shown)
-    assert second.abs()[..., :2].max() < 0.02  # nothing is left to turn or scale
-    assert first.abs()[..., :2].max() > 0.2
-    assert (dots(model.shown[1]) - 64 * TEMPLATE).norm(dim=-1).max() < 1
+    first, second = (dots(shown) - 64 * TEMPLATE for shown in model.shown)
+    assert second.norm(dim=-1).max() < 1 and first.norm(dim=-1).max() > 3
 
 
 def test_points_that_are_no_faces_lead_to_a_second_look_that_can_be_taken():
@@ -74,23 +71,22 @@ def test_several_faces_of_one_photo_and_none():
     photo = torch.stack([dotted(p[None], (260, 260), sigma=1.6)[0] for p in points]).sum(0).clamp(0, 1)
     found = find_landmarks(SeesDots(), photo.expand(3, -1, -1, -1), geometry.face_box(points))
     assert (found.points - points).norm(dim=-1).max() < 0.15
-    one = find_landmarks(SeesDots(), photo[None], geometry.face_box(points)[1])  # one box for all
-    assert torch.allclose(one.points[0], found.points[1], atol=1e-3)
     nobody = find_landmarks(SeesDots(), torch.zeros(0, 3, 50, 50), torch.zeros(0, 4))
-    empty = landmarks_of(SeesDots(), tilted().subset([]))
-    assert nobody.points.shape == empty.points.shape == (0, 5, 2) and nobody.confidence.shape == (0, 5)
+    assert nobody.points.shape == landmarks_of(SeesDots(), tilted().subset([])).points.shape == (0, 5, 2)
 
 
 def test_what_is_wrong_is_said():
     images, _, boxes = photos(3)
     with pytest.raises(ValueError, match="looks=0: the network has to look at least once"):
         find_landmarks(SeesDots(), images, boxes, looks=0)
-    for wrong in (boxes[:2], boxes[0, :3], boxes[:, None]):
-        with pytest.raises(ValueError, match=r"boxes \(.*\) for 3 images; give each its own, or one"):
-            find_landmarks(SeesDots(), images, wrong)
-    boxes[1, 2] = boxes[1, 0]
-    with pytest.raises(ValueError, match=r"boxes: \[1\] have no area"):
-        find_landmarks(SeesDots(), images, boxes)
+    with pytest.raises(ValueError, match=r"boxes \(2, 4\) for 3 images; give each its own, or one"):
+        find_landmarks(SeesDots(), images, boxes[:2])
+    faces = tilted()
+    faces.landmarks[3, 0] = torch.nan
+    with pytest.raises(ValueError, match="NaN or infinite points in face 3"):
+        aligned(faces, faces.landmarks)
+    with pytest.raises(ValueError, match="face 0 resembles the target's mirror image"):
+        aligned(faces.subset([0]), faces.landmarks[:1, [1, 0, 2, 4, 3]])
 
 
 def tilted(n=5):
@@ -114,29 +110,10 @@ def test_landmarks_of_a_set_are_found_where_its_framing_or_a_box_has_its_faces()
 def test_aligned_landmarks_lie_on_the_template(framing):
     faces = tilted()
     made = aligned(faces, landmarks_of(SeesDots(), faces).points, framing)
-    assert (made.framing, made.crop_size) == (framing.name, framing.size)
-    assert made.images().shape[2:] == framing.size
+    assert made.framing == framing.name and made.images().shape[2:] == made.crop_size == framing.size
     most = {"arcface": 4.5}.get(framing.name, 0.3)  # ArcFace's own differ from CelebA's in more than place and size
     assert (made.landmarks - framing.template).norm(dim=-1).max() < most
     assert (dots(made.images()) - made.landmarks).abs().max() < 0.15
-
-
-def test_the_way_back_from_an_aligned_image_leads_to_the_photo():
-    faces = tilted()
-    faces = dataclasses.replace(faces, photo_to_crop=geometry.crop_matrix((20, 30, 20 + 356, 30 + 436), (218, 178)))
-    made = aligned(faces, faces.landmarks)
-    back = geometry.move_points(geometry.inverse(made.photo_to_crop), made.landmarks)
-    assert torch.allclose(back, 2 * faces.landmarks + torch.tensor([20.0, 30.0]), atol=1e-2)
-
-
-def test_landmarks_that_cannot_be_aligned_are_named():
-    faces = tilted()
-    unknown, mirrored = faces.landmarks.clone(), faces.landmarks.clone()
-    unknown[3, 0] = torch.nan
-    mirrored[1] = mirrored[1, [1, 0, 2, 4, 3]]
-    for wrong, said in ((unknown, "NaN or infinite points in face 3"), (mirrored, "face 1 resembles the target's")):
-        with pytest.raises(ValueError, match=said):
-            aligned(faces, wrong)
 
 
 def test_cropped_is_what_the_tight_framing_of_an_aligned_image_shows():
