@@ -1,4 +1,4 @@
-"""The pictures are drawn from what they are given; that they teach is checked by eye."""
+"""Plots show what they are given; that they teach is checked by eye."""
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -9,6 +9,8 @@ import torch
 from dlsfaces import evaluate, plots, synthetic, widgets
 from dlsfaces.data import Face, Photo, Source
 from dlsfaces.geometry import LOOSE
+from dlsfaces.plots.common import as_image
+from dlsfaces.plots.sheets import REGION_COLOURS
 
 matplotlib.use("agg")
 
@@ -99,13 +101,13 @@ def test_the_rest_draws():
 
 
 def test_sliders_redraw_the_picture():
-    picture, controls = widgets.person_sliders({"pose": ("yaw", "smile")}).children
+    image, controls = widgets.person_sliders({"pose": ("yaw", "smile")}).children
     yaw, _ = controls.children[1].children[0].children
-    before = picture.value
+    before = image.value
     yaw.value = 40.0
-    assert bytes(picture.value) != bytes(before) and bytes(picture.value).startswith(b"\x89PNG")
+    assert bytes(image.value) != bytes(before) and bytes(image.value).startswith(b"\x89PNG")
     turned = widgets.draw_person(0, yaw=40.0)
-    assert turned.shape == (3, 218, 178) and bytes(picture.value) == widgets.as_png(turned)
+    assert turned.shape == (3, 218, 178) and bytes(image.value) == widgets.as_png(turned)
     assert not torch.equal(widgets.draw_person(1, yaw=40.0), turned)
     assert not torch.equal(widgets.draw_person(0, nose_length=1.0), widgets.draw_person(0, nose_length=-1.0))
     with pytest.raises(ValueError, match="no dial 'jaw'"):
@@ -113,13 +115,13 @@ def test_sliders_redraw_the_picture():
 
 
 def test_another_person_sets_their_dials_and_keeps_the_picture():
-    picture, controls = widgets.person_sliders({"pose": ("yaw",), "person": ("jaw_width", "glasses")}).children
+    image, controls = widgets.person_sliders({"pose": ("yaw",), "person": ("jaw_width", "glasses")}).children
     number, tabs = controls.children
     (yaw,), (jaw, glasses) = (tab.children for tab in tabs.children)
     yaw.value, number.value = 30.0, 5
     them = synthetic.people(torch.tensor([5]))
     assert yaw.value == 30 and jaw.value == float(them["jaw_width"]) and glasses.value == float(them["glasses"])
-    assert bytes(picture.value) == widgets.as_png(widgets.draw_person(5, yaw=30.0))
+    assert bytes(image.value) == widgets.as_png(widgets.draw_person(5, yaw=30.0))
     assert [tabs.get_title(k) for k in range(2)] == ["pose", "person"]
 
 
@@ -132,13 +134,13 @@ def test_margin_sliders_redraw_with_their_values(monkeypatch):
         axes.plot(values)
         return figure
 
-    *sliders, picture = widgets.margin_explorer(draw).children
+    *sliders, image = widgets.margin_explorer(draw).children
     assert [(slider.min, slider.max) for slider in sliders] == [(0, 1), (0, 0.6), (1, 64)]
-    assert asked == [(0.5, 0, 30)] and bytes(picture.value).startswith(b"\x89PNG"), "drawn before anybody moves it"
-    before = bytes(picture.value)
+    assert asked == [(0.5, 0, 30)] and bytes(image.value).startswith(b"\x89PNG"), "drawn before anybody moves it"
+    before = bytes(image.value)
     for slider, value in zip(sliders, (0.2, 0.35, 64)):
         slider.value = value
-    assert asked[1:] == [(0.2, 0, 30), (0.2, 0.35, 30), (0.2, 0.35, 64)] and bytes(picture.value) != before
+    assert asked[1:] == [(0.2, 0, 30), (0.2, 0.35, 30), (0.2, 0.35, 64)] and bytes(image.value) != before
     assert not plt.get_fignums(), "an open figure would be shown below the control"
     monkeypatch.setattr(plots, "margins_over_angle", lambda *values, n_people: draw(*values, n_people))
     widgets.margin_explorer(n_people=7)
@@ -161,7 +163,7 @@ def test_ground_truth_draws_each_landmark_once_seen_or_hidden():
     labels = {text.get_text() for text in figure.legends[0].get_texts()}
     shown = {synthetic.Region(k).name.lower() for k in made.regions.unique().tolist()}
     assert labels == shown | {"landmark", "hidden"} and "hat" in shown
-    assert plots.REGION_COLOURS.keys() == {region.name.lower() for region in synthetic.Region}
+    assert REGION_COLOURS.keys() == {region.name.lower() for region in synthetic.Region}
 
 
 def test_a_contact_sheet_has_a_row_a_person():
@@ -169,4 +171,4 @@ def test_a_contact_sheet_has_a_row_a_person():
     alone = synthetic.render(
         synthetic.people(torch.tensor([5])), synthetic.pictures(torch.tensor([5]), torch.tensor([2])), LOOSE
     )
-    assert len(shown) == 6 and np.array_equal(shown[5].images[0].get_array(), plots.as_picture(alone.images[0]))
+    assert len(shown) == 6 and np.array_equal(shown[5].images[0].get_array(), as_image(alone.images[0]))

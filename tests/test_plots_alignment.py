@@ -1,4 +1,4 @@
-"""Pictures of chapter 02: what is drawn is what was given."""
+"""Plots of chapter 02: what is drawn is what was given."""
 
 import numpy as np
 import pytest
