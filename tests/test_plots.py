@@ -8,8 +8,6 @@ import torch
 
 from dlsfaces import evaluate, plots, synthetic, widgets
 from dlsfaces.data import Face, Photo, Source
-from dlsfaces.geometry import LOOSE
-from dlsfaces.plots.common import as_image
 from dlsfaces.plots.sheets import REGION_COLOURS
 
 matplotlib.use("agg")
@@ -35,19 +33,13 @@ def test_faces_fill_a_sheet():
     assert shown[0].images[0].get_array().shape == (10, 8, 3)
 
 
-def test_photo_shows_box_and_landmarks():
-    landmarks = torch.tensor([[2.0, 3], [6, 3], [4, 5], [3, 7], [5, 7]])
-    face = Face(3, box=torch.tensor([1.0, 1, 7, 9]), landmarks=landmarks)
-    axes = plots.photo(Photo(torch.zeros(3, 10, 8, dtype=torch.uint8), Source("f", "s", "t"), (face,))).axes[0]
-    assert axes.collections[0].get_offsets().tolist() == landmarks.tolist()
-    assert (axes.patches[0].get_x(), axes.patches[0].get_width()) == (1, 6)
-
-
 def test_photos_show_every_face_and_which_landmarks_are_hidden():
     landmarks = torch.tensor([[2.0, 3], [6, 3], [4, 5], [3, 7], [5, 7]])
     seen = torch.tensor([True, True, False, True, True])
     faces = [Face(k, torch.tensor([1.0, 1, 7, 9]) + k, landmarks + k, seen) for k in range(2)]
     shown = [Photo(torch.zeros(3, 10, 12, dtype=torch.uint8), Source("f", "s", "t"), tuple(faces[:n])) for n in (0, 2)]
+    axes = plots.photo(shown[1]).axes[0]
+    assert axes.collections[0].get_offsets().tolist() == landmarks.tolist() and axes.patches[0].get_width() == 6
     empty, full = plots.photos(iter(shown), columns=2).axes
     assert not empty.patches and [patch.get_x() for patch in full.patches] == [1, 2]
     assert [len(dots.get_offsets()) for dots in full.collections] == [4, 1, 4, 1]
@@ -71,15 +63,8 @@ def test_scores_and_roc_show_the_numbers():
     curve = evaluate.roc(found)
     lines = plots.roc({"net": curve}, {"net": (rate, interval)}).axes[0].lines
     assert lines[0].get_ydata()[-1] == 1 and f"{curve.auc:.3f}" in lines[0].get_label()
-
-
-def test_det_shows_errors_over_errors_and_no_zeros():
-    query, ids, distractors = pairs()
-    curve = evaluate.det(evaluate.roc(evaluate.pair_scores(query, ids, distractors)))
-    line = plots.det({"net": curve}).axes[0].lines[0]
-    fmr, fnmr = line.get_data()
-    assert len(fmr) > 5 and (fmr > 0).all() and (fnmr > 0).all()
-    assert set(zip(fmr, fnmr)) <= set(zip(curve.fmr, curve.fnmr))
+    fmr, fnmr = plots.det({"net": evaluate.det(curve)}).axes[0].lines[0].get_data()
+    assert len(fmr) > 5 and (fmr > 0).all() and (fnmr > 0).all()  # on logarithmic axes
 
 
 def test_curves_of_a_gallery_show_what_they_are_given():
@@ -97,7 +82,7 @@ def test_the_rest_draws():
     assert left.lines[0].get_ydata().tolist() == [3, 2, 1] and right.lines[0].get_xdata().tolist() == [1, 2, 3]
     assert len(plots.cosines([torch.rand(9)] * 2, [torch.rand(9)] * 2, ["own", "other"]).axes) == 2
     assert plots.matrix(torch.eye(4), [0, 0, 1, 1]).axes[0].images
-    assert len(plots.pipeline().axes) == 5
+    assert len(plots.pipeline().axes) == 5 and len(plots.contact_sheet(2, 3).axes) == 6
 
 
 def test_sliders_redraw_the_picture():
@@ -164,11 +149,3 @@ def test_ground_truth_draws_each_landmark_once_seen_or_hidden():
     shown = {synthetic.Region(k).name.lower() for k in made.regions.unique().tolist()}
     assert labels == shown | {"landmark", "hidden"} and "hat" in shown
     assert REGION_COLOURS.keys() == {region.name.lower() for region in synthetic.Region}
-
-
-def test_a_contact_sheet_has_a_row_a_person():
-    shown = plots.contact_sheet(2, 3, first=4).axes
-    alone = synthetic.render(
-        synthetic.people(torch.tensor([5])), synthetic.pictures(torch.tensor([5]), torch.tensor([2])), LOOSE
-    )
-    assert len(shown) == 6 and np.array_equal(shown[5].images[0].get_array(), as_image(alone.images[0]))
