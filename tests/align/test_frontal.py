@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn.functional import grid_sample, pad
 
-from dlsfaces import geometry, synthetic
+from dlsfaces import synthetic
 from dlsfaces.align import cameras, frontal, shape3d
 
 SIZE = (112, 112)
@@ -24,18 +24,8 @@ def seen_by(camera, shape=None):
     return shape @ camera[..., :3].mT + camera[:, None, :, 3]
 
 
-def people_at(n, **dials):
-    shots = synthetic.neutral_pictures(n) | {name: torch.full((n,), float(value)) for name, value in dials.items()}
-    return synthetic.render(synthetic.people(torch.arange(20, 20 + n)), shots, geometry.LOOSE)
-
-
 def draw(*shape, seed=0):
     return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
-
-
-def random_covariance():
-    factor = draw(136, 136)
-    return factor @ factor.T / 136 + 0.05 * torch.eye(136, dtype=torch.float64)
 
 
 def noisy(n=5, sigma=2.0):
@@ -60,22 +50,16 @@ def test_the_camera_is_found_from_exact_points(yaw, pitch):
 
 
 def test_it_solves_the_normal_equations():
-    covariance, points = random_covariance(), noisy()
+    residuals = draw(300, 68, 2)
+    covariance, points = cameras.fiducial_covariance(residuals, 0.1), noisy()
+    plain = torch.from_numpy(np.cov(residuals.flatten(1).numpy().T, ddof=0))  # about the mean, which is near 0
+    assert torch.allclose(covariance, 0.9 * plain + 0.1 * torch.eye(136) * plain.trace() / 136, atol=0.05)
     place = pad(shape3d.mean_shape()[:68].double(), (0, 1), value=1.0).numpy()
     design = np.kron(place, np.eye(2)).reshape(-1, 4, 2).transpose(0, 2, 1).reshape(-1, 8)  # 4 of x, 4 of y
     inverse = np.linalg.inv(covariance.numpy())
     for given, camera in zip(points, cameras.fit_camera(points, covariance)):
         expected = np.linalg.solve(design.T @ inverse @ design, design.T @ inverse @ given.flatten().numpy())
         assert np.allclose(camera.flatten().numpy(), expected, atol=1e-8)
-
-
-def test_the_covariance_of_residuals():
-    true = random_covariance()
-    residuals = draw(20_000, 136) @ torch.linalg.cholesky(true).T
-    assert (cameras.fiducial_covariance(residuals.view(-1, 68, 2), 1e-6) - true).abs().max() < 0.08
-    few = cameras.fiducial_covariance(residuals[:3].view(-1, 68, 2))
-    assert torch.linalg.eigvalsh(few).min() > 0.01
-    assert float(few.trace()) == pytest.approx(float(residuals[:3].square().sum() / 3))
 
 
 def own_shape(points):
@@ -96,19 +80,6 @@ def test_the_warp_is_exact_at_every_fiducial():
     values = grid_sample(found.images, at[:, None], align_corners=False)[:, :, 0]
     inside = slice(17, 68)  # half of what is around the jaw is black
     assert (160 * values[:, :2].mT - points)[:, inside].abs().max() < 0.1
-
-
-@pytest.mark.parametrize("yaw", [30, -45])
-def test_a_turned_face_comes_nearer_to_the_same_face_from_the_front(yaw):
-    def flat(made):
-        matrix = geometry.similarity(geometry.five_of(made.dense), frontal.frontal_landmarks(SIZE))
-        return geometry.warp(made.images, matrix, SIZE)
-
-    made, front = people_at(6, yaw=yaw), flat(people_at(6))
-    found = frontal.frontalise(made.images, made.dense, SIZE)
-    inner = (found.visible > 0.5)[:, None, 30:95, 28:84]  # brows to mouth
-    ours, plain = (((x - front)[..., 30:95, 28:84].abs() * inner).mean((1, 2, 3)) for x in (found.images, flat(made)))
-    assert (ours < 0.95 * plain).all() and ours.mean() < 0.85 * plain.mean()
 
 
 def cheeks(views):

@@ -6,8 +6,7 @@ import torch
 
 from dlsfaces import data, geometry
 from dlsfaces.align import LandmarkRecipe, train_landmarks
-from dlsfaces.align.recipe import _points, _source_size
-from tests.align.dots import dots, dotted_set
+from tests.align.dots import dotted_set
 
 TINY = LandmarkRecipe("regression", "small", 32, epochs=2, batch_size=8, lr=0.002)
 
@@ -68,10 +67,3 @@ def test_another_recipe_and_other_faces_or_weights_to_start_from_are_another_run
     paths += [TINY.checkpoint(plain(n), start) for n, start in ((16, None), (17, None), *((16, s) for s in starts))]
     assert len(set(paths)) == len(paths) and paths[-1] == TINY.checkpoint(plain(), starts[1])
     assert paths[-1].name.startswith("landmarks-regression-dots-")
-
-
-def test_images_whose_sides_cannot_be_halved_keep_their_landmarks_in_place():
-    """The tight framing is 83 pixels wide; at half the size, 41, points have to shrink a little more across."""
-    faces = dotted_set(geometry.TIGHT.template.expand(2, 5, 2), (100, 83), "tight")
-    assert _source_size(faces, 32) == (50, 41) and _source_size(plain(), 96) == (218, 178)
-    assert (dots(faces.read(range(2), (50, 41))) - _points(faces, (50, 41))).abs().max() < 0.1
