@@ -85,7 +85,7 @@ def test_the_rest_draws():
     assert len(plots.pipeline().axes) == 5 and len(plots.contact_sheet(2, 3).axes) == 6
 
 
-def test_sliders_redraw_the_picture():
+def test_sliders_redraw_the_image():
     image, controls = widgets.person_sliders({"pose": ("yaw", "smile")}).children
     yaw, _ = controls.children[1].children[0].children
     before = image.value
@@ -99,7 +99,7 @@ def test_sliders_redraw_the_picture():
         widgets.draw_person(0, jaw=1)
 
 
-def test_another_person_sets_their_dials_and_keeps_the_picture():
+def test_another_person_sets_their_dials_and_keeps_the_others():
     image, controls = widgets.person_sliders({"pose": ("yaw",), "person": ("jaw_width", "glasses")}).children
     number, tabs = controls.children
     (yaw,), (jaw, glasses) = (tab.children for tab in tabs.children)
@@ -132,7 +132,7 @@ def test_margin_sliders_redraw_with_their_values(monkeypatch):
     assert asked[-1] == (0.5, 0, 30, 7)
 
 
-def test_every_slider_of_the_demo_turns_a_dial_that_the_picture_knows():
+def test_every_slider_of_the_demo_turns_a_dial_that_there_is():
     names = [name for tab in widgets.DIALS.values() for name in tab]
     assert len(names) == len(set(names)) and "sex" not in names, "sex acts on other dials, when people are drawn"
     assert set(names) <= synthetic.PERSON_RANGES.keys() | synthetic.PICTURE_RANGES.keys()
