@@ -59,9 +59,6 @@ def fiducial_covariance(residuals: Tensor, shrinkage: float = 0.05) -> Tensor:
     About zero, not about the mean: an error that is always the same is an error, too. Shrunk, by a share above 0,
     towards equal, independent errors (Ledoit and Wolf 2004, "A well-conditioned estimator for large-dimensional
     covariance matrices", section 2), since it is singular where faces are few.
-
-    Raises:
-        ValueError: another shape or share, or residuals that are not finite or all 0.
     """
     if residuals.dim() != 3 or residuals.shape[1:] != (FIDUCIALS, 2) or not 0 < shrinkage <= 1:
         raise ValueError(f"residuals {tuple(residuals.shape)} must be (M, 68, 2), shrinkage={shrinkage} in (0, 1]")

@@ -58,11 +58,9 @@ def frontalise(
     faces would be warped to one shape. A residual ``r``, pixels, may be any move ``d``, cm, with ``A d = r``, ``A`` the
     camera's 2 x 3 part; the least one is taken, ``A^T (A A^T)^-1 r``.
 
-    Args:
-        images: uint8, or float in [0, 1], ``(N, 3, H, W)``.
-        points: ``(N, 68, 2)`` pixels in 300-W's order.
-        size: ``(height, width)`` of the frontal views; see :func:`frontal_landmarks`.
-        covariance: ``(136, 136)`` of the points' errors, see :func:`fiducial_covariance`.
+    Images are ``(N, 3, H, W)``, uint8 or float in [0, 1], ``size`` is (height, width) of the views; for points and
+    covariance see :func:`fit_camera`.
+
     Raises:
         ValueError: as :func:`fit_camera`; points that show a face from behind; images that are not one a face.
     """

@@ -109,13 +109,12 @@ def aligned(
 ) -> FaceSet:
     """The faces put upright: warped so that their landmarks lie where the framing's template has them.
 
+    Images are warped when they are read; landmarks and ``photo_to_crop`` are carried along.
+
     Args:
         landmarks: ``(N, 5, 2)`` or ``(N, 68, 2)`` pixels of the crops: a network's, or ``faces.landmarks``.
-        framing: the template, its crop's size, and what the new set is called.
         padding: see :func:`dlsfaces.geometry.warp`.
         refuse_mirrored: False where a network's rare nonsense, such as of a profile, must not stop a whole set.
-    Returns:
-        The set in the new framing, warped when it is read; landmarks and ``photo_to_crop`` are carried along.
     Raises:
         ValueError: landmarks that are NaN, all in one place or mirrored; names the faces by number.
     """

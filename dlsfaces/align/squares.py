@@ -45,22 +45,14 @@ class LandmarkAugmentation:
     """Cuts squares out of images as imprecise boxes of tilted faces would, and carries the landmarks along.
 
     Every random number belongs to a sample's key, as in :class:`dlsfaces.data.Augmentation`.
-
-    Attributes:
-        box: where the faces' boxes are in the images, as shares of their width and height.
-        side: of the squares, in pixels.
-        rotation: degrees to either side.
-        zoom: factor up to ``1 + zoom``, down to its inverse.
-        shift: share of the square's side, to either side.
-        flip: probability of a mirrored square, whose left and right landmarks are exchanged.
     """
 
-    box: tuple[float, float, float, float]
-    side: int
-    rotation: float = 35.0
-    zoom: float = 0.25
-    shift: float = 0.08
-    flip: float = 0.5
+    box: tuple[float, float, float, float]  # where the faces are in the images, as shares of width and height
+    side: int  # of the squares, pixels
+    rotation: float = 35.0  # degrees to either side
+    zoom: float = 0.25  # factor up to 1 + zoom, down to its inverse
+    shift: float = 0.08  # share of the square's side, to either side
+    flip: float = 0.5  # probability of a mirrored square, whose left and right landmarks are exchanged
 
     def __call__(self, images: Tensor, points: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
         """Squares float ``(N, 3, side, side)`` and points as shares of the side.
