@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import drawpeople
-from dlsfaces import align, data, weights
+from dlsfaces import data, weights
 from dlsfaces.align.networks import LandmarkNet
+from dlsfaces.align.pretrained import save_landmark_net
 from dlsfaces.align.recipe import LandmarkRecipe, train_landmarks
 from dlsfaces.data import FaceSet
 from dlsfaces.train import History
@@ -43,12 +44,13 @@ def trained(kind: str, root: str | None = None) -> tuple[LandmarkNet, History]:
     recipe = RECIPES[kind]
     faces, validation = synthetic_faces("train"), synthetic_faces("test")
     validation = validation.subset(range(0, len(validation), 3))
-    model, history = train_landmarks(faces, validation, recipe, recipe.checkpoint(faces))
+    model, history, _ = train_landmarks(faces, validation, recipe, recipe.checkpoint(faces))
     if root is None:
         return model, history
     recipe = replace(recipe, epochs=REAL_EPOCHS[kind], lr=recipe.lr / 2)
     faces, validation = real_faces("train", root, held_out=False), real_faces("test", root, held_out=False)
-    return train_landmarks(faces, validation, recipe, recipe.checkpoint(faces, model), model)
+    model, history, _ = train_landmarks(faces, validation, recipe, recipe.checkpoint(faces, model), model)
+    return model, history
 
 
 def strangers() -> FaceSet:
@@ -80,7 +82,7 @@ def write_weights(nets: dict, detail: dict[str, dict], histories: dict[str, Hist
         data_hash = RECIPES[kind].checkpoint(invented).stem.rpartition("-")[2]  # of the recipe and the pictures
         about = {"data": faces, "data_hash": data_hash, "recipe": repr(RECIPES[kind]), "terms": TERMS[trained_on]}
         path = weights.FOLDER / f"{name}.safetensors"
-        align.save_landmark_net(model, path, about)
+        save_landmark_net(model, path, about)
         path.with_suffix(".md").write_text(card(name, kind, trained_on, about, detail, histories), encoding="utf-8")
 
 
@@ -120,7 +122,7 @@ CARD = """# {name}
 Finds five landmarks (left eye, right eye, nose, left and right mouth corner; left is the viewer's) of a face whose box
 is known. `align.load_landmark_net("{kind}", "{trained_on}")`, then `align.find_landmarks`.
 
-- **Network**: `{recipe.kind}`, size `{recipe.size}`, squares of {recipe.image_size} pixels; half precision in the file.
+- **Network**: `{recipe.kind}`, size `{recipe.size}`, squares of {recipe.side} pixels; half precision in the file.
 - **Data and recipe**: {epochs};
   batches of {recipe.batch_size}, {recipe.optimizer}, learning rate {recipe.lr};
   turned by up to {recipe.rotation:g} degrees, zoomed, shifted, mirrored, colours and sharpness varied. The last run

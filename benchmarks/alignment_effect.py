@@ -15,7 +15,7 @@ from benchmarks._landmarks import real_faces
 from benchmarks._record import ROOT, record
 from benchmarks._runs import rates
 from dlsfaces import align, data, evaluate, recognize, train
-from dlsfaces.align import LandmarkNet
+from dlsfaces.align.networks import LandmarkNet
 from dlsfaces.data import FaceSet
 from dlsfaces.recognize import Recipe
 

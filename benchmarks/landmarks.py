@@ -22,7 +22,7 @@ from benchmarks._landmarks import RECIPES, held_out_faces, strangers, trained, w
 from benchmarks._peers import Finder, MissingPeerError
 from benchmarks._record import ROOT, record
 from dlsfaces import align, data, evaluate, geometry
-from dlsfaces.align import LandmarkNet
+from dlsfaces.align.networks import LandmarkNet
 from dlsfaces.data import FaceSet
 
 ROUNDS = 5

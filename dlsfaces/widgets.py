@@ -13,7 +13,7 @@ from PIL import Image
 
 import drawpeople
 from dlsfaces import geometry, plots
-from dlsfaces.plots import as_picture
+from dlsfaces.plots.common import as_image
 from drawpeople.dials import PERSON, SHOT
 
 #: The sliders of the demo, by tab.
@@ -30,44 +30,39 @@ _SWITCHES = {name for name, dial in (PERSON | SHOT).items() if dial.chance is no
 
 
 def draw_person(person: int, seed: int = 0, **dials: float) -> torch.Tensor:
-    """A synthetic person in an otherwise neutral picture: uint8 ``(3, 218, 178)``.
+    """A built-in person in an otherwise neutral image: uint8 ``(3, 218, 178)``.
 
-    Args:
-        person: the number of the person, 0 or more.
-        dials: values of ``drawpeople.SHOT_RANGES`` or ``drawpeople.PERSON_RANGES`` by name.
-    Raises:
-        ValueError: an unknown dial.
+    ``dials`` are values of ``drawpeople.SHOT_RANGES`` or ``drawpeople.PERSON_RANGES`` by name; an unknown one is a
+    ``ValueError``.
     """
     who = drawpeople.people(torch.tensor([person]), seed)
-    picture = drawpeople.neutral_shots(1)
+    shot = drawpeople.neutral_shots(1)
     for name, value in dials.items():
-        if name not in who and name not in picture:
-            raise ValueError(f"there is no dial {name!r}; there are {', '.join([*picture, *who])}")
-        (picture if name in picture else who)[name] = torch.tensor([float(value)])
-    return drawpeople.render(who, picture, geometry.LOOSE).images[0]
+        if name not in who and name not in shot:
+            raise ValueError(f"there is no dial {name!r}; there are {', '.join([*shot, *who])}")
+        (shot if name in shot else who)[name] = torch.tensor([float(value)])
+    return drawpeople.render(who, shot, geometry.LOOSE).images[0]
 
 
 def person_sliders(dials: Mapping[str, Sequence[str]] = DIALS, seed: int = 0) -> ipywidgets.Widget:
-    """Sliders for the person's number and for some dials, in tabs, beside the picture.
+    """Sliders for the person's number and for some dials, in tabs, beside the image.
 
-    Another number sets the dials of the person to what that person has; those of the picture stay.
-
-    Args:
-        dials: names of ``drawpeople.PERSON_RANGES`` or ``drawpeople.SHOT_RANGES`` by the title of their tab.
+    ``dials`` are names by the title of their tab. Another number sets the dials of the person to what that person has;
+    those of the image stay.
     """
     ranges = {**drawpeople.PERSON_RANGES, **drawpeople.SHOT_RANGES}
     neutral = drawpeople.neutral_shots(1)
     number = ipywidgets.IntSlider(0, 0, 200, description="person", continuous_update=False)
     sliders = {name: _slider(name, *ranges[name], neutral) for names in dials.values() for name in names}
-    picture = ipywidgets.Image(format="png", width=356, height=436)
+    image = ipywidgets.Image(format="png", width=356, height=436)
 
     def redraw(_: object = None) -> None:
-        picture.value = as_png(draw_person(number.value, seed, **{k: s.value for k, s in sliders.items()}))
+        image.value = as_png(draw_person(number.value, seed, **{k: s.value for k, s in sliders.items()}))
 
     def another(_: object = None) -> None:
         who = drawpeople.people(torch.tensor([number.value]), seed)
         for name in sliders.keys() & who.keys():
-            sliders[name].unobserve(redraw, names="value")  # one picture, not one a slider
+            sliders[name].unobserve(redraw, names="value")  # one drawing, not one a slider
             sliders[name].value = float(who[name])
             sliders[name].observe(redraw, names="value")
         redraw()
@@ -79,7 +74,7 @@ def person_sliders(dials: Mapping[str, Sequence[str]] = DIALS, seed: int = 0) ->
     tabs = ipywidgets.Tab([ipywidgets.VBox([sliders[name] for name in names]) for names in dials.values()])
     for k, title in enumerate(dials):
         tabs.set_title(k, title)  # ipywidgets 7 and 8
-    return ipywidgets.HBox([picture, ipywidgets.VBox([number, tabs])])
+    return ipywidgets.HBox([image, ipywidgets.VBox([number, tabs])])
 
 
 def _slider(name: str, low: float, high: float, start: Mapping[str, torch.Tensor]) -> ipywidgets.FloatSlider:
@@ -101,10 +96,8 @@ def margin_explorer(
 ) -> ipywidgets.Widget:
     """Sliders for a head's margins and scale above what they do to the true logit and to the loss.
 
-    Args:
-        draw: makes the picture of ArcFace's angle in radians, CosFace's margin as a cosine, and the scale;
-            :func:`dlsfaces.plots.margins_over_angle` where None.
-        n_people: how many other people there are in that picture.
+    ``draw`` makes the figure of ArcFace's angle in radians, CosFace's margin as a cosine, and the scale: by default
+    :func:`dlsfaces.plots.margins_over_angle` with so many other people.
     """
     draw = draw or partial(plots.margins_over_angle, n_people=n_people)
     wide = {"description_width": "11em"}
@@ -113,15 +106,15 @@ def margin_explorer(
         ipywidgets.FloatSlider(0.0, min=0, max=0.6, step=0.05, description="CosFace: cosine c", style=wide),
         ipywidgets.FloatSlider(30, min=1, max=64, step=1, readout_format=".0f", description="scale s", style=wide),
     ]
-    picture = ipywidgets.Image(format="png")
+    image = ipywidgets.Image(format="png")
 
     def redraw(_: object = None) -> None:
-        picture.value = _figure_as_png(draw(*(slider.value for slider in sliders)))
+        image.value = _figure_as_png(draw(*(slider.value for slider in sliders)))
 
     for slider in sliders:
         slider.observe(redraw, names="value")
     redraw()
-    return ipywidgets.VBox([*sliders, picture])
+    return ipywidgets.VBox([*sliders, image])
 
 
 def _figure_as_png(figure: Figure) -> bytes:
@@ -135,5 +128,5 @@ def _figure_as_png(figure: Figure) -> bytes:
 def as_png(image: torch.Tensor) -> bytes:
     """A uint8 ``(3, H, W)`` image as the bytes of a PNG file."""
     buffer = io.BytesIO()
-    Image.fromarray(as_picture(image)).save(buffer, "png")
+    Image.fromarray(as_image(image)).save(buffer, "png")
     return buffer.getvalue()

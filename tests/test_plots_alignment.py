@@ -1,4 +1,4 @@
-"""Pictures of chapter 02: what is drawn is what was given."""
+"""Plots of chapter 02: what is drawn is what was given."""
 
 import numpy as np
 import pytest
@@ -30,12 +30,6 @@ def test_each_heat_map_has_its_place_and_height():
     assert axes[10].images[1].get_array()[2, 6] == pytest.approx(0.7)
 
 
-def test_the_cumulative_curve_is_a_step_function():
-    curve = evaluate.cumulative_error_curve([0.02, 0.05, 0.3])
-    axes = plots.cumulative_errors({"net": curve}).axes[0]
-    assert axes.lines[0].get_drawstyle() == "steps-post" and "0.433" in axes.get_legend().texts[0].get_text()
-
-
 def test_the_mean_of_all_faces_stands_at_the_end():
     images = torch.rand(9, 3, 10, 8)
     axes = plots.before_and_after({"as they come": images, "other": (255 * images).byte()}, shown=3).axes
@@ -50,9 +44,11 @@ def test_bars_are_as_high_as_the_figures():
     assert [round(bar.get_height(), 3) for bar in axes.patches] == [0.4, 0.1, 0.6, 0.2]
 
 
-def test_templates_and_errors_by_yaw():
+def test_templates_and_errors():
     framings = [geometry.LOOSE, geometry.TIGHT]
     axes = plots.templates(framings, [torch.rand(3, *f.size) for f in framings]).axes
     assert np.allclose(axes[1].collections[0].get_offsets(), geometry.TIGHT.template)
+    curve = evaluate.cumulative_error_curve([0.02, 0.05, 0.3])
+    assert "0.433" in plots.cumulative_errors({"net": curve}).axes[0].get_legend().texts[0].get_text()
     axes = plots.errors_by([0, 30], {"net": [0.02, 0.05]}, "yaw", lines=[0.1]).axes[0]
     assert list(axes.lines[0].get_ydata()) == [0.02, 0.05] and list(axes.lines[1].get_ydata()) == [0.1, 0.1]

@@ -1,6 +1,6 @@
 """A point as a heat map, and back: Gaussian targets, and coordinates to a fraction of a pixel.
 
-A heat map has its own pixels; as everywhere in the course, the centre of the first lies at (0.5, 0.5).
+Coordinates are in the heat map's own pixels; as everywhere, the centre of the first lies at (0.5, 0.5).
 """
 
 from __future__ import annotations
@@ -11,28 +11,23 @@ import torch
 from torch import Tensor
 
 SIGMA = 1.0  #: pixels of the heat map: the paper's width of a target (Newell et al. 2016, section 3.1)
-_FLOOR = 1e-4  # what counts as dark: logarithms need it, and a trained map is noise below
+_FLOOR = 1e-4  # what counts as dark: the logarithm needs it, and a trained map is noise below
 
 
-class Peaks(NamedTuple):
-    """What heat maps say."""
+class Landmarks(NamedTuple):
+    """Points and how sure the network is of each."""
 
-    points: Tensor  # (N, P, 2) pixels of the heat map
-    confidence: Tensor  # (N, P) in [0, 1]: how high the peak is
+    points: Tensor  # (N, P, 2) pixels
+    confidence: Tensor  # (N, P) in [0, 1]
 
 
 def gaussian_heatmaps(points: Tensor, size: tuple[int, int], sigma: float = SIGMA) -> Tensor:
-    r"""Targets: :math:`h(x, y) = \exp(-\frac{(x - p_x)^2 + (y - p_y)^2}{2 \sigma^2})`, at the points' device.
+    r"""Targets: :math:`h(x, y) = \exp(-\frac{(x - p_x)^2 + (y - p_y)^2}{2 \sigma^2})`.
 
-    The peak keeps its place between the pixels: it is not rounded to the nearest, and its height is 1 even where no
-    pixel's centre is there to show it. Of a point near the border the part inside is drawn, also where the point itself
-    lies outside; a point far outside, or unknown, leaves the map dark.
+    The peak is not rounded to the nearest pixel. Of a point outside the part inside is drawn; a point far outside, or
+    unknown, leaves the map dark.
 
-    Args:
-        points: ``(N, P, 2)`` pixels of the heat map; NaN where unknown.
-        size: ``(height, width)``.
-    Returns:
-        float32 ``(N, P, height, width)`` in [0, 1].
+    From points ``(N, P, 2)`` in pixels of the heat map, NaN where unknown: float32 ``(N, P, height, width)`` in [0, 1].
     """
     height, width = size
     x, y = (torch.arange(n, device=points.device) + 0.5 for n in (width, height))
@@ -41,17 +36,15 @@ def gaussian_heatmaps(points: Tensor, size: tuple[int, int], sigma: float = SIGM
     return (down[..., :, None] * across[..., None, :]).nan_to_num(0.0).float()
 
 
-def read_peaks(heatmaps: Tensor, sigma: float = SIGMA) -> Peaks:
-    """Where the peaks are, to a fraction of a pixel.
+def read_peaks(heatmaps: Tensor, sigma: float = SIGMA) -> Landmarks:
+    """Where the peaks are, to a fraction of a pixel of the heat map, and how high.
 
-    Along each axis the highest pixel and its two neighbours say where the top of the Gaussian lies, whose logarithm is
-    a parabola (Zhang et al. 2020, "Distribution-aware coordinate representation", section 3.1, without the smoothing).
-    Where the highest pixel lies on the border there is one neighbour, and the parabola's width is taken to be the
-    target's: so points that lie a little outside are found there.
+    The logarithm of a Gaussian is a parabola. Along each axis the brightest pixel and its two neighbours give the
+    parabola's top (Zhang et al. 2020, "Distribution-aware coordinate representation", section 3.1, without smoothing).
+    On the border, where there is one neighbour, the parabola has the target's width: so points a little outside are
+    found, too.
 
-    Args:
-        heatmaps: ``(N, P, H, W)``, H and W at least 2.
-        sigma: of the targets, in pixels of the heat map.
+    Heat maps are ``(N, P, H, W)``, H and W at least 2; ``sigma`` is that of their targets.
     """
     height, width = heatmaps.shape[-2:]
     heatmaps = heatmaps.detach().float()
@@ -64,12 +57,13 @@ def read_peaks(heatmaps: Tensor, sigma: float = SIGMA) -> Peaks:
         return log.flatten(2).gather(-1, (y * width + x)[..., None])[..., 0]
 
     middle = at(0, 0)
-    x = column + 0.5 + _top(at(0, -1), middle, at(0, 1), column == 0, column == width - 1, sigma)
-    y = row + 0.5 + _top(at(-1, 0), middle, at(1, 0), row == 0, row == height - 1, sigma)
-    height_there = heatmaps.flatten(2).gather(-1, best[..., None])[..., 0]
+    dx = _top(at(0, -1), middle, at(0, 1), column == 0, column == width - 1, sigma)
+    dy = _top(at(-1, 0), middle, at(1, 0), row == 0, row == height - 1, sigma)
+    brightest = heatmaps.flatten(2).gather(-1, best[..., None])[..., 0]
     # The pixel's centre lies beside the top, and is lower by what the Gaussian falls in between.
-    beside = ((x - column - 0.5) ** 2 + (y - row - 0.5) ** 2).clamp(max=0.5)
-    return Peaks(torch.stack((x, y), dim=-1), (height_there * torch.exp(beside / (2 * sigma**2))).clamp(0, 1))
+    beside = (dx**2 + dy**2).clamp(max=0.5)
+    confidence = (brightest * torch.exp(beside / (2 * sigma**2))).clamp(0, 1)
+    return Landmarks(torch.stack((column + 0.5 + dx, row + 0.5 + dy), dim=-1), confidence)
 
 
 def _top(before: Tensor, middle: Tensor, after: Tensor, first: Tensor, last: Tensor, sigma: float) -> Tensor:

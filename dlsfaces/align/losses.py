@@ -1,4 +1,4 @@
-"""Losses on landmarks. Unknown landmarks (NaN) teach nothing."""
+"""Losses on landmarks. Unknown landmarks (NaN) are left out."""
 
 from __future__ import annotations
 
@@ -11,18 +11,14 @@ from dlsfaces.align.heatmaps import SIGMA, gaussian_heatmaps
 
 
 class RegressionLoss(nn.Module):
-    r"""Distance, and how well it was foreseen.
+    r"""Distance, and how well the network expected it.
 
     .. math:: L = \frac1{|K|} \sum_{k \in K} \left( \frac{d_k}{s} + \frac{d_k}{b_k} + 2 \log b_k \right),
         \qquad d_k = \lVert \hat p_k - p_k \rVert
 
-    where K are the known points and :math:`2 b_k` is the error that the network expects: a Laplace density in the plane
-    (Kendall and Gal 2017, section 2.2.1, with the absolute error in place of the square). In the second term
-    :math:`d_k` is held fixed, so that points which the network finds hard are not given up for that. Plain distances,
-    not their squares: one impossible face must not outweigh many that are nearly right.
-
-    Args:
-        scale: s, as a share of the image's side: what one unit of the first term is.
+    K are the known points, :math:`2 b_k` is the expected error: a Laplace density in the plane (Kendall and Gal 2017,
+    section 2.2.1, with the absolute error in place of the square). In the second term :math:`d_k` has no gradient, so
+    that hard points are taught like easy ones. ``scale`` is s, as a share of the image's side.
     """
 
     def __init__(self, scale: float = 0.05) -> None:
@@ -39,12 +35,11 @@ class RegressionLoss(nn.Module):
 
 
 class HeatmapLoss(nn.Module):
-    r"""Squared difference from the Gaussian targets, of every stack (intermediate supervision).
+    r"""Squared difference from the Gaussian targets, of every stack (Newell et al. 2016, sections 3.1 and 3.2).
 
     .. math:: L = \frac1{S |K|} \sum_{s} \sum_{k \in K} \frac{\lVert h_{s,k} - g_k \rVert^2}{\pi \sigma^2}
 
-    (Newell et al. 2016, sections 3.1 and 3.2.) A map that stays dark has a loss of 1, since :math:`\pi \sigma^2` is the
-    energy of a Gaussian.
+    A dark map has a loss of 1, since :math:`\pi \sigma^2` is the energy of a Gaussian.
     """
 
     def __init__(self, sigma: float = SIGMA) -> None:

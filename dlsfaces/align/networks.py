@@ -1,43 +1,35 @@
-"""Networks that look at a face and say where its landmarks are.
+"""Networks that look at a face and say where its landmarks are, and how sure they are of each.
 
-Two ways: *regression* ends in a layer that gives coordinates; a *heat map* network gives a picture a landmark, bright
-where it is. Both take square float images in [0, 1] of a face that lies roughly in the middle, see
-:func:`dlsfaces.align.face_square`, and both say how sure they are of each point.
+*Regression* ends in a layer that gives coordinates; a *heat map* network gives a map a landmark, bright where it is.
+Both take square float images in [0, 1] of a face roughly in the middle, as :func:`dlsfaces.align.find_landmarks` cuts
+them out.
 """
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dlsfaces.align.heatmaps import SIGMA, read_peaks
+from dlsfaces.align.heatmaps import SIGMA, Landmarks, read_peaks
 from dlsfaces.recognize.backbones import ResidualBlock
 
 
-class Landmarks(NamedTuple):
-    """Points and how sure the network is of each."""
-
-    points: Tensor  # (N, P, 2) pixels
-    confidence: Tensor  # (N, P) in [0, 1]
-
-
 class LandmarkNet(nn.Module):
-    """What both kinds share.
+    """What both kinds share: the ``side`` of their images in pixels, a multiple of 32, and a template.
 
-    Attributes:
-        image_size: side of the square images, pixels.
-        template: ``(P, 2)`` where the landmarks lie on average, as a share of the image's side. It is where the
-            regression starts, and where a second look puts the face.
+    The template ``(P, 2)`` is where the landmarks lie on average, as shares of the side. The regression starts there,
+    and a second look puts the face there.
     """
 
     template: Tensor
+    size: str
 
-    def __init__(self, template: Tensor, image_size: int) -> None:
+    def __init__(self, template: Tensor, side: int) -> None:
         super().__init__()
-        self.image_size = image_size
+        if side < 32 or side % 32:
+            raise ValueError(f"side={side} is no multiple of 32, and halving it must go on to the end")
+        self.side = side
         self.register_buffer("template", torch.as_tensor(template, dtype=torch.float32).clone())
 
     @property
@@ -46,18 +38,12 @@ class LandmarkNet(nn.Module):
         return len(self.template)
 
     def prepared(self, images: Tensor) -> Tensor:
-        """Checked, and normalised as the first layer wants them.
-
-        Raises:
-            ValueError: images that are not float, or not square of ``image_size``.
-        """
+        """Images normalised as the first layer wants them; ``ValueError`` where they are not float, or not squares."""
         if not images.is_floating_point():
             raise ValueError(f"a model takes float images in [0, 1], not {images.dtype}: use data.to_float")
-        if tuple(images.shape[1:]) != (3, self.image_size, self.image_size):
-            raise ValueError(
-                f"images {tuple(images.shape)}: this network takes (N, 3, {self.image_size}, {self.image_size}); "
-                "align.find_landmarks cuts such squares out of photos"
-            )
+        if tuple(images.shape[1:]) != (3, self.side, self.side):
+            wanted = f"(N, 3, {self.side}, {self.side}); align.find_landmarks cuts such squares out of photos"
+            raise ValueError(f"images {tuple(images.shape)}: this network takes {wanted}")
         return ((images - 0.45) / 0.25).contiguous(memory_format=torch.channels_last)
 
     def find(self, images: Tensor) -> Landmarks:
@@ -65,35 +51,35 @@ class LandmarkNet(nn.Module):
         raise NotImplementedError
 
 
-#: First width and blocks a stage of the regression's residual network, by size: 0.4, 0.8 and 6.9 million weights.
+#: First width and blocks of each stage, by size: 0.4, 0.8 and 6.9 million weights.
 REGRESSION_SIZES = {"small": (16, (1, 1, 1, 1)), "medium": (24, (1, 1, 1, 1)), "large": (48, (1, 2, 2, 2))}
+#: Channels and stacks, by size: 0.1, 0.4 and 3.1 million weights.
+HOURGLASS_SIZES = {"small": (48, 1), "medium": (64, 2), "large": (128, 4)}
 
 
 class LandmarkRegression(LandmarkNet):
-    """A residual network that ends in coordinates, and in how far each will be off.
+    """A residual network that ends in how far each landmark lies from the template, and how far it may be off.
 
     The last feature map is flattened, not averaged: an average forgets where things were.
-
-    Args:
-        template: ``(P, 2)``, see :class:`LandmarkNet`; the network learns how far a face's points lie from there.
-        size: ``"small"``, ``"medium"`` or ``"large"``.
-        image_size: side of the images, a multiple of 32.
     """
 
-    def __init__(self, template: Tensor, size: str = "small", image_size: int = 64) -> None:
-        super().__init__(template, image_size)
-        _check(size, REGRESSION_SIZES, image_size)
-        self.size = size
-        width, blocks = REGRESSION_SIZES[size]
+    def __init__(self, template: Tensor, size: str = "small", side: int = 64) -> None:
+        super().__init__(template, side)
+        self.size, (width, blocks) = size, _of_size(REGRESSION_SIZES, size)
         layers: list[nn.Module] = [nn.Conv2d(3, width, 3, 2, 1, bias=False)]
         channels = width
         for stage, count in enumerate(blocks):
             for block in range(count):
                 layers.append(ResidualBlock(channels, width << stage, 2 if block == 0 and stage > 0 else 1))
                 channels = width << stage
-        squeezed, side = 2 * width, image_size // 16
+        squeezed = 2 * width
         layers += [nn.BatchNorm2d(channels), nn.ReLU(), nn.Conv2d(channels, squeezed, 1, bias=False)]
-        layers += [nn.BatchNorm2d(squeezed), nn.ReLU(), nn.Flatten(), nn.Linear(squeezed * side**2, 8 * width)]
+        layers += [
+            nn.BatchNorm2d(squeezed),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(squeezed * (side // 16) ** 2, 8 * width),
+        ]
         layers += [nn.ReLU(), nn.Linear(8 * width, 3 * self.n_points)]
         self.body = nn.Sequential(*layers)
         nn.init.normal_(self.body[-1].weight, std=1e-3)  # begins at the template
@@ -103,14 +89,13 @@ class LandmarkRegression(LandmarkNet):
     def forward(self, images: Tensor) -> Tensor:
         """Coordinates as shares of the side, and the logarithm of half the error expected of each: ``(N, P, 3)``."""
         out = self.body(self.prepared(images)).float().unflatten(1, (-1, 3))
-        return torch.cat(
-            (self.template + out[..., :2], out[..., 2:] - 4.0), dim=-1
-        )  # e^-4: errors of 4 % to begin with
+        # e^-4: errors of 4 % to begin with
+        return torch.cat((self.template + out[..., :2], out[..., 2:] - 4.0), dim=-1)
 
     def find(self, images: Tensor) -> Landmarks:
         """Landmarks in pixels; the confidence is 1 where no error is expected, 1/e at one of 10 % of the side."""
         out = self(images)
-        return Landmarks(out[..., :2] * self.image_size, torch.exp(-out[..., 2].exp() / 0.05))
+        return Landmarks(out[..., :2] * self.side, torch.exp(-out[..., 2].exp() / 0.05))
 
 
 class Bottleneck(nn.Module):
@@ -130,11 +115,7 @@ class Bottleneck(nn.Module):
 
 
 class Hourglass(nn.Module):
-    """Down to few pixels, which see the whole face, and up again, with a bridge at every resolution (figure 3).
-
-    Args:
-        depth: how often the side is halved.
-    """
+    """Down to few pixels, which see the whole face, and up again, with a bridge at every resolution (figure 3)."""
 
     def __init__(self, depth: int, channels: int) -> None:
         super().__init__()
@@ -146,26 +127,15 @@ class Hourglass(nn.Module):
         return self.bridge(x) + F.interpolate(low, scale_factor=2.0, mode="nearest")
 
 
-#: Channels and stacks of the hourglass network by size: 0.1, 0.4 and 3.1 million weights.
-HOURGLASS_SIZES = {"small": (48, 1), "medium": (64, 2), "large": (128, 4)}
-
-
 class StackedHourglass(LandmarkNet):
     """Hourglasses one behind the other, each of which sees the heat maps of the one before (Newell et al. 2016).
 
     The heat maps have half the side of the image: faces are smaller than the paper's people.
-
-    Args:
-        template: ``(P, 2)``, see :class:`LandmarkNet`.
-        size: ``"small"``, ``"medium"`` or ``"large"``.
-        image_size: side of the images, a multiple of 32.
     """
 
-    def __init__(self, template: Tensor, size: str = "medium", image_size: int = 64) -> None:
-        super().__init__(template, image_size)
-        _check(size, HOURGLASS_SIZES, image_size)
-        self.size, self.sigma = size, SIGMA
-        channels, stacks = HOURGLASS_SIZES[size]
+    def __init__(self, template: Tensor, size: str = "medium", side: int = 64) -> None:
+        super().__init__(template, side)
+        self.size, (channels, stacks) = size, _of_size(HOURGLASS_SIZES, size)
         self.stem = nn.Sequential(nn.Conv2d(3, channels // 2, 5, 2, 2, bias=False), Bottleneck(channels // 2, channels))
         self.hourglasses = nn.ModuleList(
             nn.Sequential(Hourglass(4, channels), Bottleneck(channels, channels), nn.BatchNorm2d(channels), nn.ReLU())
@@ -179,7 +149,7 @@ class StackedHourglass(LandmarkNet):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> Tensor:
-        """The heat maps of every stack: ``(N, stacks, P, image_size / 2, image_size / 2)``, about 0 to 1."""
+        """The heat maps of every stack: ``(N, stacks, P, side / 2, side / 2)``, about 0 to 1."""
         x, maps = self.stem(self.prepared(images)), []
         for k, (hourglass, head) in enumerate(zip(self.hourglasses, self.heads)):
             features = hourglass(x)
@@ -191,19 +161,15 @@ class StackedHourglass(LandmarkNet):
     def find(self, images: Tensor) -> Landmarks:
         """Landmarks in pixels, from the last stack's heat maps; the confidence is the height of the peak."""
         maps = self(images)[:, -1]
-        points, confidence = read_peaks(maps, self.sigma)
-        return Landmarks(points * (self.image_size / maps.shape[-1]), confidence)
+        points, confidence = read_peaks(maps, SIGMA)
+        return Landmarks(points * (self.side / maps.shape[-1]), confidence)
 
 
 #: Both kinds by name.
-KINDS: dict[str, type[LandmarkRegression] | type[StackedHourglass]] = {
-    "regression": LandmarkRegression,
-    "hourglass": StackedHourglass,
-}
+KINDS = {"regression": LandmarkRegression, "hourglass": StackedHourglass}
 
 
-def _check(size: str, sizes: dict, image_size: int) -> None:
+def _of_size(sizes: dict[str, tuple], size: str) -> tuple:
     if size not in sizes:
         raise ValueError(f"size={size!r} is none of {', '.join(sizes)}")
-    if image_size < 32 or image_size % 32:
-        raise ValueError(f"image_size={image_size} is no multiple of 32, and halving it must go on to the end")
+    return sizes[size]

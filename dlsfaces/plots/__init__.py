@@ -1,4 +1,4 @@
-"""What does it look like? Every picture that the course draws. Each function returns matplotlib's figure."""
+"""What does it look like? Every plot of the course. Each function returns matplotlib's figure."""
 
 import matplotlib.pyplot as plt
 
@@ -11,29 +11,24 @@ from dlsfaces.plots.alignment import (
     rates,
     templates,
 )
-from dlsfaces.plots.common import DPI, LANDMARK_COLOURS, LINE, OTHER, SAME, as_picture
+from dlsfaces.plots.common import DPI, OTHER, SAME
 from dlsfaces.plots.curves import ablation, cmc, cosines, det, history, matrix, roc, scores, strangers
 from dlsfaces.plots.embedding import angle_histograms, circles, projection, triplet_sheet
-from dlsfaces.plots.losses import bars, contest, margins_over_angle, over_angle
+from dlsfaces.plots.losses import bars, margins_over_angle, over_angle, training_curves
 from dlsfaces.plots.pipeline import pipeline
-from dlsfaces.plots.sheets import REGION_COLOURS, contact_sheet, faces, ground_truth, photo, photos, rectangle
+from dlsfaces.plots.sheets import contact_sheet, faces, ground_truth, photo, photos, rectangle
 
 __all__ = [
     "DPI",
-    "LANDMARK_COLOURS",
-    "LINE",
     "OTHER",
-    "REGION_COLOURS",
     "SAME",
     "ablation",
     "angle_histograms",
-    "as_picture",
     "bars",
     "before_and_after",
     "circles",
     "cmc",
     "contact_sheet",
-    "contest",
     "cosines",
     "cumulative_errors",
     "det",
@@ -57,5 +52,6 @@ __all__ = [
     "scores",
     "strangers",
     "templates",
+    "training_curves",
     "triplet_sheet",
 ]

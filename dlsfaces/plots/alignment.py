@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dlsfaces.evaluate import CumulativeErrors
 from dlsfaces.geometry import Framing
-from dlsfaces.plots.common import DPI, LINE, SAME, as_picture, bare, mark
+from dlsfaces.plots.common import DPI, LINE, SAME, as_image, bare, mark, one_plot, sheet
 
 
 def landmarks(
@@ -18,13 +18,14 @@ def landmarks(
 ) -> Figure:
     """Faces ``(N, 3, H, W)`` with the landmarks found as dots, and lines to where they truly are."""
     rows = -(-len(images) // columns)
-    figure, grid = _sheet(rows, columns, images.shape[2] / images.shape[3], 0.3 if titles else 0.0)
+    ratio = images.shape[2] / images.shape[3]
+    figure, grid = sheet(rows, columns, 1.35, 1.35 * ratio + (0.3 if titles else 0.0))
     for k, axes in enumerate(grid.flat):
         axes.axis("off")
         if k >= len(images):
             continue
         height, width = images.shape[2:]
-        axes.imshow(as_picture(images[k]), extent=(0, width, height, 0))
+        axes.imshow(as_image(images[k]), extent=(0, width, height, 0))
         if true is not None:
             for a, b in zip(found[k].tolist(), true[k].tolist()):
                 axes.plot(*zip(a, b), color="white", lw=1.5)
@@ -38,26 +39,15 @@ def landmarks(
     return figure
 
 
-def _sheet(rows: int, columns: int, ratio: float, title: float = 0.0, width: float = 1.35):
-    size = (columns * width, rows * (width * ratio + title))
-    figure, grid = plt.subplots(rows, columns, figsize=size, dpi=DPI, squeeze=False, layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
-    return figure, grid
-
-
 def heatmaps(image: Tensor, maps: Sequence[Tensor], names: Sequence[str], points: Tensor | None = None) -> Figure:
-    """A face and rows of heat maps of its landmarks over it.
+    """A face ``(3, S, S)`` and rows of heat maps of its landmarks, ``(P, h, h)`` each, over it.
 
-    Args:
-        image: ``(3, S, S)``.
-        maps: one ``(P, h, h)`` a row.
-        names: of the rows.
-        points: ``(P, 2)`` true places as shares of the side, drawn as crosses.
+    Crosses are the true places, ``points`` ``(P, 2)`` as shares of the side.
     """
-    figure, grid = _sheet(len(maps), len(maps[0]) + 1, 1.0, 0.15)
+    figure, grid = sheet(len(maps), len(maps[0]) + 1, 1.35, 1.5)
     grey = image.float().mean(0) if image.is_floating_point() else image.float().mean(0) / 255
     for row, (part, name) in enumerate(zip(maps, names)):
-        bare(grid[row, 0]).imshow(as_picture(image), extent=(0, 1, 1, 0))
+        bare(grid[row, 0]).imshow(as_image(image), extent=(0, 1, 1, 0))
         grid[row, 0].set_ylabel(name, fontsize=9)
         for k, axes in enumerate(grid[row, 1:]):
             bare(axes).imshow(grey.cpu(), cmap="gray", extent=(0, 1, 1, 0), vmin=-0.3, vmax=1.3)
@@ -72,7 +62,7 @@ def heatmaps(image: Tensor, maps: Sequence[Tensor], names: Sequence[str], points
 
 def cumulative_errors(curves: Mapping[str, CumulativeErrors], limit: float = 0.1) -> Figure:
     """The share of faces whose error is at most so large, by name; higher on the left is better."""
-    figure, axes = plt.subplots(figsize=(6, 3.6), dpi=DPI, layout="constrained")
+    figure, axes = one_plot(6, 3.6)
     for name, curve in curves.items():
         axes.step(curve.error, curve.share, where="post", label=f"{name} (area {curve.area:.3f})")
     axes.set(xlabel="mean error of a face, by eye distance", ylabel="share of faces", xlim=(0, limit), ylim=(0, 1.02))
@@ -85,7 +75,7 @@ def errors_by(
     values: Sequence[float], errors: Mapping[str, Sequence[float]], label: str, lines: Sequence[float] = ()
 ) -> Figure:
     """Mean errors over another quantity, such as the yaw, by name."""
-    figure, axes = plt.subplots(figsize=(6, 3.2), dpi=DPI, layout="constrained")
+    figure, axes = one_plot(6, 3.2)
     for name, row in errors.items():
         axes.plot(values, row, ".-", label=name)
     for line in lines:
@@ -97,10 +87,10 @@ def errors_by(
 
 
 def templates(framings: Sequence[Framing], images: Sequence[Tensor]) -> Figure:
-    """One picture ``(3, H, W)`` in each framing, with the template's landmarks."""
+    """One image ``(3, H, W)`` in each framing, with the template's landmarks."""
     figure, grid = plt.subplots(1, len(framings), figsize=(2.6 * len(framings), 3.2), dpi=DPI, layout="constrained")
     for axes, framing, image in zip(grid, framings, images):
-        axes.imshow(as_picture(image), extent=(0, framing.width, framing.height, 0))
+        axes.imshow(as_image(image), extent=(0, framing.width, framing.height, 0))
         mark(axes, framing.template)
         axes.set_title(f"{framing.name}: {framing.width}x{framing.height}", fontsize=10)
         axes.tick_params(labelsize=7)
@@ -108,20 +98,17 @@ def templates(framings: Sequence[Framing], images: Sequence[Tensor]) -> Figure:
 
 
 def before_and_after(rows: Mapping[str, Tensor], shown: int = 7, width: float = 1.2) -> Figure:
-    """The same faces in rows, one way of showing them a row, and the mean of all of a row's faces at its end.
+    """The same faces in rows ``(N, 3, H, W)``, by name: the first ``shown``, and the mean of all at the end.
 
     The sharper the mean, the better the faces lie on each other.
-
-    Args:
-        rows: name to images ``(N, 3, H, W)``, of which the first ``shown`` are drawn.
     """
     ratio = max(images.shape[2] / images.shape[3] for images in rows.values())
-    figure, grid = _sheet(len(rows), shown + 1, ratio, 0.0, width)
+    figure, grid = sheet(len(rows), shown + 1, width, width * ratio)
     for line, (name, images) in zip(grid, rows.items()):
         for axes, image in zip(line, images[:shown]):
-            bare(axes).imshow(as_picture(image), interpolation="nearest")
+            bare(axes).imshow(as_image(image), interpolation="nearest")
         mean = images.float().mean(0) / (1 if images.is_floating_point() else 255)
-        bare(line[-1]).imshow(as_picture(mean), interpolation="nearest")
+        bare(line[-1]).imshow(as_image(mean), interpolation="nearest")
         line[0].set_ylabel(name, fontsize=8)
     grid[0, -1].set_title("mean of all", fontsize=8, pad=2)
     return figure
@@ -129,7 +116,7 @@ def before_and_after(rows: Mapping[str, Tensor], shown: int = 7, width: float = 
 
 def rates(figures: Mapping[str, float], ways: Sequence[str], measures: Sequence[str]) -> Figure:
     """Bars by way, a group a measure: figures are named ``WAY/MEASURE``."""
-    figure, axes = plt.subplots(figsize=(6.4, 3), dpi=DPI, layout="constrained")
+    figure, axes = one_plot(6.4, 3)
     colours = ("0.6", SAME, "tab:blue", "tab:orange")
     for k, (way, colour) in enumerate(zip(ways, colours)):
         places = [m + (k - (len(ways) - 1) / 2) * 0.25 for m in range(len(measures))]

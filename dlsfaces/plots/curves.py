@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from dlsfaces.evaluate import Det, IdentificationRate, PairScores, Roc
-from dlsfaces.plots.common import DPI, LINE, OTHER, SAME, bare
+from dlsfaces.plots.common import DPI, LINE, OTHER, SAME, bare, one_plot
 
 
 def history(rows: Sequence[Mapping[str, float]], measure: str) -> Figure:
@@ -31,7 +31,7 @@ def history(rows: Sequence[Mapping[str, float]], measure: str) -> Figure:
 
 def scores(found: PairScores, rate: IdentificationRate | None = None) -> Figure:
     """How the cosines of positive and of false pairs are distributed, each to its own height; thresholds dashed."""
-    figure, axes = plt.subplots(figsize=(8, 3.2), dpi=DPI, layout="constrained")
+    figure, axes = one_plot(8, 3.2)
     low = min(found.positive.min(), np.quantile(found.false, 0.001))
     bins = np.linspace(low, 1, 80)
     for values, colour, name in ((found.false, OTHER, "different people"), (found.positive, SAME, "same person")):
@@ -53,7 +53,7 @@ def _visible(count: int) -> np.ndarray:
 
 def roc(curves: Mapping[str, Roc], points: Mapping[str, tuple[IdentificationRate, np.ndarray]] | None = None) -> Figure:
     """ROC curves by name, FPR on a logarithmic axis; ``points`` adds rates with their intervals ``(len(fprs), 2)``."""
-    figure, axes = plt.subplots(figsize=(6, 4), dpi=DPI, layout="constrained")
+    figure, axes = one_plot(6, 4)
     for name, curve in curves.items():
         seen = curve.fpr > 0
         keep = _visible(seen.sum())
@@ -72,7 +72,7 @@ def roc(curves: Mapping[str, Roc], points: Mapping[str, tuple[IdentificationRate
 
 def det(curves: Mapping[str, Det]) -> Figure:
     """DET curves by name: one kind of error over the other, both axes logarithmic; the lower left is good."""
-    figure, axes = plt.subplots(figsize=(6, 4), dpi=DPI, layout="constrained")
+    figure, axes = one_plot(6, 4)
     for name, curve in curves.items():
         seen = (curve.fmr > 0) & (curve.fnmr > 0)  # a logarithm has no zero
         keep = _visible(seen.sum())
@@ -88,7 +88,7 @@ def det(curves: Mapping[str, Det]) -> Figure:
 
 def cmc(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], gallery: int) -> Figure:
     """Identification rate over the rank, by name, with its interval as a band; guessing in a gallery of so many."""
-    figure, axes = plt.subplots(figsize=(6, 3.4), dpi=DPI, layout="constrained")
+    figure, axes = one_plot(6, 3.4)
     for name, (rate, interval) in curves.items():
         ranks = np.arange(1, len(rate) + 1)
         line = axes.plot(ranks, rate, ".-", label=name)[0]
@@ -103,7 +103,7 @@ def cmc(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], gallery: int) -> Fi
 
 def strangers(sizes: Sequence[int], measured: Sequence[float], independent: Sequence[float]) -> Figure:
     """The share of strangers who get in over the gallery's size: as measured, and were comparisons independent."""
-    figure, axes = plt.subplots(figsize=(6, 3.2), dpi=DPI, layout="constrained")
+    figure, axes = one_plot(6, 3.2)
     axes.plot(sizes, independent, "--", color=LINE, label="1 - (1 - FPR)^G")
     axes.plot(sizes, measured, ".-", color=OTHER, label="measured")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -115,7 +115,7 @@ def strangers(sizes: Sequence[int], measured: Sequence[float], independent: Sequ
 
 def ablation(rows: Mapping[str, float], yardstick: float, measure: str) -> Figure:
     """Bars: how far each change of a recipe moves a measure from what the unchanged recipe reaches."""
-    figure, axes = plt.subplots(figsize=(7, 0.5 + 0.28 * len(rows)), dpi=DPI, layout="constrained")
+    figure, axes = one_plot(7, 0.5 + 0.28 * len(rows))
     names = sorted(rows, key=rows.__getitem__, reverse=True)
     change = [rows[name] - yardstick for name in names]
     axes.barh(names, change, color=[SAME if value > 0 else OTHER for value in change])
@@ -142,11 +142,11 @@ def cosines(before: Sequence[Tensor], after: Sequence[Tensor], names: Sequence[s
 
 def matrix(values: Tensor, groups: Sequence[int], title: str = "") -> Figure:
     """A square matrix of similarities, with lines between the groups of rows."""
-    figure, axes = plt.subplots(figsize=(4.6, 4), dpi=DPI, layout="constrained")
+    figure, axes = one_plot(4.6, 4)
     shown = axes.imshow(values.numpy(), cmap="viridis", vmin=min(0.0, float(values.min())), vmax=1)
     for start in np.flatnonzero(np.diff(groups)) + 0.5:
         axes.axhline(start, color="white", lw=0.5)
         axes.axvline(start, color="white", lw=0.5)
     figure.colorbar(shown, label="cosine similarity")
-    bare(axes).set(title=title, xlabel="pictures, person by person")
+    bare(axes).set(title=title, xlabel="images, person by person")
     return figure

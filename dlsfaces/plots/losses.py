@@ -13,25 +13,16 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from dlsfaces.plots.common import COLOURS, DPI, LINE, MOST_LINES, check_count
+from dlsfaces.plots.common import COLOURS, DPI, LINE, MOST_LINES, check_count, one_plot
 from dlsfaces.recognize import add_angle
 
 STYLES = ("-", "--", "-.")  # in turn
 
 
 def over_angle(curves: Mapping[str, tuple[Tensor, Tensor]], ylabel: str) -> Figure:
-    """Lines over the angle, by name.
-
-    Args:
-        curves: name to angles in degrees, 0 to 180, and values, of one length.
-    Raises:
-        ValueError: none or more than 9 curves, or other lengths.
-    """
+    """Lines over the angle, by name: angles in degrees, 0 to 180, and values."""
     check_count(len(curves), MOST_LINES, "curves")
-    for name, (degrees, values) in curves.items():
-        if degrees.shape != values.shape:
-            raise ValueError(f"{name}: {tuple(values.shape)} values over {tuple(degrees.shape)} angles")
-    figure, axes = plt.subplots(figsize=(6, 3.4), dpi=DPI, layout="constrained")
+    figure, axes = one_plot(6, 3.4)
     _angle_lines(axes, curves, ylabel)
     return figure
 
@@ -51,17 +42,8 @@ def margins_over_angle(angle: float, cosine: float, scale: float, n_people: int 
     .. math:: z_y = s (\cos(\theta_y + m) - c), \quad L = -\log \frac{e^{z_y}}{e^{z_y} + e^{s \cos 60°} + (n - 1) e^0}
 
     for a face with the nearest other centre 60 degrees away and all further ones at 90; beside, ``m = c = 0``.
-
-    Args:
-        angle: ArcFace's ``m`` in radians, in [0, pi / 2].
-        cosine: CosFace's margin ``c``, in [0, 2).
-        scale: ``s``, above 0.
-        n_people: ``n``, how many other people there are, at least 1.
-    Raises:
-        ValueError: a number out of its range.
+    ``angle`` is ArcFace's m in radians, ``cosine`` CosFace's c, ``n_people`` how many other people there are.
     """
-    if not (0 <= angle <= math.pi / 2 and 0 <= cosine < 2 and scale > 0 and n_people >= 1):
-        raise ValueError(f"angle={angle}, cosine={cosine}, scale={scale}, n_people={n_people}: out of range")
     degrees = torch.linspace(0, 180, 361, dtype=torch.float64)
     plain = scale * degrees.deg2rad().cos()
     widened = scale * (add_angle(degrees.deg2rad().cos(), torch.tensor(angle, dtype=torch.float64)) - cosine)
@@ -84,21 +66,12 @@ def _loss(logit: Tensor, scale: float, n_people: int) -> Tensor:
     return torch.logaddexp(logit, others.logsumexp(0)) - logit
 
 
-def contest(histories: Mapping[str, Sequence[Mapping[str, float]]], key: str = "accuracy", ylabel: str = "") -> Figure:
-    """A measure over the epochs, a line a loss, with the name and the last value at its end.
-
-    Args:
-        histories: name to rows, an epoch each.
-        key: of the rows; what is drawn.
-        ylabel: ``key`` where empty.
-    Raises:
-        ValueError: none or more than 9 histories, one without rows, or a row without the key.
-    """
+def training_curves(
+    histories: Mapping[str, Sequence[Mapping[str, float]]], key: str = "accuracy", ylabel: str = ""
+) -> Figure:
+    """A measure over the epochs, a line a history, with the name and the last value at its end."""
     check_count(len(histories), MOST_LINES, "histories")
-    for name, rows in histories.items():
-        if not rows or any(key not in row for row in rows):
-            raise ValueError(f"{name}: {'a row without ' + repr(key) if rows else 'no rows'}")
-    figure, axes = plt.subplots(figsize=(8.5, 3.8), dpi=DPI, layout="constrained")
+    figure, axes = one_plot(8.5, 3.8)
     lines = {}
     for k, (name, rows) in enumerate(histories.items()):
         values, style = [row[key] for row in rows], dict(color=COLOURS[k], ls=STYLES[k % len(STYLES)])
@@ -129,26 +102,13 @@ def _label_ends(axes: Axes, lines: Mapping[str, Line2D]) -> None:
     for (value, name), place in zip(ends, places):
         look = dict(color=lines[name].get_color(), fontsize=8, va="center", annotation_clip=False)
         arrow = dict(arrowstyle="-", color=lines[name].get_color(), lw=0.7, shrinkA=0, shrinkB=0, relpos=(0, 0.5))
-        axes.annotate(
-            f"{name}  {value:.3f}",
-            (lines[name].get_xdata()[-1], value),
-            xytext=(right + 0.03 * (right - 1), place),
-            arrowprops=arrow,
-            **look,
-        )
+        end, text = (lines[name].get_xdata()[-1], value), (right + 0.03 * (right - 1), place)
+        axes.annotate(f"{name}  {value:.3f}", end, xytext=text, arrowprops=arrow, **look)
 
 
 def bars(table: Mapping[str, tuple[float, float]], xlabel: str) -> Figure:
-    """Horizontal bars from the top down, with what they reach written beside, and how far that spreads.
-
-    Args:
-        table: name to the mean and its spread, in the same unit; a spread of 0 or NaN, as of one run, is not drawn.
-    Raises:
-        ValueError: an empty table.
-    """
-    if not table:
-        raise ValueError("no bars to draw")
-    figure, axes = plt.subplots(figsize=(7, 0.7 + 0.3 * len(table)), dpi=DPI, layout="constrained")
+    """Horizontal bars from the top down: means, written beside, and their spread, where it is not 0 or NaN."""
+    figure, axes = one_plot(7, 0.7 + 0.3 * len(table))
     means = [mean for mean, _ in table.values()]
     spreads = [spread if spread > 0 else 0.0 for _, spread in table.values()]
     axes.barh(list(table), means, color=COLOURS[0], alpha=0.75)

@@ -1,4 +1,4 @@
-"""The whole course in one picture."""
+"""The whole course in one figure."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from torch import Tensor
 
 import drawpeople
 from dlsfaces import geometry
-from dlsfaces.plots.common import DPI, LINE, OTHER, SAME, as_picture, bare, mark, outline
+from dlsfaces.plots.common import DPI, LINE, OTHER, SAME, as_image, bare, mark, outline
 
 
 def pipeline(seed: int = 0) -> Figure:
-    """The whole course in one picture: a photo, the face found in it, put upright, made a vector, and named.
+    """The whole course in one figure: a photo, the face found in it, put upright, made a vector, and named.
 
-    The person is a synthetic one; the vector is drawn for show, from pooled grey levels, not by a trained network.
+    The person is a built-in one; the vector is drawn for show, from pooled grey levels, not by a trained network.
     """
     tilted, upright, gallery = _pipeline_faces(seed)
     figure, panels = plt.subplots(
@@ -30,10 +30,10 @@ def pipeline(seed: int = 0) -> Figure:
     for axes, title in zip(panels, titles, strict=True):
         bare(axes).set_title(title, fontsize=12, weight="bold")
     for axes in panels[:2]:
-        axes.imshow(as_picture(tilted.images[0]), extent=(0, 178, 218, 0))
+        axes.imshow(as_image(tilted.images[0]), extent=(0, 178, 218, 0))
     outline(panels[1], tilted.boxes[0].tolist())
     mark(panels[1], tilted.landmarks[0])
-    panels[2].imshow(as_picture(upright), aspect="equal")
+    panels[2].imshow(as_image(upright), aspect="equal")
     vector = torch.nn.functional.adaptive_avg_pool2d(upright.float().mean(0, keepdim=True), (20, 2)).flatten()
     panels[3].imshow(vector.view(-1, 2).numpy(), cmap="coolwarm", aspect="auto")
     _draw_gallery(panels[4], gallery)
@@ -45,16 +45,16 @@ def pipeline(seed: int = 0) -> Figure:
 
 
 def _pipeline_faces(seed: int) -> tuple[drawpeople.Rendering, Tensor, Tensor]:
-    """The tilted photo, the same picture upright and cropped, and four people of a gallery."""
+    """The tilted photo, the same image upright and cropped, and four people of a gallery."""
     ids = torch.tensor([79, 79, 79, 75, 81, 77])
     people = drawpeople.people(ids, seed)
-    pictures = drawpeople.neutral_shots(len(ids))
-    pictures["back_colour"] = torch.linspace(0.2, 0.9, len(ids))
-    pictures["yaw"][:2], pictures["back_contrast"][:2], pictures["smile"][:2] = 12.0, 0.8, 0.25
-    pictures["roll"][0], pictures["scale"][0] = 18.0, 0.8
+    shots = drawpeople.neutral_shots(len(ids))
+    shots["back_colour"] = torch.linspace(0.2, 0.9, len(ids))
+    shots["yaw"][:2], shots["back_contrast"][:2], shots["smile"][:2] = 12.0, 0.8, 0.25
+    shots["roll"][0], shots["scale"][0] = 18.0, 0.8
 
     def take(rows: slice, framing: geometry.Framing) -> drawpeople.Rendering:
-        return drawpeople.render(*({k: v[rows] for k, v in d.items()} for d in (people, pictures)), framing)
+        return drawpeople.render(*({k: v[rows] for k, v in d.items()} for d in (people, shots)), framing)
 
     upright, gallery = take(slice(1, 2), geometry.TIGHT), take(slice(2, None), geometry.TIGHT)
     return take(slice(0, 1), geometry.LOOSE), upright.images[0], gallery.images
@@ -65,7 +65,7 @@ def _draw_gallery(axes: Axes, images: Tensor) -> None:
     names, similarities = ("Ada", "Boris", "Chen", "Dina"), (0.71, 0.18, 0.09, 0.24)
     for i, (image, name, value) in enumerate(zip(images, names, similarities, strict=True)):
         top = 1 - i / 4
-        axes.imshow(as_picture(image), extent=(0, 0.15, top - 0.23, top - 0.01), aspect="auto")
+        axes.imshow(as_image(image), extent=(0, 0.15, top - 0.23, top - 0.01), aspect="auto")
         axes.barh(top - 0.12, 0.75 * value / 0.71, 0.09, left=0.2, color=SAME if i == 0 else "0.75")
         axes.text(0.21, top - 0.04, f"{name}: {value:.2f}", fontsize=10, va="center", weight="bold" if i == 0 else None)
     axes.set(xlim=(0, 1), ylim=(0, 1))

@@ -1,4 +1,4 @@
-"""Pictures of faces and photos, and of what is known of them."""
+"""Faces and photos, and what is known of them."""
 
 from __future__ import annotations
 
@@ -15,20 +15,18 @@ from torch import Tensor
 import drawpeople
 from dlsfaces import geometry
 from dlsfaces.data.records import Photo
-from dlsfaces.plots.common import DPI, OTHER, as_picture, mark, outline
+from dlsfaces.plots.common import DPI, OTHER, as_image, mark, outline, sheet
 
 
 def faces(images: Tensor, titles: Sequence[str] = (), columns: int = 8, height: float = 1.4) -> Figure:
     """A sheet of images ``(N, 3, H, W)``, row by row, with a title over each where given."""
     rows = -(-len(images) // columns)
-    shape = images.shape[2:]
-    size = (columns * height * shape[1] / shape[0], rows * (height + (0.25 if titles else 0.02)))
-    figure, grid = plt.subplots(rows, columns, figsize=size, dpi=DPI, squeeze=False, layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
+    width = height * images.shape[3] / images.shape[2]
+    figure, grid = sheet(rows, columns, width, height + (0.25 if titles else 0.02))
     for i, axes in enumerate(grid.flat):
         axes.axis("off")
         if i < len(images):
-            axes.imshow(as_picture(images[i]), interpolation="nearest")
+            axes.imshow(as_image(images[i]), interpolation="nearest")
             if i < len(titles):
                 axes.set_title(titles[i], fontsize=8, pad=2)
     return figure
@@ -38,7 +36,7 @@ def photo(photo: Photo, axes: Axes | None = None) -> Figure:
     """A photo with its faces' boxes and landmarks; the left eye, the viewer's left, is cyan."""
     if axes is None:
         _, axes = plt.subplots(figsize=(3, 3.6), dpi=DPI)
-    axes.imshow(as_picture(photo.image), extent=(0, photo.image.shape[2], photo.image.shape[1], 0))
+    axes.imshow(as_image(photo.image), extent=(0, photo.image.shape[2], photo.image.shape[1], 0))
     for face in photo.faces:
         if face.landmarks is not None:
             mark(axes, face.landmarks)
@@ -53,15 +51,12 @@ def photos(shown: Sequence[Photo], columns: int = 2, width: float = 4.5, landmar
     shown = list(shown)  # some sets make a photo anew each time they are asked for it
     rows = -(-len(shown) // columns)
     ratio = max(photo.image.shape[1] / photo.image.shape[2] for photo in shown)
-    figure, grid = plt.subplots(
-        rows, columns, figsize=(columns * width, rows * width * ratio), dpi=DPI, squeeze=False, layout="constrained"
-    )
-    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
+    figure, grid = sheet(rows, columns, width, width * ratio)
     for axes in grid.flat:
         axes.axis("off")
     for axes, one in zip(grid.flat, shown):
         _, height, across = one.image.shape
-        axes.imshow(as_picture(one.image), extent=(0, across, height, 0))
+        axes.imshow(as_image(one.image), extent=(0, across, height, 0))
         for face in one.faces:
             if face.box is not None:
                 x1, y1, x2, y2 = face.box.tolist()
@@ -75,47 +70,35 @@ def photos(shown: Sequence[Photo], columns: int = 2, width: float = 4.5, landmar
 
 
 def rectangle(axes: Axes, box: Sequence[float], label: str, colour: str = "yellow") -> None:
-    """A named box on a picture."""
+    """A named box on an image."""
     outline(axes, box, colour)
     axes.text(box[0] + 3, box[1] + 3, label, color=colour, va="top", fontsize=9, weight="bold")
 
 
+# fmt: off
 REGION_COLOURS = {
-    "background": "#30343a",
-    "skin": "#e0a080",
-    "hair": "#5a3a20",
-    "eyes": "#2a7fff",
-    "brows": "#8a4dff",
-    "nose": "#ffd166",
-    "mouth": "#e63946",
-    "beard": "#7a7a4a",
-    "glasses": "#00c2b2",
-    "clothes": "#8aa0b8",
-    "hat": "#b5651d",
-    "mask": "#a8e6cf",
-    "hand": "#ff9bd2",
-    "jewellery": "#fff275",
+    "background": "#30343a", "skin": "#e0a080", "hair": "#5a3a20", "eyes": "#2a7fff", "brows": "#8a4dff",
+    "nose": "#ffd166", "mouth": "#e63946", "beard": "#7a7a4a", "glasses": "#00c2b2", "clothes": "#8aa0b8",
+    "hat": "#b5651d", "mask": "#a8e6cf", "hand": "#ff9bd2", "jewellery": "#fff275",
 }
+# fmt: on
 
 
 def ground_truth(made: drawpeople.Rendering) -> Figure:
-    """Synthetic pictures, a column each: as they are, what each pixel shows, and 68 landmarks, hidden ones hollow."""
+    """Built-in people, a column each: as they are, what each pixel shows, and 68 landmarks, hidden ones hollow."""
     names = [region.name.lower() for region in drawpeople.Region]
     palette = torch.tensor([to_rgb(REGION_COLOURS[name]) for name in names])
     n, (height, width) = len(made.images), made.images.shape[2:]
-    size = (1.8 * n, 5.4 * height / width + 0.6)
-    figure, grid = plt.subplots(3, n, figsize=size, dpi=DPI, squeeze=False, layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
+    figure, grid = sheet(3, n, 1.8, 1.8 * height / width + 0.2)
     for k, (top, middle, bottom) in enumerate(grid.T):
         pale = 0.35 * made.images[k] / 255 + 0.65  # so that the landmarks stand out
-        for axes, image in (
-            (top, made.images[k]),
-            (middle, palette[made.regions[k].long()].movedim(2, 0)),
-            (bottom, pale),
-        ):
-            axes.imshow(as_picture(image), extent=(0, width, height, 0))
+        regions = palette[made.regions[k].long()].movedim(2, 0)
+        for axes, image in ((top, made.images[k]), (middle, regions), (bottom, pale)):
+            axes.imshow(as_image(image), extent=(0, width, height, 0))
             axes.axis("off")
-        _landmarks(bottom, made.dense[k], made.dense_visibility[k])
+        points, visible = made.dense[k], made.dense_visibility[k]
+        bottom.scatter(*points[visible].T.numpy(), s=9, c="tab:blue", linewidths=0, label="landmark")
+        bottom.scatter(*points[~visible].T.numpy(), s=11, c="none", edgecolors=OTHER, linewidths=0.8, label="hidden")
         bottom.set(xlim=(0, width), ylim=(height, 0))
     found = [names[i] for i in made.regions.unique().tolist()]
     handles = [Patch(color=REGION_COLOURS[name], label=name) for name in found]
@@ -124,15 +107,11 @@ def ground_truth(made: drawpeople.Rendering) -> Figure:
     return figure
 
 
-def _landmarks(axes: Axes, points: Tensor, visible: Tensor) -> None:
-    """Landmarks ``(L, 2)``: those that are seen as dots, hidden ones as rings."""
-    axes.scatter(*points[visible].T.numpy(), s=9, c="tab:blue", linewidths=0, label="landmark")
-    axes.scatter(*points[~visible].T.numpy(), s=11, c="none", edgecolors=OTHER, linewidths=0.8, label="hidden")
-
-
-def contact_sheet(people: int = 8, pictures: int = 8, first: int = 0, seed: int = 0, height: float = 1.4) -> Figure:
-    """Synthetic people, a row each, in some of their pictures."""
-    who, which = torch.arange(first, first + people), torch.arange(pictures)
-    who, which = who.repeat_interleave(pictures), which.repeat(people)
+def contact_sheet(
+    people: int = 8, images_per_person: int = 8, first: int = 0, seed: int = 0, height: float = 1.4
+) -> Figure:
+    """Built-in people, a row each, in some of their images."""
+    who, which = torch.arange(first, first + people), torch.arange(images_per_person)
+    who, which = who.repeat_interleave(images_per_person), which.repeat(people)
     made = drawpeople.render(drawpeople.people(who, seed), drawpeople.shots(who, which, seed), geometry.LOOSE)
-    return faces(made.images, columns=pictures, height=height)
+    return faces(made.images, columns=images_per_person, height=height)

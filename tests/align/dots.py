@@ -1,4 +1,4 @@
-"""Pictures whose landmarks are coloured dots, and where the dots are: what any picture can be asked."""
+"""Images whose landmarks are coloured dots, and where the dots are: what any image can be asked."""
 
 import torch
 
@@ -9,14 +9,14 @@ COLOURS = torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [0, 1, 1]]
 
 
 def dotted(points, size, sigma=2.0):
-    """Black pictures float ``(N, 3, height, width)`` with a soft dot at each of the points ``(N, 5, 2)``."""
+    """Black images float ``(N, 3, height, width)`` with a soft dot at each of the points ``(N, 5, 2)``."""
     y, x = (torch.arange(n) + 0.5 for n in size)
     across, down = ((-0.5 * ((axis - points[..., k, None]) / sigma) ** 2).exp() for k, axis in enumerate((x, y)))
     return torch.einsum("npy,npx,pc->ncyx", down, across, COLOURS).clamp(0, 1)
 
 
 def dots(images):
-    """The middles of the five colours in pictures ``(N, 3, H, W)``: ``(N, 5, 2)`` pixels."""
+    """The middles of the five colours in images ``(N, 3, H, W)``: ``(N, 5, 2)`` pixels."""
     images = images.float() / 255 if images.dtype == torch.uint8 else images
     r, g, b = images.double().unbind(1)
     yellow, cyan = torch.minimum(r, g), torch.minimum(g, b)
@@ -44,7 +44,7 @@ class Held:
 
 
 def dotted_set(points, size, framing="loose", split="train", **more):
-    """A set of such pictures."""
+    """A set of such images."""
     images = (255 * dotted(points, size)).round().to(torch.uint8)
     names = [f"{split}{i}" for i in range(len(points))]
     ids = torch.zeros(len(points), dtype=torch.int64)

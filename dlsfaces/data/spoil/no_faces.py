@@ -13,15 +13,16 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from dlsfaces import geometry, synthetic
+import drawpeople
+from dlsfaces import geometry
 from dlsfaces.data.images import find_broken, list_images, open_image
 from dlsfaces.data.records import Photo
 from dlsfaces.data.spoil import occluders, things
 from dlsfaces.data.spoil.drawing import places
 from dlsfaces.data.spoil.spoiling import fine_noise, from_light
 from dlsfaces.rng import Dice
-from dlsfaces.synthetic import clutter
-from dlsfaces.synthetic.background import background
+from drawpeople import clutter
+from drawpeople.background import background
 
 log = logging.getLogger(__name__)
 
@@ -124,7 +125,7 @@ _THINGS = (things.paper, things.bar, things.cloth, things.leaves, things.ball)
 def _place(dice: Dice, size: tuple[int, int]) -> Tensor:
     """What is behind one of the embedded people, without them: sRGB ``(3, height, width)``."""
     number = torch.tensor([dice.integer(0, _PICTURES)])
-    dials = synthetic.pictures(number, number)
+    dials = drawpeople.pictures(number, number)
     x, y = (v.flatten() for v in places(size[1], size[0], (0.0, 0.0, geometry.LOOSE.width, geometry.LOOSE.height)))
     light = background(torch.zeros(len(x), dtype=torch.int64), x, y, dials)
     return from_light(light.clamp(0, 1)).view(3, *size)

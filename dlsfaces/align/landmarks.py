@@ -1,4 +1,4 @@
-"""Running a landmark network over faces in photos, and putting the faces upright."""
+"""Finding landmarks in images, and putting the faces upright."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tqdm.auto import tqdm
 
 from dlsfaces import geometry
 from dlsfaces.align.networks import LandmarkNet, Landmarks
-from dlsfaces.align.squares import framing_box, square_matrices
+from dlsfaces.align.squares import square_matrices
 from dlsfaces.data import FaceSet, warped
 
 
@@ -16,47 +16,43 @@ from dlsfaces.data import FaceSet, warped
 def find_landmarks(
     model: LandmarkNet, images: Tensor, boxes: Tensor, *, looks: int = 2, batch_size: int = 128
 ) -> Landmarks:
-    """Landmarks of one face in each picture.
+    """Landmarks of one face in each image.
 
     The network looks at the square around the box, and then once more at the face as the first look puts it: upright,
-    in the middle, and of the size that training showed most. That is worth most where a face is tilted or a box is off.
+    in the middle, and of the usual size. That helps most where a face is tilted or a box is off.
 
     Args:
-        images: uint8, or float in [0, 1], ``(N, 3, H, W)``: photos of one size, or one photo several times
-            (``photo.expand(len(boxes), -1, -1, -1)`` copies nothing).
+        images: uint8, or float in [0, 1], ``(N, 3, H, W)``; ``photo.expand(len(boxes), -1, -1, -1)`` copies nothing.
         boxes: ``(N, 4)`` pixels, or ``(4,)`` for all: the course's face boxes.
         looks: how often the network looks, 1 or more.
     Returns:
-        Points ``(N, P, 2)`` in pixels of the images, which may lie outside of them, and confidences ``(N, P)``; float32
-        on the CPU.
+        Points in pixels of the images, which may lie outside of them, and confidences; float32 on the CPU.
     Raises:
-        ValueError: boxes without area, not one a picture, or no look at all.
+        ValueError: boxes without area (names the faces by number), not one an image, or no look at all.
     """
     boxes = torch.as_tensor(boxes, dtype=torch.float32)
     if boxes.shape not in ((4,), (len(images), 4)):
         raise ValueError(f"boxes {tuple(boxes.shape)} for {len(images)} images; give each its own, or one (4,) for all")
-    boxes = boxes.expand(len(images), 4)
     if looks < 1:
         raise ValueError(f"looks={looks}: the network has to look at least once")
-    was_training = model.training
+    boxes, was_training = boxes.expand(len(images), 4), model.training
     model.eval()
-    parts = [
-        _find(model, images[k : k + batch_size], boxes[k : k + batch_size], looks)
-        for k in range(0, len(images), batch_size)
-    ]
+    chunks = zip(images.split(batch_size), boxes.split(batch_size))
+    parts = [_find(model, *chunk, looks) for chunk in chunks if len(chunk[0])]
     model.train(was_training)
-    if not parts:
-        return Landmarks(torch.zeros(0, model.n_points, 2), torch.zeros(0, model.n_points))
-    return Landmarks(*(torch.cat(part) for part in zip(*parts)))
+    return _joined(parts, model)
+
+
+def _joined(parts: list[Landmarks], model: LandmarkNet) -> Landmarks:
+    nothing = Landmarks(torch.zeros(0, model.n_points, 2), torch.zeros(0, model.n_points))
+    return Landmarks(*(torch.cat(part) for part in zip(nothing, *parts)))
 
 
 def _find(model: LandmarkNet, images: Tensor, boxes: Tensor, looks: int) -> Landmarks:
-    device = model.template.device
-    images, side = images.to(device), model.image_size
-    matrices = square_matrices(boxes.to(device), side)
+    device, side = model.template.device, model.side
+    images, matrices = images.to(device), square_matrices(boxes.to(device), side)
     for look in range(looks):
-        squares = geometry.warp(images, matrices, (side, side), "edge")
-        found = model.find(squares)
+        found = model.find(geometry.warp(images, matrices, (side, side), "edge"))
         points = geometry.move_points(geometry.inverse(matrices), found.points)
         if look + 1 < looks:
             matrices = _second_look(points, model.template * side, matrices)
@@ -64,10 +60,9 @@ def _find(model: LandmarkNet, images: Tensor, boxes: Tensor, looks: int) -> Land
 
 
 def _second_look(points: Tensor, template: Tensor, matrices: Tensor) -> Tensor:
-    """Maps that put the points found upright in the square; where they are no face's, as it was.
+    """Maps that put the points found upright in the square; where they cannot be a face's, the maps as they were.
 
-    No face's are points in one place, and points of a face of another size than the box by more than a factor of 4,
-    which is also what becomes of a mirrored one.
+    They cannot where they lie in one place, or make the face 4 times larger or smaller, as mirrored points do.
     """
     spread = (points - points.mean(1, keepdim=True)).norm(dim=-1).amax(1)
     apart = spread > 1e-3 + 1e-5 * points.abs().amax((1, 2))
@@ -79,34 +74,26 @@ def _second_look(points: Tensor, template: Tensor, matrices: Tensor) -> Tensor:
 
 
 def landmarks_of(model: LandmarkNet, faces: FaceSet, box: Tensor | None = None, *, looks: int = 2) -> Landmarks:
-    """Landmarks of every face of a set, in pixels of its crops.
+    """Landmarks of every face of a set, in pixels of its crops; see :func:`find_landmarks`.
 
-    Args:
-        box: ``(4,)`` where the faces are in the crops, or ``(N, 4)``; by default where the set's framing has them.
+    The faces are where ``box`` says, ``(4,)`` or ``(N, 4)``; by default where the set's framing has them.
     """
     if box is None:
         if faces.framing not in geometry.FRAMINGS:
             raise ValueError(f"{faces!r} has no framing of the course's, so box= has to say where the faces are")
         framing = geometry.FRAMINGS[faces.framing]
         scale = torch.tensor([faces.crop_size[1] / framing.width, faces.crop_size[0] / framing.height] * 2)
-        box = framing_box(framing) * scale
+        box = geometry.face_box(framing.template) * scale
     boxes = box if box.dim() == 2 else box.expand(len(faces), 4)
-    if len(faces) == 0:
-        return Landmarks(torch.zeros(0, model.n_points, 2), torch.zeros(0, model.n_points))
     found = []
     for start in tqdm(range(0, len(faces), 256), desc="landmarks", unit=" chunks", leave=False, delay=2):
-        rows = range(start, min(start + 256, len(faces)))
-        images = faces.read(rows, None)
-        found.append(find_landmarks(model, images, boxes[start : start + len(rows)], looks=looks))
-    return Landmarks(*(torch.cat(part) for part in zip(*found)))
+        images = faces.read(range(start, min(start + 256, len(faces))), None)
+        found.append(find_landmarks(model, images, boxes[start : start + len(images)], looks=looks))
+    return _joined(found, model)
 
 
 def cropped(faces: FaceSet, framing: geometry.Framing = geometry.TIGHT) -> FaceSet:
-    """What one does without landmarks: cut out where an aligned photo of the loose framing would have its face.
-
-    Raises:
-        ValueError: a set in another framing.
-    """
+    """The alternative to alignment: a set in the loose framing cut where an aligned image would have its face."""
     if faces.framing != "loose":
         raise ValueError(f"{faces!r} is not in the loose framing, of which a crop could be taken")
     matrix = geometry.crop_matrix(framing.in_loose, framing.size).expand(len(faces), -1, -1)
@@ -122,18 +109,14 @@ def aligned(
 ) -> FaceSet:
     """The faces put upright: warped so that their landmarks lie where the framing's template has them.
 
+    Images are warped when they are read; landmarks and ``photo_to_crop`` are carried along.
+
     Args:
-        faces: any set of faces.
-        landmarks: ``(N, 5, 2)`` or ``(N, 68, 2)`` pixels of its crops: a network's, or ``faces.landmarks``.
-        framing: the template, its crop's size, and what the new set is called.
+        landmarks: ``(N, 5, 2)`` or ``(N, 68, 2)`` pixels of the crops: a network's, or ``faces.landmarks``.
         padding: see :func:`dlsfaces.geometry.warp`.
-        refuse_mirrored: see :func:`dlsfaces.geometry.similarity`; False where a network's rare nonsense, such as of a
-            profile, shall not stop a whole set.
-    Returns:
-        The set in the new framing; its pictures are warped when they are read, its landmarks and its map from photo to
-        crop are carried along (:func:`dlsfaces.geometry.inverse` leads back).
+        refuse_mirrored: False where a network's rare nonsense, such as of a profile, must not stop a whole set.
     Raises:
-        ValueError: landmarks that are NaN, all in one place or mirrored; names the photos by number.
+        ValueError: landmarks that are NaN, all in one place or mirrored; names the faces by number.
     """
     matrices = geometry.similarity(geometry.five_of(landmarks).float(), framing.template, refuse_mirrored)
     return warped(faces, matrices, framing.name, framing.size, padding)

@@ -16,24 +16,21 @@ def save_landmark_net(model: LandmarkNet, path: str | Path, about: Mapping[str, 
     kind = next((name for name, made in KINDS.items() if isinstance(model, made)), None)
     if kind is None:
         raise ValueError(f"{type(model).__name__} is no landmark network of the course's: {', '.join(KINDS)}")
-    settings = {"kind": kind, "size": model.size, "image_size": model.image_size, "n_points": model.n_points}
+    settings = {"kind": kind, "size": model.size, "image_size": model.side, "n_points": model.n_points}
     weights.write(Path(path), model, {**settings, **(about or {})})
 
 
-def load_landmark_net(name_or_path: str | Path = "hourglass", trained_on: str = "synthetic") -> LandmarkNet:
+def load_landmark_net(kind: str | Path = "hourglass", trained_on: str = "synthetic") -> LandmarkNet:
     """A trained network, in evaluation mode, on the CPU.
 
     Args:
-        name_or_path: ``"hourglass"`` or ``"regression"``, as they come with the course, or a file that
-            :func:`save_landmark_net` wrote.
-        trained_on: of those that come with the course: ``"synthetic"`` (MIT), or ``"celeba"`` (research only), which
-            went on from the former with real faces.
+        kind: ``"hourglass"`` or ``"regression"``, or a file that :func:`save_landmark_net` wrote.
+        trained_on: ``"synthetic"`` (MIT), or ``"celeba"`` (research only): the same, then trained on real faces.
     Raises:
         FileNotFoundError: no such network or file.
         ValueError: a damaged file, or another network's.
     """
-    known = str(name_or_path) in KINDS
-    path = weights.path_of(f"landmarks_{name_or_path}_{trained_on}") if known else Path(name_or_path)
+    path = weights.path_of(f"landmarks_{kind}_{trained_on}") if str(kind) in KINDS else Path(kind)
     return weights.load(path, _built, "a landmark network")
 
 

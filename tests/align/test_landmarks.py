@@ -1,0 +1,123 @@
+import dataclasses
+
+import pytest
+import torch
+
+from dlsfaces import data, geometry, rng
+from dlsfaces.align.landmarks import aligned, cropped, find_landmarks, landmarks_of
+from dlsfaces.align.networks import LandmarkNet, Landmarks
+from dlsfaces.align.squares import square_matrices
+from tests.align.dots import dots, dotted, dotted_set
+
+TEMPLATE = geometry.move_points(
+    square_matrices(geometry.face_box(geometry.LOOSE.template)[None], 1)[0], geometry.LOOSE.template
+)
+
+
+class SeesDots(LandmarkNet):
+    """Finds the dots, or says the same whatever it sees. Remembers the squares that it was shown."""
+
+    def __init__(self, says=None):
+        super().__init__(TEMPLATE, 64)
+        self.says, self.shown = says, []
+
+    def find(self, images):
+        assert not self.training
+        self.prepared(images)  # checks them
+        self.shown.append(images)
+        points = dots(images) if self.says is None else self.says.expand(len(images), 5, 2)
+        return Landmarks(points, images.mean((1, 2, 3))[:, None].expand(-1, 5))
+
+
+def photos(n=6, size=(230, 260)):
+    """Tilted faces of several sizes anywhere in photos, their points and the course's boxes of them."""
+    u = rng.uniform(rng.key(4, torch.arange(n)), 4)
+    to = torch.tensor([90.0, 90.0]) + 60 * u[:, 2:]
+    matrices = geometry.turned(0.6 * (2 * u[:, 0] - 1), 0.8 + 0.4 * u[:, 1], torch.tensor([89.0, 130.0]), to)
+    points = geometry.move_points(matrices, geometry.LOOSE.template)
+    return dotted(points, size, sigma=3), points, geometry.face_box(points)
+
+
+@pytest.mark.parametrize("looks", [1, 2, 3])
+def test_points_come_back_in_the_photos_pixels_whatever_the_box(looks):
+    images, points, boxes = photos()
+    off = boxes + 5 * rng.normal(rng.key(8, torch.arange(6)), 4)[:, [0, 1, 0, 1]]
+    model = SeesDots().train()
+    found = find_landmarks(model, (255 * images).round().to(torch.uint8), off, looks=looks, batch_size=4)
+    assert (found.points - points).norm(dim=-1).max() < 0.15 and found.confidence.shape == (6, 5)
+    assert len(model.shown) == 2 * looks and model.training  # batches of 4 and 2; left as it was
+
+
+def test_the_second_look_is_upright_and_of_the_templates_size():
+    images, _, boxes = photos()
+    model = SeesDots()
+    find_landmarks(model, images, boxes)
+    first, second = (dots(shown) - 64 * TEMPLATE for shown in model.shown)
+    assert second.norm(dim=-1).max() < 1 and first.norm(dim=-1).max() > 3
+
+
+def test_points_that_are_no_faces_lead_to_a_second_look_that_can_be_taken():
+    images, _, boxes = photos(2)
+    mirrored = 64 * TEMPLATE * torch.tensor([-1.0, 1]) + torch.tensor([64.0, 0])
+    for points in (torch.full((5, 2), 32.0), mirrored, 32 + 1e-4 * TEMPLATE, torch.full((5, 2), torch.nan)):
+        model = SeesDots(points)
+        assert find_landmarks(model, images, boxes).points.shape == (2, 5, 2)
+        assert len(model.shown) == 2 and all(shown.isfinite().all() for shown in model.shown)
+
+
+def test_several_faces_of_one_photo_and_none():
+    points = torch.stack([0.5 * geometry.LOOSE.template + torch.tensor(at) for at in ((0.0, 0), (140, 30), (60, 140))])
+    photo = torch.stack([dotted(p[None], (260, 260), sigma=1.6)[0] for p in points]).sum(0).clamp(0, 1)
+    found = find_landmarks(SeesDots(), photo.expand(3, -1, -1, -1), geometry.face_box(points))
+    assert (found.points - points).norm(dim=-1).max() < 0.15
+    nobody = find_landmarks(SeesDots(), torch.zeros(0, 3, 50, 50), torch.zeros(0, 4))
+    assert nobody.points.shape == landmarks_of(SeesDots(), tilted().subset([])).points.shape == (0, 5, 2)
+
+
+def test_what_is_wrong_is_said():
+    images, _, boxes = photos(3)
+    with pytest.raises(ValueError, match="looks=0: the network has to look at least once"):
+        find_landmarks(SeesDots(), images, boxes, looks=0)
+    with pytest.raises(ValueError, match=r"boxes \(2, 4\) for 3 images; give each its own, or one"):
+        find_landmarks(SeesDots(), images, boxes[:2])
+    faces = tilted()
+    faces.landmarks[3, 0] = torch.nan
+    with pytest.raises(ValueError, match="NaN or infinite points in face 3"):
+        aligned(faces, faces.landmarks)
+    with pytest.raises(ValueError, match="face 0 resembles the target's mirror image"):
+        aligned(faces.subset([0]), faces.landmarks[:1, [1, 0, 2, 4, 3]])
+
+
+def tilted(n=5):
+    return data.unaligned(dotted_set(geometry.LOOSE.template.expand(n, 5, 2), (218, 178)), seed=2)
+
+
+def test_landmarks_of_a_set_are_found_where_its_framing_or_a_box_has_its_faces():
+    faces = tilted()
+    assert (landmarks_of(SeesDots(), faces).points - faces.landmarks).norm(dim=-1).max() < 0.15
+    # a set of the same framing whose crops have another size
+    half = dataclasses.replace(faces, crop_size=(109, 89), read=lambda i, s: faces.read(i, s or (109, 89)))
+    assert (2 * landmarks_of(SeesDots(), half).points - faces.landmarks).norm(dim=-1).max() < 0.4
+    own = dataclasses.replace(faces, framing="own")
+    with pytest.raises(ValueError, match="no framing of the course's, so box= has to say"):
+        landmarks_of(SeesDots(), own)
+    for box in (geometry.face_box(faces.landmarks), geometry.face_box(geometry.LOOSE.template)):
+        assert (landmarks_of(SeesDots(), own, box).points - faces.landmarks).norm(dim=-1).max() < 0.15
+
+
+@pytest.mark.parametrize("framing", [geometry.TIGHT, geometry.ARCFACE, geometry.LOOSE], ids=lambda f: f.name)
+def test_aligned_landmarks_lie_on_the_template(framing):
+    faces = tilted()
+    made = aligned(faces, landmarks_of(SeesDots(), faces).points, framing)
+    assert made.framing == framing.name and made.images().shape[2:] == made.crop_size == framing.size
+    most = {"arcface": 4.5}.get(framing.name, 0.3)  # ArcFace's own differ from CelebA's in more than place and size
+    assert (made.landmarks - framing.template).norm(dim=-1).max() < most
+    assert (dots(made.images()) - made.landmarks).abs().max() < 0.15
+
+
+def test_cropped_is_what_the_tight_framing_of_an_aligned_image_shows():
+    faces = dotted_set(geometry.LOOSE.template.expand(3, 5, 2), (218, 178))
+    x1, y1, x2, y2 = map(int, geometry.TIGHT_IN_LOOSE)
+    assert torch.equal(cropped(faces).images(), faces.images()[:, :, y1:y2, x1:x2])
+    with pytest.raises(ValueError, match="is not in the loose framing"):
+        cropped(cropped(faces))
