@@ -2,17 +2,18 @@
 
 import pytest
 
-from dlsfaces.evaluate import cosines, pairs, ranks
+from dlsfaces.evaluate import blocked, identification
 
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    """A function that makes blocks, what is kept, and the sample so small that small inputs need many of them."""
+    """A function that compares block by block, and makes blocks, what is kept, and the sample small."""
 
-    def shrink(side=16, kept=100, sampled=400, handy=100):
-        monkeypatch.setattr(cosines, "_SIDE", side)
-        monkeypatch.setattr(ranks, "_KEPT", kept)
-        monkeypatch.setattr(ranks, "_HANDY", handy)
-        monkeypatch.setattr(pairs, "_SAMPLED", sampled)
+    def shrink(side=16, kept=100, sample=400):
+        monkeypatch.setattr(identification, "_AT_ONCE", 0)
+        monkeypatch.setattr(blocked, "_SIDE", side)
+        monkeypatch.setattr(blocked, "_KEPT", kept)
+        monkeypatch.setattr(blocked, "_SAMPLE", sample)
+        monkeypatch.setattr(blocked, "_CHUNK", 100)
 
     return shrink

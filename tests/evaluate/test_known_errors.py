@@ -46,7 +46,7 @@ def test_maximum_over_the_gallery_counted_per_pair():
     found = open_set_scores(gallery, ids, torch.cat((known, strangers)), torch.cat((ids[:50], torch.full((500,), -1))))
     threshold = open_set_rate(found, [0.1]).threshold[0]
     similarity = unit(strangers) @ unit(gallery).T
-    assert (similarity.amax(1) > threshold).double().mean() == 0.1
+    assert (similarity.amax(1) > threshold + 1e-6).double().mean() == 0.1
     a_pair = similarity.flatten().sort(descending=True).values[int(0.1 * similarity.numel())]
     assert (similarity.amax(1) > a_pair).double().mean() > 0.99
     one_of_200 = (similarity > threshold).double().mean()
