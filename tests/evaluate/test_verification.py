@@ -9,7 +9,6 @@ from scipy import interpolate, optimize
 from sklearn import metrics, model_selection
 
 from dlsfaces.evaluate import det, identification_rate, pair_scores, roc, verification
-from dlsfaces.evaluate.pairs import PairScores
 from tests.evaluate.embeddings import people
 
 
@@ -29,14 +28,6 @@ def test_curves_equal_scikit_learn_and_pass_through_the_identification_rate():
     assert errors.fmr[at] == pytest.approx(fmr[::-1]) and errors.fnmr[at] == pytest.approx(fnmr[::-1])
     rate = identification_rate(query, ids, distractors, [0.1])
     assert curve.tpr[curve.threshold > rate.threshold[0]][-1] == pytest.approx(rate.tpr[0])
-
-
-@pytest.mark.parametrize(
-    ("positive", "false", "eer"),
-    [([0.9, 0.8], [0.1, 0.2], 0.0), ([0.1], [0.9], 1.0), ([0.5], [0.5], 0.5), ([3, 1], [2, 0], 0.5)],
-)
-def test_eer_of_cases_done_by_hand(positive, false, eer):
-    assert roc(PairScores(np.array(positive), np.array(false), *[np.zeros(1)] * 3)).eer == pytest.approx(eer)
 
 
 def best_by_looking(scores, same):
