@@ -24,7 +24,7 @@ _CHUNK = 2**17  # so many cosines stay in a core's own cache while they are look
 _SAMPLE = 2**23  # pairs in the sample
 _KEPT = 2**26  # cosines kept at once: 256 MB
 _GROUPS = 12  # of the sample's rows, to see how much the sample says
-_CUTS = 64  # into so many parts a range is cut where the sample misled
+_CUTS = 64  # into so many parts a range is cut that holds too many
 
 
 class Blocks:
@@ -39,20 +39,20 @@ class Blocks:
         self.query, self.person = unit("query", inputs.query, order, np.float32), inputs.person[order]
         self.distractors = inputs.distractors
         n, dim = self.query.shape
-        self.side = math.ceil(n / math.ceil(n / _SIDE) / 16) * 16  # as few equal parts as may be
-        self._rows, self._columns = np.zeros((_SIDE, dim), np.float32), np.zeros((self.side, dim), np.float32)
-        self._product = np.empty((_SIDE, self.side), np.float32)
+        self._side = math.ceil(n / math.ceil(n / _SIDE) / 16) * 16  # as few equal parts as may be
+        self._rows, self._columns = np.zeros((_SIDE, dim), np.float32), np.zeros((self._side, dim), np.float32)
+        self._product = np.empty((_SIDE, self._side), np.float32)
 
     def false(self) -> Iterator[np.ndarray]:
         """The cosines of all false pairs; minus infinity is no pair."""
         queries, others = _parts(len(self.query), _SIDE), _parts(len(self.distractors), _SIDE)
-        for columns in _parts(len(self.query), self.side):
+        for columns in _parts(len(self.query), self._side):
             yield from self._false(columns, queries, tqdm(others, desc="comparing", leave=False, delay=2))
 
     def positive(self) -> np.ndarray:
         """The cosines of all positive pairs."""
         found, place = [], np.arange(len(self.query))
-        for columns in _parts(len(self.query), self.side):
+        for columns in _parts(len(self.query), self._side):
             for rows in _parts(len(self.query), _SIDE):
                 if self.person[rows][0] <= self.person[columns][-1] and rows.stop > columns.start:
                     is_pair = (self.person[rows, None] == self.person[columns]) & (place[rows, None] > place[columns])
@@ -62,7 +62,7 @@ class Blocks:
     def sample(self) -> tuple[np.ndarray, bool]:
         """Random false pairs ``(rows, columns)``, all equally likely, and whether the columns are the whole query."""
         generator, n = np.random.default_rng(0), len(self.query)
-        columns = np.arange(n) if n <= self.side else np.sort(generator.integers(n, size=self.side))
+        columns = np.arange(n) if n <= self._side else np.sort(generator.integers(n, size=self._side))
         rows = np.sort(generator.integers(n + len(self.distractors), size=math.ceil(_SAMPLE / len(columns))))
         chosen = rows[rows < n], rows[rows >= n] - n
         queries, others = ([some[part] for part in _parts(len(some), _SIDE)] for some in chosen)
@@ -107,7 +107,8 @@ def select(
             elif np.nextafter(np.float32(low), np.float32(2)) == high:  # many equal ones
                 found[rank] = high
             else:
-                edges = np.linspace(low, high, _CUTS + 1).astype(np.float32).tolist()
+                parts = 1 if number <= _KEPT // len(ranks) else _CUTS
+                edges = np.linspace(low, high, parts + 1).astype(np.float32).tolist()
                 ranges += pairwise(edges)
     return np.array([found[rank] for rank in ranks])
 

@@ -25,8 +25,7 @@ def person_bootstrap(
     generator = np.random.default_rng(seed)
     found = []
     for _ in tqdm(range(resamples), desc="bootstrap", unit=" resamples", leave=False, delay=2):
-        drawn = np.bincount(generator.integers(n_people, size=n_people), minlength=n_people)
-        found.append(measure(drawn))
+        found.append(measure(np.bincount(generator.integers(n_people, size=n_people), minlength=n_people)))
     tail = 50 * (1 - level)
     columns = [column[~np.isnan(column)] for column in np.array(found, dtype=np.float64).reshape(resamples, -1).T]
     return np.array([np.percentile(c, [tail, 100 - tail]) if len(c) else [np.nan, np.nan] for c in columns])

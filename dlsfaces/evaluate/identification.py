@@ -110,8 +110,6 @@ def _pairs_between(images: np.ndarray) -> int:
 
 def allowed(name: str, rates: Sequence[float], count: int, what: str) -> list[int]:
     """How many of ``count`` may pass at each rate, ``floor(rate * count)``; refuses rates at which nothing may."""
-    if not len(rates):
-        raise ValueError(f"{name}s: at least one rate is needed")
     for rate in rates:
         if not 0 < rate < 1:  # NaN is refused too
             raise ValueError(f"{name}={rate} is not between 0 and 1 (exclusive)")

@@ -12,7 +12,7 @@ from torch import Tensor
 Array = Tensor | np.ndarray
 Ids = Sequence[int] | Array
 Rows = slice | np.ndarray
-MOST_PAIRS = 100_000_000  # pair_scores holds no more: these take about 3 GB
+_MOST_PAIRS = 100_000_000  # pair_scores holds no more: these take about 3 GB
 
 
 def as_vectors(name: str, vectors: Array | Sequence[Sequence[float]], dim: int | None = None) -> Array:
@@ -131,8 +131,8 @@ def pair_scores(query: Array, query_identities: Ids, distractors: Array | None =
             positive or no false pair, or more pairs than should be held at once.
     """
     inputs = checked(query, query_identities, distractors)
-    if inputs.n_positive + inputs.n_false > MOST_PAIRS:
-        found = f"{inputs.n_positive + inputs.n_false:,} pairs are more than the {MOST_PAIRS:,} that pair_scores holds"
+    if inputs.n_positive + inputs.n_false > _MOST_PAIRS:
+        found = f"{inputs.n_positive + inputs.n_false:,} pairs are more than the {_MOST_PAIRS:,} that pair_scores holds"
         raise ValueError(f"{found}: use identification_rate, or fewer distractors or queries")
     q, d = unit("query", inputs.query), unit("distractors", inputs.distractors)
     person, n_people = inputs.person, len(inputs.images)
