@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from dlsfaces import data, evaluate, train
 from dlsfaces.data import Augmentation, FaceSet
+from dlsfaces.evaluate.pairs import PairScores
 from dlsfaces.recognize import Backbone
 
 FPRS = (0.01, 0.05, 0.1)
@@ -71,7 +72,7 @@ def rates(
     return {f"{name}@{fpr}": float(value) for fpr, value in zip(fprs, found)}
 
 
-def intervals(scores: evaluate.PairScores, fprs: Sequence[float] = FPRS) -> dict[str, float]:
+def intervals(scores: PairScores, fprs: Sequence[float] = FPRS) -> dict[str, float]:
     """The 95 % interval over people of each TPR, by ``tpr@FPR/low`` and ``/high``."""
     found = np.asarray(evaluate.identification_rate_interval(scores, fprs))
     return {f"tpr@{fpr}/{end}": float(v) for fpr, pair in zip(fprs, found) for end, v in zip(("low", "high"), pair)}

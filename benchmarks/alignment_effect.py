@@ -17,6 +17,7 @@ from benchmarks._runs import rates
 from dlsfaces import align, data, evaluate, recognize, train
 from dlsfaces.align.networks import LandmarkNet
 from dlsfaces.data import FaceSet
+from dlsfaces.evaluate.pairs import PairScores
 from dlsfaces.recognize import Recipe
 
 FPRS = (0.01, 0.1)
@@ -77,7 +78,7 @@ def experiment(sets: dict[str, FaceSet], model: LandmarkNet, recipe: Recipe) -> 
     return figures, histories
 
 
-def trained(crops: dict[str, FaceSet], recipe: Recipe) -> tuple[dict[str, float], evaluate.PairScores, train.History]:
+def trained(crops: dict[str, FaceSet], recipe: Recipe) -> tuple[dict[str, float], PairScores, train.History]:
     """Train on the crops of one way, and measure on others of the same way."""
     faces = crops["train"]
     model, loss, history = recognize.train_cross_entropy(faces, crops["validation"], recipe, recipe.checkpoint(faces))

@@ -25,7 +25,8 @@ from torch.nn import functional as F
 
 from benchmarks._record import record
 from dlsfaces import evaluate
-from dlsfaces.evaluate.pairs import Pairs
+from dlsfaces.evaluate.blocked import Blocks
+from dlsfaces.evaluate.pairs import checked
 
 QUERIES, PEOPLE, DIM, BLOCK = 1222, 51, 512, 2048
 SIZES = {"2001": 2001, "1m": 1_000_000}
@@ -85,7 +86,7 @@ def main() -> None:
 def embeddings(n_distractors: int) -> tuple[Tensor, Tensor, Tensor]:
     """Query, identities and distractors of length 1; people differ in some directions more than in others.
 
-    Pictures of one person have a cosine of 0.5 on average, of different people 0 with a spread of 0.13.
+    Images of one person have a cosine of 0.5 on average, of different people 0 with a spread of 0.13.
     """
     generator = torch.Generator().manual_seed(0)
     scale = 1 / (1 + torch.arange(DIM) / 30)
@@ -193,7 +194,7 @@ def check_counts(inputs: tuple[Tensor, Tensor, Tensor], fprs: tuple[float, ...])
     """At most ``floor(fpr * pairs)`` false pairs lie above the threshold, and more at or above it."""
     rate = evaluate.identification_rate(*inputs, fprs)
     above, reached = np.zeros(len(fprs), dtype=np.int64), np.zeros(len(fprs), dtype=np.int64)
-    for block in Pairs(*inputs).false_cosines():
+    for block in Blocks(checked(*inputs)).false():
         for i, threshold in enumerate(rate.threshold.tolist()):
             above[i] += (block > threshold).sum().item()
             reached[i] += (block >= threshold).sum().item()

@@ -18,6 +18,7 @@ from benchmarks._runs import FPRS, intervals, rates
 from benchmarks.synthetic_transfer import ROUND, recipe_of, synthetic_sets
 from dlsfaces import data, evaluate, recognize, train
 from dlsfaces.data import Augmentation, FaceSet
+from dlsfaces.evaluate.pairs import PairScores
 from dlsfaces.recognize import CrossEntropy, FaceResNet
 
 BUDGET = 25  # epochs of the real set
@@ -67,7 +68,7 @@ def main() -> None:
 
 def trained(
     model: FaceResNet, epochs: int, sets: dict[str, FaceSet]
-) -> tuple[dict[str, float], evaluate.PairScores, list[float]]:
+) -> tuple[dict[str, float], PairScores, list[float]]:
     """Train on the real set and measure: figures, pair scores, and the accuracy after each epoch."""
     torch.manual_seed(SEED)
     loss = CrossEntropy(model.embedding_dim, len(sets["train"].people), label_smoothing=0.1)

@@ -8,23 +8,14 @@ from torch.nn import functional as F
 
 
 def accuracy(scores: Tensor, identities: Tensor) -> float:
-    """Share of rows of ``scores`` ``(N, n_people)`` whose highest value stands at the identity ``(N,)``.
-
-    Raises:
-        ValueError: no rows, or lengths that differ.
-    """
+    """Share of rows of ``scores`` ``(N, n_people)`` whose highest value stands at the identity ``(N,)``."""
     if len(scores) == 0 or len(scores) != len(identities):
         raise ValueError(f"{len(scores)} rows of scores and {len(identities)} identities: as many are needed, and some")
     return (scores.argmax(1) == identities.to(scores.device)).float().mean().item()
 
 
 def class_centres(embeddings: Tensor, identities: Tensor, n_people: int | None = None) -> Tensor:
-    """The normalised mean of each person's normalised embeddings: ``(n_people, D)``; zero for a person without any.
-
-    Args:
-        embeddings: ``(N, D)``.
-        identities: ``(N,)`` in ``0..n_people - 1``.
-    """
+    """The normalised mean of each person's normalised embeddings: ``(n_people, D)``; zero for a person without any."""
     count = n_people or int(identities.max()) + 1
     sums = embeddings.new_zeros(count, embeddings.shape[1])
     sums.index_add_(0, identities.to(embeddings.device), F.normalize(embeddings, dim=1))
@@ -41,12 +32,7 @@ def nearest_centre_accuracy(
 
 
 def cosine_to_centres(embeddings: Tensor, identities: Tensor, centres: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosine of each embedding to its own person's centre, and to the nearest other one: ``(N,)`` each.
-
-    Args:
-        embeddings: ``(N, D)``.
-        centres: ``(n_people, D)`` of length 1, as :func:`class_centres` gives.
-    """
+    """Cosine of each embedding to its own person's centre, as of :func:`class_centres`, and to the nearest other."""
     cosines = F.normalize(embeddings, dim=1) @ centres.T
     own = identities[:, None].to(cosines.device)
     others = cosines.scatter(1, own, -torch.inf)

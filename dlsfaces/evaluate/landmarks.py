@@ -1,102 +1,139 @@
-"""How far are found landmarks from the true ones?
-
-Landmarks are ``(N, P, 2)`` pixels of any floating type, on any device; all is measured in float64 on the CPU.
-"""
+"""How far are found landmarks from the true ones? In float64 on the CPU."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
 import torch
 from torch import Tensor
 
 from dlsfaces import geometry
+from dlsfaces.evaluate.pairs import Array
 
 _EYES = {5: (0, 1), 68: (36, 45)}  # by how many landmarks there are; of 68 the eyes' outer corners
 
 
-def eye_distance(landmarks: Tensor) -> Tensor:
-    """Distance between the eyes in pixels, ``(N,)``; NaN where one of them is unknown.
+@dataclass(frozen=True)
+class CumulativeErrors:
+    """Cumulative error distribution: steps to ``share[i]`` of the faces with an error of at most ``error[i]``."""
 
-    Of 5 landmarks between their first two; of 68 between the outer corners, points 36 and 45 counted from 0 (Sagonas et
-    al. 2013, "300 Faces in-the-Wild Challenge"). In profile it goes to 0, and errors divided by it grow.
+    error: np.ndarray
+    share: np.ndarray
 
-    Raises:
-        ValueError: neither 5 nor 68 landmarks.
+    @property
+    def area(self) -> float:
+        """The area under the steps divided by the limit, in [0, 1]: the mean of ``1 - min(error / limit, 1)``."""
+        return float(np.sum(self.share[:-1] * np.diff(self.error)) / self.error[-1])
+
+
+@dataclass(frozen=True)
+class LandmarkScore:
+    """Errors as shares of the normaliser's length; faces without a known point count nowhere.
+
+    Attributes:
+        nme: normalised mean error, over each face's known points, then over faces; infinity where one is infinite.
+        failure_rate: share of the faces whose mean error exceeds the limit.
+        area: of :class:`CumulativeErrors`.
+        pck: share of all known points with an error of at most the limit (percentage of correct keypoints).
+        per_landmark: mean error of each landmark over the faces that have it, ``(P,)``; NaN where none has.
+        per_face: mean error of each face over its known points, ``(N,)``; NaN where it has none.
     """
-    points = _measurable(landmarks)
-    left, right = _EYES[points.shape[1]]
-    return torch.linalg.vector_norm(points[:, left] - points[:, right], dim=1)
+
+    nme: float
+    failure_rate: float
+    area: float
+    pck: float
+    per_landmark: np.ndarray
+    per_face: np.ndarray
+
+
+def landmark_score(
+    predicted: Tensor, true: Tensor, *, normaliser: str | Tensor = "eyes", limit: float = 0.1
+) -> LandmarkScore:
+    """All measures of found landmarks at once. A face where nothing was found is a failure, and ``nme`` is infinite.
+
+    Args:
+        predicted: ``(N, P, 2)`` pixels; infinity where nothing was found.
+        true: ``(N, P, 2)`` pixels, NaN where unknown.
+        normaliser: ``"eyes"`` (their distance; of 68 landmarks the outer corners', Sagonas et al. 2013, "300 Faces
+            in-the-Wild Challenge"), ``"box"`` (:func:`box_size`), or lengths in pixels ``(N,)``.
+        limit: errors above it are failures.
+    """
+    errors = landmark_errors(predicted, true, normaliser).numpy()
+    per_face = _mean_of_known(errors, 1)
+    curve = cumulative_error_curve(per_face, limit)
+    found = per_face[~np.isnan(per_face)]
+    return LandmarkScore(
+        nme=float(found.mean()),
+        failure_rate=float((found > limit).mean()),
+        area=curve.area,
+        pck=float((errors[~np.isnan(errors)] <= limit).mean()),
+        per_landmark=_mean_of_known(errors, 0),
+        per_face=per_face,
+    )
+
+
+def cumulative_error_curve(errors: Sequence[float] | Array, limit: float = 0.1) -> CumulativeErrors:
+    """Which share of the faces has at most which mean error ``(N,)``: exact, with a step at each error up to the limit.
+
+    The area is AUC of Yang et al. 2015, "An empirical study of recent face alignment methods". NaN is left out.
+    """
+    faces = np.asarray(errors, np.float64)
+    if not 0 < limit < np.inf or faces.ndim != 1 or (faces < 0).any() or np.isnan(faces).all():
+        raise ValueError(f"errors must be distances (N,), some known, and the limit {limit} above 0 and finite")
+    faces = np.sort(faces[~np.isnan(faces)])
+    error = np.unique(np.concatenate(([0, limit], faces[faces <= limit])))
+    return CumulativeErrors(error, np.searchsorted(faces, error, side="right") / len(faces))
 
 
 def box_size(landmarks: Tensor) -> Tensor:
     """Square root of the area of the face's box in pixels, ``(N,)``; NaN where a point that it needs is unknown.
 
-    Of 68 landmarks the box is the smallest that holds them. Of 5 it is :func:`dlsfaces.geometry.face_box`, 3.19 eye
-    distances in size: errors are smaller by that factor, and no kinder to profiles.
-
-    Raises:
-        ValueError: neither 5 nor 68 landmarks.
+    Of 68 landmarks the smallest box that holds them; of 5 :func:`dlsfaces.geometry.face_box`, 3.19 eye distances.
     """
-    points = _measurable(landmarks)
-    if points.shape[1] == 5:
-        box = geometry.face_box(points)
-        return (box[:, 2:] - box[:, :2]).prod(1).sqrt()
-    return (points.amax(1) - points.amin(1)).prod(1).sqrt()
+    return _length(landmarks.detach().cpu().double(), "box")
 
 
 def landmark_errors(predicted: Tensor, true: Tensor, normaliser: str | Tensor = "eyes") -> Tensor:
-    """Distance of each found landmark from the true one, as a share of a length that belongs to the true face.
-
-    Args:
-        predicted: ``(N, P, 2)`` pixels; infinity where nothing was found, which is an infinite error.
-        true: ``(N, P, 2)`` pixels, NaN where unknown.
-        normaliser: ``"eyes"`` (:func:`eye_distance`) or ``"box"`` (:func:`box_size`) of ``true``, or pixels ``(N,)``.
-    Returns:
-        float64 ``(N, P)`` on the CPU; NaN where ``true`` is unknown.
-    Raises:
-        ValueError: shapes that do not match, no faces, NaN in ``predicted`` where ``true`` is known, infinity in
-            ``true``, another normaliser, or a length of a face with known points that is not above 0 and finite.
-    """
+    """Each landmark's distance from the true one by the normaliser's length: float64 ``(N, P)``, NaN where unknown."""
     if predicted.shape != true.shape or true.dim() != 3 or true.shape[2] != 2 or 0 in true.shape:
-        shapes = f"{tuple(predicted.shape)} and {tuple(true.shape)}"
-        raise ValueError(f"predicted and true must be (N, P, 2) both, with faces and points in them, not {shapes}")
+        raise ValueError(f"predicted and true must be (N, P, 2), not {tuple(predicted.shape)} and {tuple(true.shape)}")
     predicted, true = (points.detach().cpu().double() for points in (predicted, true))
     known = ~true.isnan().any(2)
-    lengths = _lengths(true, normaliser)
-    _refuse("true: infinity", true.isinf().flatten(1).any(1), "NaN is for unknown points")
-    lost = (predicted.isnan().any(2) & known).any(1)
-    _refuse("predicted: NaN for a known point", lost, "where nothing was found give infinity, which is a failure")
-    bad = known.any(1) & ~((lengths > 0) & lengths.isfinite())
-    name = f"{normaliser!r}" if isinstance(normaliser, str) else "lengths"
-    _refuse(f"normaliser {name}: not above 0 and finite", bad, "give lengths (N,) in pixels, or leave such faces out")
+    lengths = _length(true, normaliser)
+    for faces, message in (
+        (true.isinf().any(2).any(1), "true: infinity (NaN is for unknown points)"),
+        ((predicted.isnan().any(2) & known).any(1), "predicted: NaN (where nothing was found give infinity)"),
+        (known.any(1) & ~(lengths.isfinite() & (lengths > 0)), "normaliser: not above 0 (leave such faces out)"),
+    ):
+        if faces.any():
+            raise ValueError(f"{message} in face {int(faces.nonzero()[0])}")
     errors = torch.linalg.vector_norm(predicted - true, dim=2) / lengths[:, None]
     return errors.masked_fill(~known, torch.nan)
 
 
-def _measurable(landmarks: Tensor) -> Tensor:
-    """Landmarks of which it is known where a face's eyes are."""
-    if landmarks.dim() != 3 or landmarks.shape[1] not in _EYES or landmarks.shape[2] != 2:
-        raise ValueError(
-            f"landmarks must be (N, 5, 2) or (N, 68, 2), not {tuple(landmarks.shape)}; errors of others can be divided "
-            "by lengths (N,) of your own"
-        )
-    return landmarks.detach().cpu().double()
+def _length(points: Tensor, normaliser: str | Tensor) -> Tensor:
+    """What each face's errors are divided by, float64 ``(N,)``."""
+    if not isinstance(normaliser, str):
+        lengths = torch.as_tensor(normaliser).detach().cpu().double()
+        if lengths.shape != points.shape[:1]:
+            raise ValueError(f"normaliser: {len(points)} faces but lengths {tuple(lengths.shape)}; give each face one")
+        return lengths
+    if normaliser not in ("eyes", "box"):
+        raise ValueError(f"normaliser={normaliser!r} is neither 'eyes' nor 'box' nor lengths (N,) in pixels")
+    if points.dim() != 3 or points.shape[1] not in _EYES or points.shape[2] != 2:
+        raise ValueError(f"landmarks must be (N, 5, 2) or (N, 68, 2), not {tuple(points.shape)}; or give lengths (N,)")
+    if normaliser == "eyes":
+        left, right = _EYES[points.shape[1]]
+        return torch.linalg.vector_norm(points[:, left] - points[:, right], dim=1)
+    box = geometry.face_box(points) if points.shape[1] == 5 else torch.cat((points.amin(1), points.amax(1)), 1)
+    return (box[:, 2:] - box[:, :2]).prod(1).sqrt()
 
 
-def _lengths(true: Tensor, normaliser: str | Tensor) -> Tensor:
-    """What each face's errors are divided by, float64 ``(N,)``; not checked yet."""
-    if isinstance(normaliser, str):
-        if normaliser not in ("eyes", "box"):
-            raise ValueError(f"normaliser={normaliser!r} is neither 'eyes' nor 'box' nor lengths (N,) in pixels")
-        return eye_distance(true) if normaliser == "eyes" else box_size(true)
-    lengths = torch.as_tensor(normaliser).detach().cpu().double()
-    if lengths.shape != true.shape[:1]:
-        raise ValueError(f"normaliser: {len(true)} faces but lengths {tuple(lengths.shape)}; give each face one")
-    return lengths
-
-
-def _refuse(what: str, bad: Tensor, way_out: str) -> None:
-    """Raise ``ValueError`` where something is wrong with a face."""
-    rows = bad.nonzero()[:, 0].tolist()
-    if rows:
-        more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
-        raise ValueError(f"{what} in face {', '.join(map(str, rows[:5]))}{more}; {way_out}")
+def _mean_of_known(errors: np.ndarray, axis: int) -> np.ndarray:
+    """The mean of what is not NaN; NaN of nothing."""
+    known = ~np.isnan(errors)
+    count = known.sum(axis)
+    return np.divide(np.where(known, errors, 0).sum(axis), count, out=np.full(count.shape, np.nan), where=count > 0)

@@ -8,9 +8,74 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dlsfaces.evaluate.bootstrap import person_bootstrap, weighted_at
-from dlsfaces.evaluate.gallery import OpenSetScores
-from dlsfaces.evaluate.identification import allowed, check_rates
+from dlsfaces.evaluate.bootstrap import person_bootstrap
+from dlsfaces.evaluate.identification import allowed
+from dlsfaces.evaluate.pairs import Array, Ids, as_vectors, cosines, identity_numbers, unit
+
+_BLOCK = 2**23  # cosines at once
+
+
+@dataclass(frozen=True)
+class OpenSetScores:
+    """What each probe found in the gallery: mated ones, whose person is in it, and unmated ones.
+
+    Attributes:
+        own: cosine of mated probes to their own person, ``(P,)`` float64.
+        rank: 1 and how many other people of the gallery score at least as high, of mated probes, ``(P,)``.
+        best: the highest score of anybody in the gallery, of unmated probes, ``(U,)`` float64.
+        mated_person, unmated_person: each probe's person, ``0..n_people - 1``, or -1 for an unknown one.
+    """
+
+    own: np.ndarray
+    rank: np.ndarray
+    best: np.ndarray
+    mated_person: np.ndarray
+    unmated_person: np.ndarray
+    n_people: int
+
+
+def open_set_scores(
+    gallery: Array, gallery_identities: Ids, probes: Array, probe_identities: Ids, *, template: str = "max"
+) -> OpenSetScores:
+    """Compare every probe ``(N, D)`` with everybody in the gallery ``(G, D)``; vectors need not be normalised.
+
+    An identity below 0 is an unknown person: in the gallery every such image is somebody of their own, and a probe is
+    never mated. With ``template="max"`` a person scores as the most similar image, with ``"mean"`` as the mean of the
+    person's normalised vectors.
+    """
+    if template not in ("max", "mean"):
+        raise ValueError(f"template={template!r} is neither 'max' nor 'mean'")
+    gallery = as_vectors("gallery", gallery)
+    probes = as_vectors("probe", probes, gallery.shape[1])
+    enrolled = identity_numbers("gallery", gallery_identities, len(gallery))
+    ids = identity_numbers("probe", probe_identities, len(probes))
+    if not len(gallery) or not len(probes):
+        raise ValueError("there are no probes" if len(gallery) else "the gallery is empty")
+    strangers = max(int(enrolled.max()), int(ids.max())) + 1 + np.arange(len(enrolled))  # somebody of their own
+    enrolled = np.where(enrolled < 0, strangers, enrolled)
+    order = np.argsort(enrolled, kind="stable")
+    people, starts = np.unique(enrolled[order], return_index=True)
+    templates = unit("gallery", gallery, order)
+    if template == "mean":
+        templates, starts = np.add.reduceat(templates, starts), np.arange(len(people))
+        if not templates.any(1).all():
+            person = people[np.argmin(templates.any(1))]
+            raise ValueError(f"gallery: the mean of person {person}'s vectors is zero: it has no direction")
+        templates = unit("gallery means", templates)
+    mated, column = np.isin(ids, people), np.searchsorted(people, ids)
+    own, rank, best = np.zeros(len(ids)), np.zeros(len(ids), np.int64), np.zeros(len(ids))
+    step = max(1, _BLOCK // len(templates))
+    for start in range(0, len(probes), step):
+        some = slice(start, start + step)
+        similarity = cosines(unit("probe", probes, some), templates)
+        scores = np.maximum.reduceat(similarity, starts, axis=1)  # of each person the most similar image
+        best[some] = scores.max(1)
+        here = start + np.flatnonzero(mated[some])
+        own[here] = scores[here - start, column[here]]
+        rank[here] = (scores[here - start] >= own[here, None]).sum(1)  # with the own person, who makes the 1
+    names = np.unique(ids[ids >= 0])
+    person = np.where(ids >= 0, np.searchsorted(names, ids), -1)
+    return OpenSetScores(own[mated], rank[mated], best[~mated], person[mated], person[~mated], len(names))
 
 
 @dataclass(frozen=True)
@@ -33,40 +98,18 @@ def open_set_rate(scores: OpenSetScores, fpirs: Sequence[float], *, rank: int = 
     the first ``rank`` people (Cheng, Zhu, Gong 2020, "Face re-identification challenge", section 3.2.3; NIST's FRVT
     1:N reports 1 - TPIR as FNIR). With ``n = floor(fpir * number of unmated probes)``, the threshold is the best score
     at index ``n`` of the unmated probes in descending order; above means strictly above.
-
-    Args:
-        scores: as :func:`open_set_scores` gives them.
-        fpirs: rates in (0, 1).
-        rank: at least 1.
-    Raises:
-        ValueError: no mated or no unmated probes, an fpir outside (0, 1) or so small that not one probe may pass.
     """
-    numbers = _checked(scores, fpirs, rank)
+    _check(scores, rank)
+    numbers = allowed("fpir", fpirs, len(scores.best), "unmated probe")
     threshold = np.sort(scores.best)[::-1][numbers]
     found = (scores.own[:, None] > threshold) & (scores.rank <= rank)[:, None]
     return OpenSetRate(tuple(fpirs), found.mean(0), threshold, rank, len(scores.own), len(scores.best))
 
 
-def open_set_interval(
-    scores: OpenSetScores,
-    fpirs: Sequence[float],
-    *,
-    rank: int = 1,
-    level: float = 0.95,
-    resamples: int = 200,
-    seed: int = 0,
-) -> np.ndarray:
-    """Person-bootstrap intervals of the TPIR, over the probes' people; the gallery and unknown probes stay.
-
-    Args:
-        scores, fpirs, rank: as :func:`open_set_rate` takes them.
-        level, resamples, seed: as :func:`person_bootstrap` takes them.
-    Returns:
-        float64 ``(len(fpirs), 2)``: low and high, in the order of ``fpirs``.
-    Raises:
-        ValueError: as :func:`open_set_rate`, or a level outside (0, 1).
-    """
-    _checked(scores, fpirs, rank)
+def open_set_interval(scores: OpenSetScores, fpirs: Sequence[float], *, rank: int = 1, **options: float) -> np.ndarray:
+    """Person-bootstrap intervals of the TPIR, ``(len(fpirs), 2)``; the gallery and unknown probes stay."""
+    _check(scores, rank)
+    allowed("fpir", fpirs, len(scores.best), "unmated probe")
     order = np.argsort(-scores.best)
     best, strangers = scores.best[order], scores.unmated_person[order]
 
@@ -75,56 +118,34 @@ def open_set_interval(
         if not mated.any() or not unmated.any():
             return np.full(len(fpirs), np.nan)
         passed = np.cumsum(unmated)
-        threshold = weighted_at(best, passed, [math.floor(fpir * passed[-1]) for fpir in fpirs])
+        indices = [math.floor(fpir * passed[-1]) for fpir in fpirs]
+        threshold = best[np.searchsorted(passed, indices, side="right")]  # were each there as often as it counts
         return mated @ ((scores.own[:, None] > threshold) & (scores.rank <= rank)[:, None]) / mated.sum()
 
-    return person_bootstrap(tpir, scores.n_people, level=level, resamples=resamples, seed=seed)
+    return person_bootstrap(tpir, scores.n_people, **options)
 
 
 def cmc(scores: OpenSetScores, max_rank: int = 20) -> np.ndarray:
     """Cumulative match characteristic: the share of mated probes whose person is among the first 1, 2, .. ``max_rank``.
 
-    Number ``k - 1`` is the identification rate at rank ``k``. Other people with an equal score count as ahead, so that
-    giving everybody one vector is not rewarded.
-
-    Returns:
-        float64 ``(max_rank,)``.
-    Raises:
-        ValueError: no mated probes, or a rank below 1.
+    Other people with an equal score count as ahead, so that giving everybody one vector is not rewarded.
     """
-    _check_mated(scores, max_rank)
+    _check(scores, max_rank)
     return (scores.rank[:, None] <= np.arange(1, max_rank + 1)).mean(0)
 
 
-def cmc_interval(
-    scores: OpenSetScores, max_rank: int = 20, *, level: float = 0.95, resamples: int = 200, seed: int = 0
-) -> np.ndarray:
-    """Person-bootstrap intervals of :func:`cmc`, ``(max_rank, 2)``; the gallery stays.
-
-    Raises:
-        ValueError: as :func:`cmc`, or a level outside (0, 1).
-    """
-    _check_mated(scores, max_rank)
+def cmc_interval(scores: OpenSetScores, max_rank: int = 20, **options: float) -> np.ndarray:
+    """Person-bootstrap intervals of :func:`cmc`, ``(max_rank, 2)``; the gallery stays."""
+    _check(scores, max_rank)
     within = scores.rank[:, None] <= np.arange(1, max_rank + 1)
 
     def shares(drawn: np.ndarray) -> np.ndarray:
         weights = drawn[scores.mated_person]
         return weights @ within / weights.sum() if weights.any() else np.full(max_rank, np.nan)
 
-    return person_bootstrap(shares, scores.n_people, level=level, resamples=resamples, seed=seed)
+    return person_bootstrap(shares, scores.n_people, **options)
 
 
-def _check_mated(scores: OpenSetScores, rank: int) -> None:
-    if rank < 1:
-        raise ValueError(f"rank {rank}: the first is 1")
-    if not len(scores.own):
-        raise ValueError("there are no mated probes: no probe's person is in the gallery")
-
-
-def _checked(scores: OpenSetScores, fpirs: Sequence[float], rank: int) -> list[int]:
-    """How many unmated probes may pass at each rate."""
-    check_rates("fpir", fpirs)
-    _check_mated(scores, rank)
-    if not len(scores.best):
-        raise ValueError("there are no unmated probes: every probe's person is in the gallery, so no FPIR can be set")
-    return allowed("fpir", fpirs, len(scores.best), "unmated probe")
+def _check(scores: OpenSetScores, rank: int) -> None:
+    if rank < 1 or not len(scores.own):
+        raise ValueError(f"rank {rank} of {len(scores.own)} mated probes: the first is 1, and a probe must be mated")

@@ -1,4 +1,4 @@
-"""Verification: are these two pictures of the same person?"""
+"""Verification: are these two images of the same person? The whole curve, and accuracy over folds."""
 
 from __future__ import annotations
 
@@ -10,24 +10,65 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from dlsfaces.evaluate.bootstrap import person_bootstrap
-from dlsfaces.evaluate.cosines import Array
-from dlsfaces.evaluate.curves import Roc, labelled_roc
+from dlsfaces.evaluate.pairs import Array, PairScores
 
-logger = logging.getLogger(__name__)
+
+@dataclass(frozen=True)
+class Roc:
+    """Receiver operating characteristic: float64 arrays from (0, 0) at a threshold of infinity to (1, 1).
+
+    At ``threshold[i]``, ``fpr[i]`` of the false and ``tpr[i]`` of the positive pairs score at least as high.
+    """
+
+    fpr: np.ndarray
+    tpr: np.ndarray
+    threshold: np.ndarray
+
+    @property
+    def auc(self) -> float:
+        """Area under the curve: the chance that a positive pair scores above a false one, ties counted half."""
+        from sklearn.metrics import auc  # takes a second
+
+        return float(auc(self.fpr, self.tpr))
+
+    @property
+    def eer(self) -> float:
+        """Equal error rate: where FPR is 1 - TPR, on the straight line between two points of the curve."""
+        gap = 1 - self.tpr - self.fpr  # from 1 down to -1
+        after = int(np.argmax(gap <= 0))
+        share = gap[after - 1] / (gap[after - 1] - gap[after])
+        return float(self.fpr[after - 1] + share * (self.fpr[after] - self.fpr[after - 1]))
+
+
+@dataclass(frozen=True)
+class Det:
+    """Detection error tradeoff: the same curve as errors, false match rate (FPR) and false non-match rate (1 - TPR)."""
+
+    fmr: np.ndarray
+    fnmr: np.ndarray
+    threshold: np.ndarray
+
+
+def roc(scores: PairScores) -> Roc:
+    """The curve over all distinct scores (Fawcett 2006, "An introduction to ROC analysis", algorithm 1)."""
+    same = np.arange(len(scores.positive) + len(scores.false)) < len(scores.positive)
+    return _roc(np.concatenate((scores.positive, scores.false)), same)
+
+
+def det(curve: Roc) -> Det:
+    """A ROC curve as errors over errors, NIST's way to draw it (Martin et al. 1997, "The DET curve")."""
+    return Det(curve.fpr, 1 - curve.tpr, curve.threshold)
+
+
+def _roc(scores: np.ndarray, same: np.ndarray) -> Roc:
+    from sklearn.metrics import roc_curve  # takes a second
+
+    return Roc(*roc_curve(same, scores, drop_intermediate=False))
 
 
 @dataclass(frozen=True)
 class Verification:
-    """The result.
-
-    Attributes:
-        accuracy: mean over the folds.
-        standard_error: of that mean, ``s / sqrt(k)`` with the folds' standard deviation ``s`` (divisor ``k - 1``).
-        fold_accuracy: each fold's, ``(k,)`` float64.
-        fold_threshold: the threshold chosen for it on the other folds, ``(k,)``; pairs above it are accepted.
-        roc: the curve over all pairs, with ``auc`` and ``eer``.
-    """
+    """Mean accuracy over ``k`` folds, its standard error ``s / sqrt(k)``, each fold's figures, and all pairs' curve."""
 
     accuracy: float
     standard_error: float
@@ -46,136 +87,51 @@ def verification(
     since it lets fewer strangers in.
 
     Args:
-        scores: similarities, higher is closer, ``(N,)``. Of distances, give the negative.
+        scores: finite similarities, higher is closer, ``(N,)``. Of distances, give the negative.
         same: whether a pair shows one person, ``(N,)``.
         folds: how many; positive and false pairs are then cut into so many runs each, in the order in which they stand,
-            which gives LFW's folds from LFW's list. Or the number of each pair's fold, ``(N,)``: people who must not
-            be in two folds are the caller's to keep apart.
-    Raises:
-        ValueError: lengths that differ, scores that are no finite numbers, no positive or no false pair in some folds
-            that a threshold is chosen on, fewer than two folds, or an empty one.
+            which gives LFW's folds from LFW's list. Or the number of each pair's fold, ``(N,)``.
     """
-    scores, same = _checked(scores, same)
+    scores = np.asarray(scores.detach().cpu().double() if isinstance(scores, Tensor) else scores, dtype=np.float64)
+    same = np.asarray(same.cpu() if isinstance(same, Tensor) else same)
+    if scores.ndim != 1 or scores.shape != same.shape:
+        raise ValueError(f"scores and same must be of one length, not {scores.shape} and {same.shape}")
+    if not np.isfinite(scores).all() or not np.isin(same, (0, 1)).all():
+        raise ValueError("scores must be finite numbers, and same True and False, or 1 and 0")
+    same = same.astype(bool)
     fold = _folds(same, folds)
-    accuracy, threshold = _fold_accuracies(scores, same, fold, np.ones(len(scores), dtype=np.int64))
-    curve = labelled_roc(scores, same)
+    numbers = range(fold.max() + 1)
+    threshold = np.array([_best_threshold(scores[fold != k], same[fold != k]) for k in numbers])
+    accuracy = np.array([np.mean((scores[fold == k] > threshold[k]) == same[fold == k]) for k in numbers])
+    curve = _roc(scores, same)
     if curve.auc < 0.5:
-        logger.warning("AUC %.3f: pairs of one person score lower than others. Are the scores distances?", curve.auc)
-    error = float(accuracy.std(ddof=1) / math.sqrt(len(accuracy)))
-    return Verification(float(accuracy.mean()), error, accuracy, threshold, curve)
-
-
-def verification_interval(
-    scores: Sequence[float] | Array,
-    same: Sequence[bool] | Array,
-    people: Sequence[Sequence[int]] | Array,
-    folds: int | Sequence[int] | Array = 10,
-    *,
-    level: float = 0.95,
-    resamples: int = 200,
-    seed: int = 0,
-) -> dict[str, np.ndarray]:
-    """Person-bootstrap intervals of ``accuracy``, ``eer`` and ``auc``; folds stay as they are.
-
-    A pair of one person counts as often as the person was drawn, a pair of two people as the product of both.
-
-    Args:
-        scores, same, folds: as :func:`verification` takes them.
-        people: who is on the two pictures, ``(N, 2)`` integers.
-        level, resamples, seed: as :func:`person_bootstrap` takes them.
-    Returns:
-        Name to float64 ``(2,)``: low and high.
-    Raises:
-        ValueError: as :func:`verification`; people of another shape, or that contradict ``same``.
-    """
-    scores, same = _checked(scores, same)
-    fold = _folds(same, folds)
-    people = np.asarray(people.cpu() if isinstance(people, Tensor) else people)
-    if people.shape != (len(scores), 2):
-        raise ValueError(f"people must be ({len(scores)}, 2), not {people.shape}")
-    wrong = np.flatnonzero((people[:, 0] == people[:, 1]) != same)
-    if len(wrong):
-        raise ValueError(f"pair {wrong[0]}: same is {same[wrong[0]]}, but its people are {people[wrong[0]].tolist()}")
-    names, number = np.unique(people, return_inverse=True)
-    number = number.reshape(people.shape)
-
-    def measures(drawn: np.ndarray) -> list[float]:
-        weights = drawn[number[:, 0]] * np.where(same, 1, drawn[number[:, 1]])
-        if not weights[same].any() or not weights[~same].any():
-            return [math.nan] * 3
-        accuracy, _ = _fold_accuracies(scores, same, fold, weights)
-        accuracy = accuracy[~np.isnan(accuracy)]
-        curve = labelled_roc(scores, same, weights)
-        return [accuracy.mean() if len(accuracy) else math.nan, curve.eer, curve.auc]
-
-    found = person_bootstrap(measures, len(names), level=level, resamples=resamples, seed=seed)
-    return dict(zip(("accuracy", "eer", "auc"), found))
-
-
-def _checked(scores: Sequence[float] | Array, same: Sequence[bool] | Array) -> tuple[np.ndarray, np.ndarray]:
-    values = np.asarray(scores.detach().cpu().double() if isinstance(scores, Tensor) else scores, dtype=np.float64)
-    labels = np.asarray(same.cpu() if isinstance(same, Tensor) else same)
-    if values.ndim != 1 or values.shape != labels.shape:
-        raise ValueError(f"scores and same must be of one length, not {values.shape} and {labels.shape}")
-    if not np.isfinite(values).all():
-        raise ValueError(f"scores: number {np.flatnonzero(~np.isfinite(values))[0]} is NaN or infinity")
-    if not np.isin(labels, (0, 1)).all():
-        raise ValueError(f"same: True and False, or 1 and 0, are meant, not {labels[~np.isin(labels, (0, 1))][0]}")
-    return values, labels.astype(bool)
+        message = "AUC %.3f: pairs of one person score lower than others. Are the scores distances?"
+        logging.getLogger(__name__).warning(message, curve.auc)
+    error = accuracy.std(ddof=1) / math.sqrt(len(accuracy))
+    return Verification(float(accuracy.mean()), float(error), accuracy, threshold, curve)
 
 
 def _folds(same: np.ndarray, folds: int | Sequence[int] | Array) -> np.ndarray:
     """The number of each pair's fold, from 0."""
     if isinstance(folds, int | np.integer):
         if not 2 <= folds <= min(same.sum(), (~same).sum()):
-            raise ValueError(
-                f"folds={folds} of {same.sum()} positive and {(~same).sum()} false pairs: at least two folds are "
-                "needed, and a pair of each kind in every one"
-            )
+            raise ValueError(f"folds={folds}: at least two are needed, and a positive and a false pair in every one")
         fold = np.empty(len(same), dtype=np.int64)
         for kind in (same, ~same):
             for number, part in enumerate(np.array_split(np.flatnonzero(kind), folds)):
                 fold[part] = number
         return fold
-    given = np.asarray(folds.cpu() if isinstance(folds, Tensor) else folds)
-    if given.shape != same.shape:
-        raise ValueError(f"{len(same)} pairs but folds of shape {given.shape}")
-    names, fold = np.unique(given, return_inverse=True)
-    if len(names) < 2:
-        raise ValueError("at least two folds are needed: the threshold is chosen on the others")
-    for number, name in enumerate(names):
-        if len(set(same[fold != number].tolist())) < 2:
-            raise ValueError(f"without fold {name}, no positive or no false pair is left to choose a threshold on")
+    _, fold = np.unique(folds.cpu() if isinstance(folds, Tensor) else folds, return_inverse=True)
+    if fold.shape != same.shape or any(len(set(same[fold != number])) < 2 for number in set(fold)):
+        raise ValueError("folds must be one number a pair, with positive and false pairs outside of every fold")
     return fold
 
 
-def _fold_accuracies(
-    scores: np.ndarray, same: np.ndarray, fold: np.ndarray, weights: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Each fold's accuracy at the threshold of the others, and that threshold; NaN where no pair has a weight."""
-    accuracy, threshold = np.full(fold.max() + 1, np.nan), np.full(fold.max() + 1, np.nan)
-    counts = weights > 0
-    for number in range(len(accuracy)):
-        here, others = counts & (fold == number), counts & (fold != number)
-        if here.any() and others.any():
-            threshold[number] = _best_threshold(scores[others], same[others], weights[others])
-            right = (scores[here] > threshold[number]) == same[here]
-            accuracy[number] = weights[here] @ right / weights[here].sum()
-    return accuracy, threshold
-
-
-def _best_threshold(scores: np.ndarray, same: np.ndarray, weights: np.ndarray) -> float:
+def _best_threshold(scores: np.ndarray, same: np.ndarray) -> float:
     """The highest of the thresholds with the highest accuracy."""
-    order = np.argsort(-scores, kind="stable")
-    values = scores[order]
-    last_of_tie = np.flatnonzero(np.append(np.diff(values) != 0, True))
-    gained = np.cumsum((weights * np.where(same, 1, -1))[order])[last_of_tie]  # by accepting down to here
-    best = int(np.argmax(np.append(0, gained)))
-    if best == 0:
-        return math.inf
-    above = values[last_of_tie[best - 1]]
-    if best == len(last_of_tie):
-        return -math.inf
-    below = values[last_of_tie[best]]
-    middle = below + (above - below) / 2
-    return float(middle if middle < above else below)  # between neighbouring numbers there is no middle
+    curve = _roc(scores, same)
+    gained = np.rint(curve.tpr * same.sum() - curve.fpr * (~same).sum())  # right ones more than by refusing all
+    best = int(np.argmax(gained))
+    high, low = np.append(curve.threshold, -np.inf)[best : best + 2]
+    middle = low / 2 + high / 2
+    return float(low if middle == high < np.inf else middle)  # between neighbouring numbers there is no middle

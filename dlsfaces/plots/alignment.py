@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from dlsfaces.evaluate import CumulativeErrors
+from dlsfaces.evaluate.landmarks import CumulativeErrors
 from dlsfaces.geometry import Framing
 from dlsfaces.plots.common import DPI, LINE, SAME, as_image, bare, mark, one_plot, sheet
 

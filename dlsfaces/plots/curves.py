@@ -10,7 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from dlsfaces.evaluate import Det, IdentificationRate, PairScores, Roc
+from dlsfaces.evaluate.identification import IdentificationRate
+from dlsfaces.evaluate.pairs import PairScores
+from dlsfaces.evaluate.verification import Det, Roc
 from dlsfaces.plots.common import DPI, LINE, OTHER, SAME, bare, one_plot
 
 
