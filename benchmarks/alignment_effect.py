@@ -80,7 +80,7 @@ def experiment(sets: dict[str, FaceSet], model: LandmarkNet, recipe: Recipe) -> 
 def trained(crops: dict[str, FaceSet], recipe: Recipe) -> tuple[dict[str, float], evaluate.PairScores, train.History]:
     """Train on the crops of one way, and measure on others of the same way."""
     faces = crops["train"]
-    model, loss, history = recognize.train_cross_entropy(faces, crops["validation"], recipe, recipe.checkpoint(faces))
+    model, history, loss = recognize.train_cross_entropy(faces, crops["validation"], recipe, recipe.checkpoint(faces))
     test, query = (
         recognize.features_of(model, crops[name].images(recipe.image_size), mirror=True) for name in ("test", "query")
     )

@@ -99,7 +99,7 @@ class FaceResNet(Backbone):
         embedding_dim: length of the vector.
         image_size: ``(height, width)`` of the images it is for; others are taken, but less well.
         dropout: share of the last feature map that is dropped in training.
-        stem_stride: 2 halves the picture at once; 1 keeps its detail through the first stage (as the networks of
+        stem_stride: 2 halves the image at once; 1 keeps its detail through the first stage (as the networks of
             ArcFace's authors do, Deng et al. 2019, section 3.1) and takes four times the arithmetic.
     Raises:
         ValueError: an unknown size or stride, or images that are too small.
