@@ -113,8 +113,8 @@ NOTES = [
     f"smoothing 0.1, {FULL.people} synthetic people, 5 of 7 of their {FULL.images_per_person} images, "
     f"{FULL.epochs} epochs in batches of {FULL.batch}, strong augmentation, then whitened "
     "within people (recognize.within_class_whitening, learned on the synthetic training images); no real "
-    "image before the test. Mirrored test images. not_whitened: the network's features as they are. centred: whitened, and the mean vector of the test set, which "
-    "needs no labels, subtracted.",
+    "image before the test. Mirrored test images. not_whitened: the network's features as they are. centred: whitened, "
+    "and the mean vector of the test set, which needs no labels, subtracted.",
     "hog: scikit-image's, cells of 8 pixels, blocks of 2x2; centred: mean subtracted; half_whitened: 256 principal "
     "components, each divided by the fourth root of its variance. pixels: 25x20 grey levels. All on the same crops.",
     f"history: each round the same recipe, smaller than the above ({ROUND.size[0]}x{ROUND.size[1]}, {ROUND.epochs} "

@@ -42,15 +42,14 @@ def mixed_up(faces):
 
 
 class Colour(nn.Linear):
-    """Features that are known without training: the mean of each colour, or one corner's."""
+    """Features that are known without training: the mean of each colour."""
 
-    def __init__(self, side=32):
+    def __init__(self):
         super().__init__(3, 3)
-        self.side = side
         nn.init.eye_(self.weight), nn.init.constant_(self.bias, -0.4)
 
     def forward(self, images):
-        return super().forward(images[..., : self.side, : self.side].mean((2, 3)))
+        return super().forward(images.mean((2, 3)))
 
     features = forward
 
@@ -73,11 +72,6 @@ def test_the_score_is_the_nearest_centres_and_the_rate_over_pairs(per_person):
         assert found[f"tpr@{fpr}"] == pytest.approx((cosines[same] > threshold).float().mean().item(), abs=1e-6)
 
 
-def test_the_score_can_average_with_the_mirror_image():
-    plain, mirrored = (EmbeddingScore(FACES, VALIDATION, (32, 32), mirror=m)(Colour(side=1)) for m in (False, True))
-    assert plain != mirrored
-
-
 @pytest.mark.parametrize("name", ["semihard", "arcface", "both"])
 def test_every_loss_teaches_a_network_to_tell_people_apart(name):
     model, history, _ = run(name, replace(RECIPE, epochs=5))
@@ -85,12 +79,6 @@ def test_every_loss_teaches_a_network_to_tell_people_apart(name):
     same = VALIDATION.identities[:, None] == VALIDATION.identities
     assert (shown @ shown.T)[same].mean() > (shown @ shown.T)[~same].mean() + 0.15
     assert len(history) == 5 and history[-1]["accuracy"] == history[-1]["tpr@0.1"] == 1
-
-
-def test_the_history_is_of_the_validation_images():
-    model, history, _ = run("semihard", validation=mixed_up(VALIDATION))
-    found = EmbeddingScore(FACES, mixed_up(VALIDATION), (32, 32))(model)
-    assert history[-1] | found == history[-1] and found["accuracy"] < 0.9
 
 
 @pytest.mark.parametrize("name", ["both", "adaface", "arcface"])
@@ -113,12 +101,6 @@ def test_a_run_that_was_stopped_ends_with_the_weights_of_one_that_was_not(name, 
         resumed = run(name, checkpoint=tmp_path / "run.pt")
         assert [row["loss"] for row in resumed.history] == [row["loss"] for row in whole.history]
         assert equal(resumed.model, whole.model) and equal(resumed.loss, whole.loss)
-
-
-def test_another_loss_is_refused_by_name(tmp_path):
-    run("arcface", checkpoint=tmp_path / "run.pt")
-    with pytest.raises(ValueError, match=r"run\.pt is of another run: .*loss\.angle was 0\.2 and is None"):
-        run("semihard", checkpoint=tmp_path / "run.pt")
 
 
 def test_a_classifier_that_is_trained_is_not_trained_again(tmp_path, monkeypatch):

@@ -36,28 +36,18 @@ def with_gradient(loss, features, identities):
     return value.detach(), torch.autograd.grad(value, features)[0]
 
 
-def semihard_by_loops(d, y, margin):
-    """For each anchor and positive the distance of the negative, or nothing."""
-    found = {}
+def by_loops(d, y, margin):
+    """Semihard: the negative's distance by anchor and positive; batch hard: both distances by anchor."""
+    semihard, hard = {}, {}
     for a in range(len(y)):
-        for p in range(len(y)):
-            if p == a or y[p] != y[a]:
-                continue
-            further = [d[a][n] for n in range(len(y)) if y[n] != y[a] and d[a][p] < d[a][n] < d[a][p] + margin]
-            if further:
-                found[a, p] = min(further)
-    return found
-
-
-def batch_hard_by_loops(d, y):
-    """For each anchor the distances of the positive and the negative."""
-    found = {}
-    for a in range(len(y)):
-        positives = [d[a][p] for p in range(len(y)) if p != a and y[p] == y[a]]
+        positives = [p for p in range(len(y)) if p != a and y[p] == y[a]]
         negatives = [d[a][n] for n in range(len(y)) if y[n] != y[a]]
+        for p in positives:
+            if further := [far for far in negatives if d[a][p] < far < d[a][p] + margin]:
+                semihard[a, p] = min(further)
         if positives and negatives:
-            found[a] = max(positives), min(negatives)
-    return found
+            hard[a] = max(d[a][p] for p in positives), min(negatives)
+    return semihard, hard
 
 
 @pytest.mark.parametrize("digits", [16, 1], ids=["all differ", "many are equal"])
@@ -69,11 +59,10 @@ def test_what_is_mined_is_what_loops_find(digits, n_people):
         d, y = distances.tolist(), identities.tolist()
         semihard, hard, chance = (as_set(mine(distances, identities, m)) for m in ("semihard", "batch_hard", "random"))
         assert all(y[a] == y[p] != y[n] and a != p for found in (semihard, hard, chance) for a, p, n in found)
-        expected = semihard_by_loops(d, y, 0.2)
-        assert {(a, p): d[a][n] for a, p, n in semihard} == expected and len(semihard) == len(expected)
-        expected = batch_hard_by_loops(d, y)
-        assert {a: (d[a][p], d[a][n]) for a, p, n in hard} == expected and len(hard) == len(expected)
-        assert sorted(a for a, _, _ in chance) == sorted(expected)
+        by_pair, by_anchor = by_loops(d, y, 0.2)
+        assert {(a, p): d[a][n] for a, p, n in semihard} == by_pair and len(semihard) == len(by_pair)
+        assert {a: (d[a][p], d[a][n]) for a, p, n in hard} == by_anchor and len(hard) == len(by_anchor)
+        assert sorted(a for a, _, _ in chance) == sorted(by_anchor)
 
 
 def test_chance_follows_torchs_seed_and_reaches_every_candidate():
@@ -116,20 +105,6 @@ def test_values_and_gradients_are_those_of_pytorch_metric_learning(mining, margi
         expected, by_them = with_gradient(lambda x, y, t=triplets: theirs(x, y, t), features, identities)
         assert value.item() == pytest.approx(expected.item(), rel=1e-4) and value > 0
         assert torch.allclose(gradient, by_them, rtol=1e-3, atol=1e-5)
-
-
-def test_the_loss_by_hand():
-    """Angles on a circle; batch hard's triplets are seen at once."""
-    angles = torch.tensor([0.0, 40, 85, 100]) * math.pi / 180
-    features = torch.stack([angles.cos(), angles.sin()], 1) * torch.tensor([[1.0], [5], [0.1], [2]])
-    chord = {degrees: 2 - 2 * math.cos(math.radians(degrees)) for degrees in (15, 40, 45, 60, 85)}
-    of_each = [chord[40] - chord[85], chord[40] - chord[45], chord[15] - chord[45], chord[15] - chord[60]]
-    for margin, unfulfilled in ((0.2, 1), (1.2, 3)):
-        hinged = [max(0.0, value + margin) for value in of_each]
-        assert sum(value > 0 for value in hinged) == unfulfilled
-        expected = sum(hinged) / sum(value > 0 for value in hinged)
-        found = Triplet(margin, "batch_hard")(features, torch.tensor([0, 0, 1, 1]))
-        assert found.item() == pytest.approx(expected, abs=1e-6)
 
 
 @every_mining
