@@ -24,6 +24,7 @@ def definitions(notebook: str | int, *names: str) -> Any:
     if len(found) != 1:
         raise KeyError(f"{part!r} is in the path of {len(found)} notebooks, not of one")
     space: dict[str, Any] = {"__name__": found[0].stem}
+    reasons = []
     for number, cell in notebooks.code_cells(notebooks.read(found[0])):
         if cell.get("id") == "setup":
             continue
@@ -31,19 +32,19 @@ def definitions(notebook: str | int, *names: str) -> Any:
             code = compile(ast.Module([node], []), f"{found[0].name}, cell {number}", "exec")
             try:
                 exec(code, space)
-            except NameError as error:  # a default value or a decorator that a call makes
-                space[f"why not {node.name}"] = str(error)
+            except NameError as error:  # of what only a call makes, as a default value or a decorator
+                reasons.append(f"{getattr(node, 'name', 'an import')}: {error}")
     if missing := [name for name in names if name not in space]:
-        reasons = [space[f"why not {name}"] for name in missing if f"why not {name}" in space]
-        raise KeyError(f"{found[0].name} has no definition of {', '.join(missing)}{reasons or ''}")
+        raise KeyError(f"{found[0].name} has no definition of {', '.join(missing)} ({'; '.join(reasons)})")
     return space[names[0]] if len(names) == 1 else tuple(space[name] for name in names)
 
 
 def _defines(node: ast.stmt) -> bool:
-    """Whether this is an import, a function, a class, or an assignment of a value that is written out."""
-    if isinstance(node, ast.Assign):
+    """Whether this is an import, a function, a class, or names for a value that is written out."""
+    if isinstance(node, ast.Assign) and all(isinstance(target, ast.Name) for target in node.targets):
         try:
-            return ast.literal_eval(node.value) is not ...
+            ast.literal_eval(node.value)
         except ValueError:
             return False
+        return True
     return isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef)

@@ -53,14 +53,11 @@ class AngularMargin(nn.Module):
     ``c`` alone CosFace; both together the combined margin of Deng et al. 2019, equation 4.
 
     Args:
-        embedding_dim: length of the features.
-        n_people: number of classes.
         angle: ``m``, radians, in [0, pi / 2].
         cosine: ``c``, in [0, 2).
         scale: ``s``, above 0.
-        warmup_steps: training steps over which both margins grow from 0, and the scale from ``start_scale``, along a
-            straight line. The steps done are kept in the weights, for resuming.
-        start_scale: the scale of the first step; ``scale`` where None.
+        warmup_steps: training steps over which both margins grow from 0, and the scale from ``start_scale`` (``scale``
+            where None), along a straight line. The steps done are kept in the weights, for resuming.
     Raises:
         ValueError: a setting out of its range.
     """
@@ -122,10 +119,8 @@ def cosface(
 ) -> AngularMargin:
     r"""CosFace (Wang et al. 2018, equation 4): the true logit is :math:`s(\cos\theta_y - m)`.
 
-    Args:
-        margin: a cosine; the paper's best is 0.35 (section 4.2).
-        scale: 64 in the paper; a set of few people learns better with a smaller one.
-        schedule: ``warmup_steps``, ``start_scale`` of :class:`AngularMargin`.
+    The defaults are the paper's (section 4.2); few people are learned better with a smaller scale. ``schedule`` is
+    ``warmup_steps`` and ``start_scale`` of :class:`AngularMargin`.
     """
     return AngularMargin(embedding_dim, n_people, cosine=margin, scale=scale, **schedule)
 
@@ -135,7 +130,7 @@ def arcface(
 ) -> AngularMargin:
     r"""ArcFace (Deng et al. 2019, equation 3): the true logit is :math:`s\cos(\theta_y + m)`.
 
-    Args as of :func:`cosface`, but for the margin: an angle in radians, 0.5 in the paper.
+    The margin is an angle in radians; the rest as in :func:`cosface`.
     """
     return AngularMargin(embedding_dim, n_people, angle=margin, scale=scale, **schedule)
 
@@ -149,10 +144,7 @@ class AdaFace(AngularMargin):
     get a margin that presses hard ones, poor images one that lets the hopeless ones go. No gradient flows through
     the lengths; :math:`\mu` and :math:`\sigma` are running means over batches.
 
-    Args:
-        margin: ``m``; 0.4 in the paper.
-        h: how much of the lengths' spread lies between the extremes; 0.333 in the paper.
-        schedule: ``warmup_steps``, ``start_scale`` of :class:`AngularMargin`.
+    ``h`` says how much of the lengths' spread lies between the extremes. The defaults are the paper's.
     """
 
     MOMENTUM = 0.01  # of the running mean; the paper's alpha is 0.99

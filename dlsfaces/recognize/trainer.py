@@ -66,7 +66,7 @@ def train_embedding(
     """Train a network in place with a loss of its embedding.
 
     Args:
-        model: new or trained before: a recipe of several stages is several calls, each with its loss and head.
+        model: new or trained before: several stages are several calls, each with its loss and head.
         loss: features ``(N, D)`` and identities ``(N,)`` to a scalar.
         faces: whom to train on; ``validation`` holds other images of the same people.
         recipe: of its fields those of the network and ``label_smoothing`` are not looked at.

@@ -45,14 +45,8 @@ def mine(distances: Tensor, identities: Tensor, mining: str = "semihard", margin
     ``"batch_hard"``
         for each anchor its farthest positive and its nearest negative (Hermans et al. 2017, equation 5).
 
-    Args:
-        distances: ``(N, N)``, as from :func:`squared_distances`.
-        identities: int64 ``(N,)``.
-        margin: of ``"semihard"``, in units of the distances.
-    Returns:
-        The triplets; none for anchors that are alone in the batch.
-    Raises:
-        ValueError: an unknown mining.
+    Takes distances ``(N, N)`` and identities ``(N,)``; an anchor without a positive or a negative has no triplet.
+    ``ValueError`` for an unknown mining.
     """
     if mining not in MININGS:
         raise ValueError(f"mining={mining!r} is none of {', '.join(MININGS)}")
@@ -147,11 +141,7 @@ class Triplet(nn.Module):
 
 
 class WeightedSum(nn.Module):
-    """Several losses of the same features, added up, such as ArcFace and a triplet loss.
-
-    Args:
-        parts: pairs of a weight and a loss.
-    """
+    """Several losses of the same features, added up: pairs of a weight and a loss."""
 
     def __init__(self, *parts: tuple[float, nn.Module]) -> None:
         super().__init__()
@@ -160,5 +150,5 @@ class WeightedSum(nn.Module):
         self.losses = nn.ModuleList(loss for _, loss in parts)
 
     def forward(self, features: Tensor, identities: Tensor) -> Tensor:
-        """The weighted sum of features ``(N, D)`` with identities ``(N,)``."""
+        """A scalar, of features ``(N, D)`` with identities ``(N,)``."""
         return sum(weight * loss(features, identities) for weight, loss in zip(self.weights, self.losses))
