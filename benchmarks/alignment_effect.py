@@ -20,7 +20,7 @@ from dlsfaces.data import FaceSet
 from dlsfaces.recognize import Recipe
 
 FPRS = (0.01, 0.1)
-RECIPE = Recipe(network="small", image_size=(60, 48), epochs=16, batch_size=32, lr=0.05)
+RECIPE = Recipe(size="small", image_size=(60, 48), epochs=16, batch_size=32, lr=0.05)
 SPLITS = ("train", "validation", "test", "query")
 
 
