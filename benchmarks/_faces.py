@@ -8,6 +8,7 @@ from pathlib import Path
 import drawpeople
 from benchmarks._landmarks import TERMS
 from dlsfaces import recognize, weights
+from dlsfaces.recognize.pretrained import save_face_net
 
 SOURCE = {"synthetic": "invented", "celeba": "real"}  #: the file in the folder of trained networks
 
@@ -18,24 +19,24 @@ def write_weights(
     found: dict[str, dict],
     invented: str,
     real: str,
-    pictures: dict[str, list[str]],
+    trained_on: dict[str, list[str]],
 ) -> None:
     """Both networks and a card for each, from the folder of trained networks.
 
     Args:
         abouts: what their headers say; ``found``: what was measured.
         invented, real: how they were trained, in words.
-        pictures: what names each network's training pictures.
+        trained_on: what names each network's training images.
     """
     recipes = {"synthetic": invented, "celeba": f"{invented}, then {real}"}
     minutes = {"synthetic": abouts["invented"]["minutes"], "celeba": sum(a["minutes"] for a in abouts.values())}
     for name, source in SOURCE.items():
         model = recognize.load_face_net(folder / f"{source}.safetensors")
         data = "synthetic people" + (", then CelebA-500 (500 people)" if name == "celeba" else "")
-        digest = hashlib.sha256("\n".join(pictures[name]).encode()).hexdigest()[:12]
+        digest = hashlib.sha256("\n".join(trained_on[name]).encode()).hexdigest()[:12]
         about = {"data": data, "data_hash": digest, "recipe": recipes[name], "terms": TERMS[name]}
         path = weights.FOLDER / f"faces_{name}.safetensors"
-        recognize.save_face_net(model, path, about)
+        save_face_net(model, path, about)
         text = CARD.format(
             name=name,
             settings=model.settings,
@@ -59,8 +60,8 @@ def write_weights(
 ACCURACY = "| CelebA-500, test split, 500 people | accuracy by the nearest class centre | {:.3f} |\n"
 CARD = """# faces_{name}
 
-Turns a face into 256 numbers that are similar, by cosine, for pictures of one person.
-`recognize.load_face_net("{name}")`, then `recognize.embed(model, images, mirror=True)`.
+Turns a face into 256 numbers that are similar, by cosine, for images of one person.
+`recognize.load_face_net(trained_on="{name}")`, then `recognize.embed(model, images, mirror=True)`.
 
 - **Network**: `FaceResNet`, {settings}; half precision in the file.
 - **Input**: tight crops (`geometry.TIGHT`: brows to chin) at {crop} pixels, float in [0, 1]. Other crops ruin it.

@@ -44,24 +44,25 @@ class Way:
     ) -> train.History:
         """Train in place."""
         batches = data.batches(faces, image_size, self.batch_size, shuffle=True, seed=seed)
-        return train.fit(model, loss, batches, epochs=self.epochs, lr=self.lr, augment=self.augmentation, seed=seed)
+        settings = train.Settings(self.epochs, lr=self.lr, seed=seed)
+        return train.fit(model, loss, batches, settings, augment=self.augmentation)
 
 
-def invented_people(seeds: Sequence[int], people: int, pictures: int) -> FaceSet:
+def invented_people(seeds: Sequence[int], people: int, images_per_person: int) -> FaceSet:
     """Synthetic sets, of other people for each seed, as one; rendered side by side where they are not in the cache."""
-    sets = [(seed, people, pictures) for seed in seeds]
+    sets = [(seed, people, images_per_person) for seed in seeds]
     together(_render, sets, workers=None)
     return data.joined(*map(_invented, sets))
 
 
 def _render(which: tuple[int, int, int]) -> None:
     torch.set_num_threads(1)
-    _invented(which)  # without its result: the pictures come back through the cache
+    _invented(which)  # without its result: the images come back through the cache
 
 
 def _invented(which: tuple[int, int, int]) -> FaceSet:
-    seed, people, pictures = which
-    return data.load("synthetic", "train", people=people, pictures=pictures, seed=seed)
+    seed, people, images_per_person = which
+    return data.load("synthetic", "train", people=people, images_per_person=images_per_person, seed=seed)
 
 
 def rates(

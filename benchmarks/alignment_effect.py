@@ -21,7 +21,7 @@ from dlsfaces.evaluate.pairs import PairScores
 from dlsfaces.recognize import Recipe
 
 FPRS = (0.01, 0.1)
-RECIPE = Recipe(network="small", image_size=(60, 48), epochs=16, batch_size=32, lr=0.05)
+RECIPE = Recipe(size="small", image_size=(60, 48), epochs=16, batch_size=32, lr=0.05)
 SPLITS = ("train", "validation", "test", "query")
 
 
@@ -81,7 +81,7 @@ def experiment(sets: dict[str, FaceSet], model: LandmarkNet, recipe: Recipe) -> 
 def trained(crops: dict[str, FaceSet], recipe: Recipe) -> tuple[dict[str, float], PairScores, train.History]:
     """Train on the crops of one way, and measure on others of the same way."""
     faces = crops["train"]
-    model, loss, history = recognize.train_cross_entropy(faces, crops["validation"], recipe, recipe.checkpoint(faces))
+    model, history, loss = recognize.train_cross_entropy(faces, crops["validation"], recipe, recipe.checkpoint(faces))
     test, query = (
         recognize.features_of(model, crops[name].images(recipe.image_size), mirror=True) for name in ("test", "query")
     )

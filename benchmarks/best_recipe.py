@@ -5,7 +5,7 @@
 
 Renders thousands of synthetic people and trains a network on them; tries ways to go on with real ones, judged on people
 of CelebA-500 that are held out; goes on from there with everybody, several times, and averages the weights where that
-names more of the validation pictures correctly. Networks that are in ``--networks`` are not trained again.
+names more of the validation images correctly. Networks that are in ``--networks`` are not trained again.
 ``--train-only`` stops before measuring, which needs the identification-rate set; ``--write`` writes the weights that
 ship, with their cards. Minutes on a GPU with many processors beside it (``--workers 5``), many hours on two cores.
 """
@@ -29,10 +29,11 @@ from dlsfaces.course import device
 from dlsfaces.data import Augmentation, FaceSet, folders
 from dlsfaces.files import written_whole
 from dlsfaces.recognize import EmbeddingScore, FaceResNet, cosface
+from dlsfaces.recognize.pretrained import save_face_net
 
 IMAGE_SIZE = (80, 64)
-#: Seeds of the synthetic sets, each of other people; the training split of one holds 5 of 7 of the pictures.
-SHARDS, PEOPLE, PICTURES = tuple(range(101, 111)), 500, 14
+#: Seeds of the synthetic sets, each of other people; the training split of one holds 5 of 7 of the images.
+SHARDS, PEOPLE, IMAGES_PER_PERSON = tuple(range(101, 111)), 500, 14
 MARGIN, SCALE = 0.35, 30.0
 EVERY = 10  #: of CelebA-500's people each tenth is held out while a way to go on is chosen
 SEEDS = (0, 1)
@@ -72,7 +73,7 @@ def invented_network(folder: Path) -> FaceResNet:
     if not path.exists():
         torch.manual_seed(0)
         model = FaceResNet("medium", image_size=IMAGE_SIZE, stem_stride=1)
-        fitted(model, invented_people(SHARDS, PEOPLE, PICTURES), INVENTED, 0, path)
+        fitted(model, invented_people(SHARDS, PEOPLE, IMAGES_PER_PERSON), INVENTED, 0, path)
     return recognize.load_face_net(path)
 
 
@@ -83,7 +84,7 @@ def fitted(model: FaceResNet, faces: FaceSet, way: Way, seed: int, path: Path) -
     loss = cosface(model.embedding_dim, len(faces.people), MARGIN, SCALE)
     history = way.train(model, loss, faces, IMAGE_SIZE, seed)
     about = {"minutes": (time.monotonic() - began) / 60, "machine": machine(), "history": history, "way": repr(way)}
-    recognize.save_face_net(model, path, about)
+    save_face_net(model, path, about)
     print(path.stem, f"{about['minutes']:.1f} minutes, loss {history[-1]['loss']:.3f}", flush=True)
 
 
@@ -100,7 +101,7 @@ def best_way(folder: Path, root: str, workers: int) -> str:
 
 
 def trial(run: tuple[Path, str, str]) -> dict[str, float]:
-    """Go on with nine people of ten, and measure on the tenth; no picture of the test split is looked at."""
+    """Go on with nine people of ten, and measure on the tenth; no image of the test split is looked at."""
     folder, root, name = run
     splits = {split: data.split_people(data.load("celeba500", split, root), EVERY) for split in ("train", "validation")}
     path = folder / f"held out, {name}.safetensors"
@@ -124,7 +125,7 @@ def real_network(run: tuple[Path, str, str, int]) -> None:
 
 
 def choose(folder: Path, root: str) -> None:
-    """Keep as ``real.safetensors`` the mean of the networks' weights or the best network, by validation pictures."""
+    """Keep as ``real.safetensors`` the mean of the networks' weights or the best network, by validation images."""
     path, scores_path = folder / "real.safetensors", folder / "choice.json"
     if path.exists() and scores_path.exists():
         return
@@ -135,7 +136,7 @@ def choose(folder: Path, root: str) -> None:
     scores = {name: score(model) for name, model in networks.items()}
     best = max(scores, key=lambda name: scores[name]["accuracy"] + scores[name]["tpr@0.01"])
     print(json.dumps(scores), best, flush=True)
-    recognize.save_face_net(networks[best], path, {"chosen": best})
+    save_face_net(networks[best], path, {"chosen": best})
     with written_whole(scores_path) as part:
         part.write_text(json.dumps({"chosen": best, **scores}, indent=1), encoding="utf-8")
 
@@ -185,19 +186,19 @@ def measure(folder: Path, root: str, way: str, write: bool, dry_run: bool) -> No
         notes=NOTES,
     )
     if write:
-        invented = [f"generator {drawpeople.VERSION}, seeds {SHARDS}, {PEOPLE} people, {PICTURES} pictures"]
-        pictures = {"synthetic": invented, "celeba": [*invented, *sets["train"].files]}
-        write_weights(folder, abouts, found, repr(INVENTED), f"{WAYS[way]!r}, {choice['chosen']}", pictures)
+        invented = [f"generator {drawpeople.VERSION}, seeds {SHARDS}, {PEOPLE} people, {IMAGES_PER_PERSON} images each"]
+        trained_on = {"synthetic": invented, "celeba": [*invented, *sets["train"].files]}
+        write_weights(folder, abouts, found, repr(INVENTED), f"{WAYS[way]!r}, {choice['chosen']}", trained_on)
 
 
 NOTES = [
-    f"From scratch, no outside weights. FaceResNet medium (2.6 M weights) with a stem that does not halve the picture, "
+    f"From scratch, no outside weights. FaceResNet medium (2.6 M weights) with a stem that does not halve the image, "
     f"{IMAGE_SIZE[0]}x{IMAGE_SIZE[1]} tight crops, CosFace (margin {MARGIN}, scale {SCALE:g}). First "
-    f"{INVENTED.epochs} epochs of {len(SHARDS) * PEOPLE:,} synthetic people with 10 pictures each, then CelebA-500's "
+    f"{INVENTED.epochs} epochs of {len(SHARDS) * PEOPLE:,} synthetic people with 10 images each, then CelebA-500's "
     "training split in the way that served people held out best (ways: the tenth part of the people held out, "
-    "validation pictures of the others). choice: validation scores of the networks of two seeds and of the mean of "
-    "their weights. accuracy: test split, nearest class centre; tpr: celebA_ir; mirrored test pictures for both.",
-    "invented/: the network before it saw a real picture; not whitened.",
+    "validation images of the others). choice: validation scores of the networks of two seeds and of the mean of "
+    "their weights. accuracy: test split, nearest class centre; tpr: celebA_ir; mirrored test images for both.",
+    "invented/: the network before it saw a real image; not whitened.",
     "minutes: both trainings of the chosen network on the machine named in trained_on, with others beside them on the "
     "same GPU; rendering not counted.",
 ]

@@ -2,7 +2,7 @@
 
     python -m benchmarks.levers [--root FOLDER] [--workers 1] [--only NAME ...] [--dry-run]
 
-Judged on the validation pictures, by which the best recipe (``benchmarks.best_recipe``) was put together. Hours on two
+Judged on the validation images, by which the best recipe (``benchmarks.best_recipe``) was put together. Hours on two
 CPU cores, five minutes on a GPU with ``--workers 8``.
 """
 
@@ -21,7 +21,11 @@ from dlsfaces.course import device
 from dlsfaces.data import Augmentation, FaceSet
 from dlsfaces.recognize import AdaFace, CrossEntropy, EmbeddingScore, FaceResNet, arcface, cosface
 
-PEOPLE, PICTURES, SHARDS = 200, 28, tuple(range(1, 10))  #: synthetic people, of whom 20 pictures each are learned
+PEOPLE, IMAGES_PER_PERSON, SHARDS = (
+    200,
+    28,
+    tuple(range(1, 10)),
+)  #: synthetic people, of whom 20 images each are learned
 LOSSES = {"cross_entropy": CrossEntropy, "arcface": arcface, "cosface": cosface, "adaface": AdaFace}
 
 
@@ -58,7 +62,7 @@ LEVERS = {
     "three times the epochs": Lever(way=Way(120)),
     "a large network, 11 million weights": Lever(network={"size": "large"}),
     "112x92 pixels": Lever(image_size=(112, 92)),
-    "a stem that keeps the picture's size": Lever(network={"stem_stride": 1}),
+    "a stem that keeps the image's size": Lever(network={"stem_stride": 1}),
     "first 8 epochs of 1,800 invented people": Lever(invented_first=True),
 }
 
@@ -79,20 +83,20 @@ def main() -> None:
 
 
 NOTES = [
-    "accuracy: validation pictures of CelebA-500, nearest class centre of all training pictures; pairs/: TPR over "
-    "pairs of validation pictures, so of people it was trained on. Mirrored pictures. One seed.",
+    "accuracy: validation images of CelebA-500, nearest class centre of all training images; pairs/: TPR over "
+    "pairs of validation images, so of people it was trained on. Mirrored images. One seed.",
 ]
 
 
 def pulled(run: tuple[str, str]) -> dict[str, float]:
-    """Train with one lever and measure on the validation pictures."""
+    """Train with one lever and measure on the validation images."""
     name, root = run
     lever = LEVERS[name]
     faces, validation = (data.load("celeba500", split, root) for split in ("train", "validation"))
     torch.manual_seed(0)
     model = FaceResNet(**{"size": "medium", "image_size": lever.image_size, **lever.network})
     if lever.invented_first:
-        lever.fit(model, invented_people(SHARDS, PEOPLE, PICTURES), INVENTED)
+        lever.fit(model, invented_people(SHARDS, PEOPLE, IMAGES_PER_PERSON), INVENTED)
     lever.fit(model, faces, lever.way)
     score = EmbeddingScore(faces, validation, lever.image_size, per_person=None, mirror=True)
     found = score(model.to(device()))

@@ -1,4 +1,4 @@
-"""One network, the same pictures and the same number of steps under every loss of the course, three seeds each.
+"""One network, the same images and the same number of steps under every loss of the course, three seeds each.
 
     python -m benchmarks.loss_table [--root FOLDER] [--networks FOLDER] [--workers 1] [--train-only] [--dry-run]
 
@@ -20,10 +20,11 @@ from benchmarks._record import ROOT, machine, record
 from benchmarks._runs import rates, together
 from dlsfaces import data, recognize, weights
 from dlsfaces.data import FaceSet, folders
-from dlsfaces.recognize import CONTEST, EmbeddingScore, Recipe
+from dlsfaces.recognize import LOSS_RECIPES, EmbeddingScore, Recipe
+from dlsfaces.recognize.pretrained import save_face_net
 
 SEEDS = (0, 1, 2)
-RECIPE = Recipe(network="small", image_size=(60, 48), epochs=20, batch_size=128)
+RECIPE = Recipe(size="small", image_size=(60, 48), epochs=20, batch_size=128)
 
 
 def main() -> None:
@@ -35,7 +36,7 @@ def main() -> None:
     parser.add_argument("--dry-run", action="store_true", help="measure and print, record nothing")
     chosen = parser.parse_args()
     folder = Path(chosen.networks or folders.cache_folder() / "loss_table")
-    runs = [(name, seed, chosen.root, folder) for seed in SEEDS for name in CONTEST]
+    runs = [(name, seed, chosen.root, folder) for seed in SEEDS for name in LOSS_RECIPES]
     together(train_one, runs, chosen.workers)
     if not chosen.train_only:
         measure(folder, chosen.root, chosen.dry_run)
@@ -47,15 +48,15 @@ def file_of(folder: Path, name: str, seed: int) -> Path:
 
 
 def train_one(run: tuple[str, int, str, Path]) -> None:
-    """Train one contestant with one seed and keep its network, unless it is there."""
+    """Train with one loss and one seed and keep the network, unless it is there."""
     name, seed, root, folder = run
     path = file_of(folder, name, seed)
     if path.exists():
         return
     faces, validation = (data.load("celeba500", split, root) for split in ("train", "validation"))
-    model, history = recognize.compete(name, faces, validation, replace(RECIPE, seed=seed))
+    model, history, _ = recognize.train_loss_recipe(name, faces, validation, replace(RECIPE, seed=seed))
     about = {"minutes": sum(row["seconds"] for row in history) / 60, "machine": machine(), "history": history}
-    recognize.save_face_net(model, path, about)
+    save_face_net(model, path, about)
     print(name, seed, {k: round(v, 3) for k, v in history[-1].items()}, flush=True)
 
 
@@ -65,7 +66,8 @@ def measure(folder: Path, root: str, dry_run: bool) -> None:
     accuracy = EmbeddingScore(sets["train"], sets["test"], RECIPE.image_size, per_person=None, mirror=True)
     images = {split: sets[split].images(RECIPE.image_size) for split in ("query", "distractors")}
     rows = {
-        name: [measured(file_of(folder, name, s), accuracy, images, sets["query"]) for s in SEEDS] for name in CONTEST
+        name: [measured(file_of(folder, name, s), accuracy, images, sets["query"]) for s in SEEDS]
+        for name in LOSS_RECIPES
     }
     took = minutes_here(root)
     figures, spread = {}, {}
@@ -87,19 +89,19 @@ def measure(folder: Path, root: str, dry_run: bool) -> None:
         trained_on=about["machine"],
         validation={
             name: [round(row["accuracy"], 4) for row in weights.read(file_of(folder, name, 0))[1]["history"]]
-            for name in CONTEST
+            for name in LOSS_RECIPES
         },
         notes=NOTES,
     )
 
 
 NOTES = [
-    f"Means over {len(SEEDS)} seeds; spread: the standard deviation over them. FaceResNet {RECIPE.network}, "
+    f"Means over {len(SEEDS)} seeds; spread: the standard deviation over them. FaceResNet {RECIPE.size}, "
     f"{RECIPE.image_size[0]}x{RECIPE.image_size[1]} tight crops, {RECIPE.epochs} epochs of CelebA-500 in batches of "
     f"{RECIPE.batch_size}, the course's default augmentation, the same learning rates; settings of each loss in "
-    "dlsfaces.recognize.CONTEST. accuracy: of the test split, by the nearest class centre of the training pictures; "
-    "tpr: celebA_ir, people never seen. Mirrored test pictures for both.",
-    "minutes: on the machine of this record, an epoch of a quarter of the pictures timed, times 4, times the epochs; "
+    "dlsfaces.recognize.LOSS_RECIPES. accuracy: of the test split, by the nearest class centre of the training images; "
+    "tpr: celebA_ir, people never seen. Mirrored test images for both.",
+    "minutes: on the machine of this record, an epoch of a quarter of the images timed, times 4, times the epochs; "
     "validation not counted. trained_on says where the networks that were measured were trained.",
 ]
 
@@ -113,13 +115,14 @@ def measured(path: Path, accuracy: EmbeddingScore, images: dict[str, torch.Tenso
 
 
 def minutes_here(root: str) -> dict[str, float]:
-    """How long a run of each contestant takes on this machine, by one timed epoch of a quarter of the pictures."""
+    """How long a run of each loss takes on this machine, by one timed epoch of a quarter of the images."""
     whole, rest = (data.load("celeba500", split, root) for split in ("train", "validation"))
     faces, validation = (split.subset(range(0, len(split), 4)) for split in (whole, rest))
     took = {}
-    for name, stages in CONTEST.items():
-        _, history = recognize.compete(name, faces, validation, replace(RECIPE, epochs=len(stages)), keep=False)
-        seconds = statistics.mean(row["seconds"] for row in history)
+    for name, stages in LOSS_RECIPES.items():
+        recipe = replace(RECIPE, epochs=len(stages))
+        trained = recognize.train_loss_recipe(name, faces, validation, recipe, keep=False)
+        seconds = statistics.mean(row["seconds"] for row in trained.history)
         took[name] = seconds * len(whole) / len(faces) * RECIPE.epochs / 60
     return took
 

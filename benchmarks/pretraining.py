@@ -1,9 +1,9 @@
-"""Does it help to begin with invented people, where real ones are few? The same number of pictures seen either way.
+"""Does it help to begin with invented people, where real ones are few? The same number of images seen either way.
 
     python -m benchmarks.pretraining [--root FOLDER] [--dry-run]
 
 Trains the small network on CelebA-500 alone, and once more from the weights that synthetic people gave it (the network
-of ``benchmarks.synthetic_transfer``), with fewer epochs on the real set, so that both see as many pictures.
+of ``benchmarks.synthetic_transfer``), with fewer epochs on the real set, so that both see as many images.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def main() -> None:
     real_steps, steps = len(sets["train"]) // BATCH, len(invented) // BATCH * ROUND.epochs
     left = round(BUDGET - steps / real_steps)
     torch.manual_seed(SEED)
-    fresh = FaceResNet(recipe.network, recipe.embedding_dim, ROUND.size)
+    fresh = FaceResNet(recipe.size, recipe.embedding_dim, ROUND.size)
     figures, scores, curves = {}, {}, {}
     for name, model, epochs in (("real_only", fresh, BUDGET), ("synthetic_then_real", begun, left)):
         found, scores[name], curves[name] = trained(model, epochs, sets)
@@ -58,8 +58,8 @@ def main() -> None:
         notes=[
             f"FaceResNet small, {ROUND.size[0]}x{ROUND.size[1]}, cross-entropy, on the real set the course's default "
             f"augmentation. real_only: {BUDGET} epochs of CelebA-500. synthetic_then_real: the network of the rounds "
-            f"of synthetic_transfer ({ROUND.epochs} epochs of {len(invented)} invented pictures), then {left} epochs "
-            "of CelebA-500 with a new head. Rendering is not counted. Mirrored test pictures for the TPR, none for the "
+            f"of synthetic_transfer ({ROUND.epochs} epochs of {len(invented)} invented images), then {left} epochs "
+            "of CelebA-500 with a new head. Rendering is not counted. Mirrored test images for the TPR, none for the "
             "accuracy. One seed.",
             "low, high: 95 % person-bootstrap intervals; difference: paired, positive where pre-training is better.",
         ],
@@ -83,10 +83,9 @@ def trained(
         model,
         loss,
         data.batches(sets["train"], ROUND.size, BATCH, shuffle=True, seed=SEED),
-        epochs=epochs,
+        train.Settings(epochs, seed=SEED),
         augment=Augmentation(),
         validate=lambda model: {"validation_accuracy": accuracy(model, "validation")},
-        seed=SEED,
     )
     found = {"accuracy": accuracy(model, "test"), "minutes": (time.monotonic() - began) / 60}
     query, strangers = (recognize.features_of(model, images[s], mirror=True) for s in ("query", "distractors"))

@@ -33,7 +33,7 @@ class Trial:
     """One training on synthetic people."""
 
     people: int
-    pictures: int  # a person; of seven five are trained on
+    images_per_person: int  # of seven five are trained on
     epochs: int
     size: tuple[int, int] = (60, 48)
     batch: int = 32
@@ -41,17 +41,17 @@ class Trial:
     augmentation: Augmentation = field(default_factory=Augmentation.strong)
 
 
-FULL = Trial(people=800, pictures=21, epochs=12, size=(80, 64))
+FULL = Trial(people=800, images_per_person=21, epochs=12, size=(80, 64))
 #: The same at each round of mending the generator, and what pre-training begins with.
-ROUND = Trial(people=800, pictures=21, epochs=10, batch=128)
+ROUND = Trial(people=800, images_per_person=21, epochs=10, batch=128)
 #: The ablation's: smaller, since there are many rows, but trained to its end. A yardstick that has not learned its own
 #: people prefers whatever makes its task easier.
-YARDSTICK = Trial(people=100, pictures=14, epochs=24)
+YARDSTICK = Trial(people=100, images_per_person=14, epochs=24)
 OFF = dict.fromkeys(vars(Augmentation()), 0.0)
 
 
 def neutral(*names: str) -> dict[str, float]:
-    """These dials of the picture at what is typical, in all pictures."""
+    """These dials of the image at what is typical, in all images."""
     return {name: float(drawpeople.neutral_shots(1)[name]) for name in names}
 
 
@@ -77,9 +77,9 @@ def ablation() -> dict[str, Trial]:
         "background/one": replace(base, dials=neutral(*background)),
         "worn/nothing": replace(base, dials=worn),
         "skin/one_tone": replace(base, dials={"skin_tone": 0.6, "skin_red": 0.0, "skin_yellow": 0.0}),
-        # the same number of pictures in all, and of steps
-        "people/quarter": replace(base, people=base.people // 4, pictures=base.pictures * 4),
-        "people/double": replace(base, people=base.people * 2, pictures=base.pictures // 2),
+        # the same number of images in all, and of steps
+        "people/quarter": replace(base, people=base.people // 4, images_per_person=base.images_per_person * 4),
+        "people/double": replace(base, people=base.people * 2, images_per_person=base.images_per_person // 2),
     }
 
 
@@ -111,18 +111,18 @@ def main() -> None:
 
 NOTES = [
     f"tpr: FaceResNet small (0.7 M weights), {FULL.size[0]}x{FULL.size[1]} tight crops, cross-entropy with label "
-    f"smoothing 0.1, {FULL.people} synthetic people, 5 of 7 of their {FULL.pictures} pictures, {FULL.epochs} epochs in "
-    f"batches of {FULL.batch}, strong augmentation, then whitened within people (recognize.within_class_whitening, "
-    "learned on the synthetic training pictures); no real picture before the test. Mirrored test pictures. "
-    "not_whitened: the network's features as they are. centred: whitened, and the mean vector of the test set, which "
-    "needs no labels, subtracted.",
+    f"smoothing 0.1, {FULL.people} synthetic people, 5 of 7 of their {FULL.images_per_person} images, "
+    f"{FULL.epochs} epochs in batches of {FULL.batch}, strong augmentation, then whitened "
+    "within people (recognize.within_class_whitening, learned on the synthetic training images); no real "
+    "image before the test. Mirrored test images. not_whitened: the network's features as they are. centred: whitened, "
+    "and the mean vector of the test set, which needs no labels, subtracted.",
     "hog: scikit-image's, cells of 8 pixels, blocks of 2x2; centred: mean subtracted; half_whitened: 256 principal "
     "components, each divided by the fourth root of its variance. pixels: 25x20 grey levels. All on the same crops.",
     f"history: each round the same recipe, smaller than the above ({ROUND.size[0]}x{ROUND.size[1]}, {ROUND.epochs} "
     f"epochs in batches of {ROUND.batch}), on what the generator then drew.",
-    f"ablation: {YARDSTICK.people} people, {YARDSTICK.pictures} pictures each, {YARDSTICK.size[0]}x"
+    f"ablation: {YARDSTICK.people} people, {YARDSTICK.images_per_person} images each, {YARDSTICK.size[0]}x"
     f"{YARDSTICK.size[1]}, {YARDSTICK.epochs} epochs in batches of {YARDSTICK.batch}; a row is the yardstick with one "
-    "thing at its typical value in every picture, or switched off; people/: the same number of pictures divided among "
+    "thing at its typical value in every image, or switched off; people/: the same number of images divided among "
     "fewer or more people. yardstick/other_seed says how much a difference must be to mean something.",
 ]
 
@@ -134,15 +134,15 @@ def read_record() -> dict:
 
 
 def synthetic_sets(trial: Trial) -> tuple[FaceSet, FaceSet]:
-    """Training pictures and validation pictures of a trial."""
-    made = dict(people=trial.people, pictures=trial.pictures, dials=trial.dials)
+    """Training images and validation images of a trial."""
+    made = dict(people=trial.people, images_per_person=trial.images_per_person, dials=trial.dials)
     return tuple(data.load("synthetic", split, **made) for split in ("train", "validation"))
 
 
 def recipe_of(trial: Trial, seed: int = 0) -> recognize.Recipe:
     """How a trial trains."""
     return recognize.Recipe(
-        network="small",
+        size="small",
         image_size=trial.size,
         epochs=trial.epochs,
         batch_size=trial.batch,
@@ -156,7 +156,7 @@ def tried(trial: Trial, sets: list[FaceSet], seed: int = 0) -> dict[str, float]:
     """Train on synthetic people and measure on the real query and distractors."""
     train, validation = synthetic_sets(trial)
     recipe = recipe_of(trial, seed)
-    model, _, history = recognize.train_cross_entropy(train, validation, recipe, recipe.checkpoint(train))
+    model, history, _ = recognize.train_cross_entropy(train, validation, recipe, recipe.checkpoint(train))
     seen, query, strangers = (
         recognize.features_of(model, faces.images(trial.size), mirror=True) for faces in (train, *sets)
     )
@@ -196,7 +196,7 @@ def untrained(sets: list[FaceSet], size: tuple[int, int]) -> dict[str, float]:
 
 
 def oriented_gradients(grey: Tensor) -> Tensor:
-    """HOG of pictures ``(N, H, W)``: ``(N, D)``."""
+    """HOG of images ``(N, H, W)``: ``(N, D)``."""
     options = dict(orientations=9, pixels_per_cell=(8, 8), cells_per_block=(2, 2), block_norm="L2-Hys")
     return torch.from_numpy(np.stack([hog(image, **options) for image in grey.numpy()]).astype(np.float32))
 

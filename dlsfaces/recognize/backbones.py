@@ -15,10 +15,9 @@ from torch.nn import functional as F
 
 
 class Backbone(nn.Module):
-    """What all backbones share; a subclass sets ``body``, which ends in ``(N, embedding_dim)``.
+    """What all backbones share: a subclass sets ``body``, which ends in ``(N, embedding_dim)``.
 
-    Args:
-        mean, std: a colour channel's, subtracted from and divided out of images in [0, 1].
+    ``mean`` and ``std`` of the colour channels are taken out of images in [0, 1].
     """
 
     body: nn.Module
@@ -30,11 +29,7 @@ class Backbone(nn.Module):
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
 
     def features(self, images: Tensor) -> Tensor:
-        """Raw vectors ``(N, embedding_dim)`` of float images in [0, 1].
-
-        Raises:
-            ValueError: images that are not float, such as uint8 ones.
-        """
+        """Raw vectors ``(N, embedding_dim)`` of images in [0, 1]; ``ValueError`` for such as are not float."""
         if not images.is_floating_point():
             raise ValueError(f"a model takes float images in [0, 1], not {images.dtype}: use data.to_float")
         images = ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
@@ -84,11 +79,7 @@ class GlobalDepthwise(nn.Module):
 
 
 #: (first width, blocks a stage) of each size of the small residual network.
-SIZES = {
-    "small": (24, (1, 1, 1, 1)),
-    "medium": (40, (1, 2, 2, 1)),
-    "large": (64, (2, 2, 2, 2)),
-}
+SIZES = {"small": (24, (1, 1, 1, 1)), "medium": (40, (1, 2, 2, 1)), "large": (64, (2, 2, 2, 2))}
 
 
 class FaceResNet(Backbone):
@@ -96,10 +87,9 @@ class FaceResNet(Backbone):
 
     Args:
         size: ``"small"``, ``"medium"`` or ``"large"``: about 0.7, 2.6 and 11 million weights.
-        embedding_dim: length of the vector.
         image_size: ``(height, width)`` of the images it is for; others are taken, but less well.
         dropout: share of the last feature map that is dropped in training.
-        stem_stride: 2 halves the picture at once; 1 keeps its detail through the first stage (as the networks of
+        stem_stride: 2 halves the image at once; 1 keeps its detail through the first stage (as the networks of
             ArcFace's authors do, Deng et al. 2019, section 3.1) and takes four times the arithmetic.
     Raises:
         ValueError: an unknown size or stride, or images that are too small.
@@ -130,12 +120,9 @@ class FaceResNet(Backbone):
         layers += [nn.BatchNorm2d(channels), nn.ReLU(), nn.Dropout(dropout), GlobalDepthwise(channels, last)]
         layers += [nn.Linear(channels, embedding_dim, bias=False), nn.BatchNorm1d(embedding_dim)]
         self.body = nn.Sequential(*layers)
-        self.settings = {  # that build it again
-            "size": size,
-            "embedding_dim": embedding_dim,
-            "image_size": list(image_size),
-            "stem_stride": stem_stride,
-        }
+        self.settings = dict(  # that build it again
+            size=size, embedding_dim=embedding_dim, image_size=list(image_size), stem_stride=stem_stride
+        )
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -147,7 +134,6 @@ class ImageNetResNet(Backbone):
 
     Args:
         depth: 18, 34 or 50.
-        embedding_dim: length of the vector.
         weights: ``"imagenet"``, or None to start from random ones.
     Raises:
         ValueError: another depth, or unknown weights.

@@ -16,7 +16,7 @@ def features_of(model: Backbone, images: Tensor, *, mirror: bool = False, batch_
 
     Args:
         images: uint8, or float in [0, 1], ``(N, 3, H, W)``, wherever they lie.
-        mirror: average each picture's features with its mirror image's.
+        mirror: average each image's features with its mirror image's.
     Returns:
         float32 ``(N, embedding_dim)`` on the CPU.
     """

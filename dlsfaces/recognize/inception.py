@@ -48,10 +48,6 @@ class ScaledResidual(nn.Module):
     """Branches, brought to the input's channels, scaled down and added to it: ``(N, channels, H, W)`` to the same.
 
     Unscaled, very wide residuals drive the sums until the network dies early in training (section 3.3, figure 20).
-
-    Args:
-        channels: of the map; ``channels_branches``: of all branches together.
-        relu: whether the sum is rectified.
     """
 
     def __init__(
@@ -125,9 +121,7 @@ class InceptionResnetV1(Backbone):
     of the residuals, a sixth block C without scale and ReLU, a linear layer without bias and a batch norm at the end.
     Weights of facenet-pytorch fit: they stand in the same order.
 
-    Args:
-        embedding_dim: length of the vector.
-        dropout: share of the 1792 averaged channels that is dropped in training.
+    ``dropout`` is the share of the 1792 averaged channels that is dropped in training.
     """
 
     def __init__(self, embedding_dim: int = 512, dropout: float = 0.6) -> None:
@@ -149,15 +143,11 @@ class InceptionResnetV1(Backbone):
         self.to(memory_format=torch.channels_last)
 
     def features(self, images: Tensor) -> Tensor:
-        """Raw vectors ``(N, embedding_dim)`` of float images in [0, 1], of any size from 75 x 75 pixels.
-
-        Raises:
-            ValueError: images that are smaller, or not float, such as uint8 ones.
-        """
+        """As every backbone's; ``ValueError`` for images smaller than 75 x 75 pixels too."""
         height, width = images.shape[2:]
         if min(height, width) < SMALLEST:
             raise ValueError(
-                f"images of {height} x {width} pixels are too small for this network, which makes them smaller five "
-                f"times: resize them to at least {SMALLEST} pixels a side"
+                f"images of {height} x {width} pixels are too small for this network: "
+                f"resize them to at least {SMALLEST} pixels a side"
             )
         return super().features(images)

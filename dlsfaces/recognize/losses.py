@@ -11,10 +11,7 @@ class CrossEntropy(nn.Module):
 
     .. math:: L = -\frac1N \sum_i \log \frac{\exp(w_{y_i}^\top x_i + b_{y_i})}{\sum_j \exp(w_j^\top x_i + b_j)}
 
-    Args:
-        embedding_dim: length of the features ``x``.
-        n_people: number of classes.
-        label_smoothing: share of the target that is spread over all classes (Szegedy et al. 2016, section 7).
+    ``label_smoothing`` is the share of the target that is spread over all classes (Szegedy et al. 2016, section 7).
     """
 
     def __init__(self, embedding_dim: int, n_people: int, label_smoothing: float = 0.0) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import Function, FunctionCtx, once_differentiable
+from torch.nn import functional as F
 
 SHORTEST = 1e-6  #: a vector shorter than this has no direction
 NEAREST = 1 - 1e-6  #: a cosine is taken to be at most this, and at least its negative
@@ -17,71 +17,30 @@ NEAREST = 1 - 1e-6  #: a cosine is taken to be at most this, and at least its ne
 def unit(vectors: Tensor) -> Tensor:
     """Vectors ``(..., D)`` at length 1, in float32.
 
-    One without a direction (shorter than 1e-6, or with a square that is no number any more, above 1e19) becomes zero
-    and gets no gradient: that of dividing by its length would be a million times too large.
+    A vector without a direction (shorter than 1e-6, or so long that its square overflows) becomes zero and gets no
+    gradient: dividing by its length would make one a million times too large.
     """
-    return _Unit.apply(vectors.float())
-
-
-class _Unit(Function):
-    """By hand: holds three tensors of the size of all people's weights at once where PyTorch's way back holds five."""
-
-    @staticmethod
-    def forward(ctx: FunctionCtx, vectors: Tensor) -> Tensor:
-        length = vectors.norm(dim=-1, keepdim=True)
-        inverse = torch.where(length <= SHORTEST, 0.0, 1 / length)
-        u = vectors * inverse
-        ctx.save_for_backward(u, inverse)
-        return u
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: FunctionCtx, gradient: Tensor) -> Tensor:
-        r""":math:`(g - u (u \cdot g)) / \lVert x \rVert`: what points along the vector changes its length alone."""
-        u, inverse = ctx.saved_tensors
-        along = torch.einsum("...d,...d->...", u, gradient)[..., None]
-        return torch.addcmul(gradient, u, along, value=-1).mul_(inverse)
+    vectors = vectors.float()
+    length = vectors.norm(dim=-1, keepdim=True)
+    return vectors * ((length > SHORTEST) / length.clamp(min=SHORTEST))
 
 
 def add_angle(cosine: Tensor, angle: Tensor) -> Tensor:
-    r"""The cosine of an angle that was widened: :math:`\cos(\theta + m)` from :math:`\cos\theta`.
+    r"""The cosine of a widened angle: :math:`\cos(\theta + m)` from :math:`\cos\theta`.
 
-    Where :math:`\theta + m` passes :math:`\pi` the cosine would rise again, and a face would be rewarded for being
-    further away still: there it is :math:`\cos\theta - m \sin m`, as in the code of ArcFace's authors. Where a negative
-    ``m`` would take the angle below 0 it is 1 (AdaFace's clip). At :math:`\cos\theta = \pm 1` the direction in which
-    the angle changes is not defined, and the gradient is 0.
+    Beyond :math:`\theta + m = \pi` the cosine would rise again and reward faces for being further away: there it is
+    :math:`\cos\theta - m \sin m`, as in the code of ArcFace's authors. Where a negative ``m`` would take the angle
+    below 0 it is 1 (AdaFace's clip). At :math:`\cos\theta = 1` the gradient is 0.
 
     Args:
         cosine: float in [-1, 1].
         angle: ``m`` in radians, above :math:`-\pi` and below :math:`\pi`; broadcasts with ``cosine``.
     """
     inside = cosine.clamp(-NEAREST, NEAREST)
-    # By the addition theorem: no arc cosine, whose slope is infinite where students' losses turn to NaN.
+    # By the addition theorem: an arc cosine has an infinite slope at 1, which ends in NaN.
     widened = inside * angle.cos() - (1 - inside.square()).sqrt() * angle.sin()
     widened = torch.where((angle > 0) & (cosine < -angle.cos()), cosine - angle * angle.sin(), widened)
     return torch.where((angle < 0) & (cosine > angle.cos()), 1.0, widened)
-
-
-class _CrossEntropy(Function):
-    """Cross-entropy, where the true person's logit is a function, with this slope, of the one that was there before.
-
-    By hand, so that nothing of ``(N, n_people)`` is made but the logits, the softmax and one gradient.
-    """
-
-    @staticmethod
-    def forward(ctx: FunctionCtx, logits: Tensor, own: Tensor, slope: Tensor) -> Tensor:
-        log_p = logits.log_softmax(1)
-        ctx.save_for_backward(log_p, own, slope)
-        return -log_p.gather(1, own).mean()
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor, None, None]:
-        """With respect to the logits that were there before: softmax, less 1 at the true person, there times slope."""
-        log_p, own, slope = ctx.saved_tensors
-        softmax = log_p.exp()
-        softmax.scatter_(1, own, log_p.gather(1, own).expm1() * slope)
-        return softmax.mul_(gradient / len(own)), None, None
 
 
 class AngularMargin(nn.Module):
@@ -94,14 +53,11 @@ class AngularMargin(nn.Module):
     ``c`` alone CosFace; both together the combined margin of Deng et al. 2019, equation 4.
 
     Args:
-        embedding_dim: length of the features.
-        n_people: number of classes.
         angle: ``m``, radians, in [0, pi / 2].
         cosine: ``c``, in [0, 2).
         scale: ``s``, above 0.
-        warmup_steps: training steps over which both margins grow from 0, and the scale from ``start_scale``, along a
-            straight line; a network that is still lost is not asked for a margin. Kept in the weights, for resuming.
-        start_scale: the scale of the first step; ``scale`` where None.
+        warmup_steps: training steps over which both margins grow from 0, and the scale from ``start_scale`` (``scale``
+            where None), along a straight line. The steps done are kept in the weights, for resuming.
     Raises:
         ValueError: a setting out of its range.
     """
@@ -139,25 +95,19 @@ class AngularMargin(nn.Module):
             grown = self._grown()
             scale = self.start_scale + (self.scale - self.start_scale) * grown
             angle, cosine = self.margins(features.detach().float())
-            # The scale goes into the small factor: logits is the only tensor of (N, n_people) before the softmax.
-            logits = (scale * unit(features)) @ unit(self.weight).T
+            cosines = unit(features) @ unit(self.weight).T  # (N, n_people)
             own = identities[:, None]
-            with torch.enable_grad():
-                before = (logits.detach().gather(1, own) / scale).requires_grad_()
-                after = add_angle(before, angle * grown) - cosine * grown
-            (slope,) = torch.autograd.grad(after.sum(), before)
-            with torch.no_grad():
-                logits.scatter_(1, own, scale * after)
-            return _CrossEntropy.apply(logits, own, slope)
+            widened = add_angle(cosines.gather(1, own), grown * angle) - grown * cosine  # (N, 1)
+            return F.cross_entropy(scale * cosines.scatter(1, own, widened), identities)
 
     def margins(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """The margins ``m`` and ``c`` of features ``(N, D)``, each of a shape that broadcasts with ``(N, 1)``."""
-        return features.new_full((), self.angle), features.new_full((), self.cosine)
+        return features.new_tensor(self.angle), features.new_tensor(self.cosine)
 
-    def _grown(self) -> Tensor:
+    def _grown(self) -> Tensor | float:
         """How much of margins and scale there is at this step, in [0, 1]; counts the step where it trains."""
         if self.warmup_steps == 0:
-            return torch.ones((), device=self.steps.device)
+            return 1.0
         grown = (self.steps / self.warmup_steps).clamp(max=1.0)
         if self.training:
             self.steps += 1
@@ -169,10 +119,8 @@ def cosface(
 ) -> AngularMargin:
     r"""CosFace (Wang et al. 2018, equation 4): the true logit is :math:`s(\cos\theta_y - m)`.
 
-    Args:
-        margin: a cosine; the paper's best is 0.35 (section 4.2).
-        scale: 64 in the paper; a set of few people learns better with a smaller one.
-        schedule: ``warmup_steps``, ``start_scale`` of :class:`AngularMargin`.
+    The defaults are the paper's (section 4.2); few people are learned better with a smaller scale. ``schedule`` is
+    ``warmup_steps`` and ``start_scale`` of :class:`AngularMargin`.
     """
     return AngularMargin(embedding_dim, n_people, cosine=margin, scale=scale, **schedule)
 
@@ -182,10 +130,7 @@ def arcface(
 ) -> AngularMargin:
     r"""ArcFace (Deng et al. 2019, equation 3): the true logit is :math:`s\cos(\theta_y + m)`.
 
-    Args:
-        margin: an angle in radians; 0.5 in the paper.
-        scale: 64 in the paper; a set of few people learns better with a smaller one.
-        schedule: ``warmup_steps``, ``start_scale`` of :class:`AngularMargin`.
+    The margin is an angle in radians; the rest as in :func:`cosface`.
     """
     return AngularMargin(embedding_dim, n_people, angle=margin, scale=scale, **schedule)
 
@@ -193,16 +138,13 @@ def arcface(
 class AdaFace(AngularMargin):
     r"""AdaFace (Kim, Jain and Liu 2022, section 3.3): the margin of a face depends on its quality.
 
-    The length of the features stands for the quality of the picture. With
+    The length of the features stands for the quality of the image. With
     :math:`\hat z = \mathrm{clip}((\lVert x \rVert - \mu) h / \sigma, -1, 1)` the true logit is
-    :math:`s(\cos(\theta_y + g_a) - g_c)`, where :math:`g_a = -m \hat z` and :math:`g_c = m \hat z + m`: good pictures
-    get a margin that presses hard ones, poor pictures one that lets the hopeless ones go. No gradient flows through
+    :math:`s(\cos(\theta_y + g_a) - g_c)`, where :math:`g_a = -m \hat z` and :math:`g_c = m \hat z + m`: good images
+    get a margin that presses hard ones, poor images one that lets the hopeless ones go. No gradient flows through
     the lengths; :math:`\mu` and :math:`\sigma` are running means over batches.
 
-    Args:
-        margin: ``m``; 0.4 in the paper.
-        h: how much of the lengths' spread lies between the extremes; 0.333 in the paper.
-        schedule: ``warmup_steps``, ``start_scale`` of :class:`AngularMargin`.
+    ``h`` says how much of the lengths' spread lies between the extremes. The defaults are the paper's.
     """
 
     MOMENTUM = 0.01  # of the running mean; the paper's alpha is 0.99

@@ -45,14 +45,8 @@ def mine(distances: Tensor, identities: Tensor, mining: str = "semihard", margin
     ``"batch_hard"``
         for each anchor its farthest positive and its nearest negative (Hermans et al. 2017, equation 5).
 
-    Args:
-        distances: ``(N, N)``, as from :func:`squared_distances`.
-        identities: int64 ``(N,)``.
-        margin: of ``"semihard"``, in units of the distances.
-    Returns:
-        The triplets; none for anchors that are alone in the batch.
-    Raises:
-        ValueError: an unknown mining.
+    Takes distances ``(N, N)`` and identities ``(N,)``; an anchor without a positive or a negative has no triplet.
+    ``ValueError`` for an unknown mining.
     """
     if mining not in MININGS:
         raise ValueError(f"mining={mining!r} is none of {', '.join(MININGS)}")
@@ -92,17 +86,16 @@ class Triplet(nn.Module):
     .. math:: L = \frac{1}{|T|} \sum_{(a, p, n) \in T}
               \left[ \lVert a - p \rVert^2 - \lVert a - n \rVert^2 + \alpha \right]_+
 
-    over those of the mined triplets that are not fulfilled yet: fulfilled ones would only make the steps smaller the
-    more of them there are. The positive is to be nearer than the negative by a margin; without the hinge
-    :math:`[\cdot]_+` the loss could be lowered without end by moving the negatives of easy triplets further away.
+    over those of the mined triplets that are not fulfilled yet: fulfilled ones would only make the steps smaller.
+    Without the hinge :math:`[\cdot]_+` the loss could fall without end, by moving easy negatives further away.
 
-    Batches have to hold several pictures of a person: ``data.batches(..., pictures_per_person=4)``.
+    Batches have to hold several images of a person: ``data.batches(..., images_per_person=4)``.
 
     Args:
         margin: :math:`\alpha`, in squared distances, of at most 4; 0.2 in the paper.
         mining: see :func:`mine`.
     Raises:
-        ValueError: a setting out of range; in training, a batch in which nobody has two pictures, or with one person.
+        ValueError: a setting out of range; in training, a batch in which nobody has two images, or with one person.
         Collapse: in training, all people's embeddings have become one point.
     """
 
@@ -133,8 +126,8 @@ class Triplet(nn.Module):
         n_same = same.count_nonzero().item()
         if n_same in (len(same), same.numel()):
             raise ValueError(
-                f"a batch of {len(same)} pictures of {len(identities.unique())} people holds no triplet: it needs two "
-                "people, and two pictures of one; make batches with data.batches(..., pictures_per_person=4)"
+                f"a batch of {len(same)} images of {len(identities.unique())} people holds no triplet: it needs two "
+                "people, and two images of one; make batches with data.batches(..., images_per_person=4)"
             )
         apart = (distances.masked_fill(same, 0.0).sum() / (same.numel() - n_same)).item()
         self._looks = self._looks + 1 if apart < COLLAPSED else 0
@@ -148,11 +141,7 @@ class Triplet(nn.Module):
 
 
 class WeightedSum(nn.Module):
-    """Several losses of the same features, added up, such as ArcFace and a triplet loss.
-
-    Args:
-        parts: pairs of a weight and a loss.
-    """
+    """Several losses of the same features, added up: pairs of a weight and a loss."""
 
     def __init__(self, *parts: tuple[float, nn.Module]) -> None:
         super().__init__()
@@ -161,5 +150,5 @@ class WeightedSum(nn.Module):
         self.losses = nn.ModuleList(loss for _, loss in parts)
 
     def forward(self, features: Tensor, identities: Tensor) -> Tensor:
-        """The weighted sum of features ``(N, D)`` with identities ``(N,)``."""
+        """A scalar, of features ``(N, D)`` with identities ``(N,)``."""
         return sum(weight * loss(features, identities) for weight, loss in zip(self.weights, self.losses))

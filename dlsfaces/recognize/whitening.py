@@ -1,4 +1,4 @@
-"""What varies between pictures of one person counts less: a linear map, learned after the network."""
+"""What varies between images of one person counts less: a linear map, learned after the network."""
 
 from __future__ import annotations
 
@@ -23,17 +23,16 @@ def within_class_whitening(features: Tensor, identities: Tensor, shrinkage: floa
 
     .. math:: W = \frac1N \sum_i (x_i - c_{y_i})(x_i - c_{y_i})^\top, \qquad f(x) = W^{-1/2} (x - \bar x)
 
-    where :math:`c_y` is the mean of person y. Directions in which pictures of one person differ (light, pose) are
+    where :math:`c_y` is the mean of person y. Directions in which images of one person differ (light, pose) are
     shortened until they differ equally in all. The people need not be those who are recognised later.
 
     Args:
         features: ``(N, D)``, as from :func:`features_of`.
-        identities: int64 ``(N,)``; at least one person needs two pictures.
+        identities: int64 ``(N,)``; at least one person needs two images.
         shrinkage: share, 0 to 1, of ``W`` that is replaced by its mean variance in all directions, so that one in which
-            few pictures differ by chance is not blown up.
+            few images differ by chance is not blown up.
     Raises:
-        ValueError: lengths that differ, nobody with two pictures, features that do not vary within people, or a
-            shrinkage outside [0, 1]; with 0, a covariance that cannot be inverted.
+        ValueError: input that does not fit, or a covariance that cannot be inverted.
     """
     if len(features) != len(identities):
         raise ValueError(f"{len(features)} features but {len(identities)} identities")
@@ -41,7 +40,7 @@ def within_class_whitening(features: Tensor, identities: Tensor, shrinkage: floa
         raise ValueError(f"shrinkage={shrinkage} is a share, from 0 to 1")
     people, number, counts = identities.unique(return_inverse=True, return_counts=True)
     if not (counts > 1).any():
-        raise ValueError("nobody has two pictures, so nothing is known of what varies between pictures of one person")
+        raise ValueError("nobody has two images, so nothing is known of what varies between images of one person")
     x = features.double()
     centres = x.new_zeros(len(people), x.shape[1]).index_add_(0, number, x) / counts[:, None]
     within = x - centres[number]
@@ -50,9 +49,6 @@ def within_class_whitening(features: Tensor, identities: Tensor, shrinkage: floa
     covariance = torch.lerp(covariance, mean_variance * torch.eye(len(covariance), dtype=x.dtype), shrinkage)
     variance, axes = torch.linalg.eigh(covariance)
     if variance[0] <= 1e-12 * variance[-1] or variance[-1] <= 0:
-        raise ValueError(
-            "the features vary within people in too few directions to be whitened; give more pictures, or a shrinkage "
-            "above 0"
-        )
+        raise ValueError("features vary within people in too few directions; give more images, or a shrinkage above 0")
     matrix = axes @ torch.diag(variance.rsqrt()) @ axes.T
     return Whitening(x.mean(0).to(features.dtype), matrix.to(features.dtype))

@@ -11,7 +11,6 @@ import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -24,11 +23,7 @@ FOLDER = Path(__file__).resolve().parent
 
 
 def path_of(name: str) -> Path:
-    """The file of a network that comes with the course, such as ``"landmarks_hourglass_synthetic"``.
-
-    Raises:
-        FileNotFoundError: there is none of that name; the message lists those that there are.
-    """
+    """The file of a network that comes with the course; ``FileNotFoundError`` names those that there are."""
     path = FOLDER / f"{name}.safetensors"
     if not path.is_file():
         there = ", ".join(sorted(p.stem for p in FOLDER.glob("*.safetensors"))) or "none"
@@ -48,15 +43,16 @@ def write(path: Path, model: nn.Module, about: Mapping[str, object], half: bool 
     for name, value in model.state_dict().items():
         value = value.detach().cpu().contiguous()
         state[name] = value.half() if half and value.is_floating_point() else value
-        if value.is_floating_point() and not state[name].isfinite().all():
+        if not state[name].isfinite().all():
             raise ValueError(f"{name} holds a number that is not finite{' in half precision' if half else ''}")
     header = {"about": json.dumps({"generator": drawpeople.VERSION, **about}, ensure_ascii=False)}
     with written_whole(path) as part:
         save_file(state, part, header)
+        read(part)  # what cannot be read back never takes a name
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict]:
-    """Weights in float32 and what the header says of them.
+    """Weights in float32, and what the header says of them.
 
     Raises:
         FileNotFoundError: no such file.
@@ -70,13 +66,10 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict]:
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is damaged, or not weights of this course ({error}); copy it again") from error
-    if "synthetic" in str(about.get("data", "")) and about.get("generator") != drawpeople.VERSION:
-        log.warning(
-            "%s was trained on synthetic people of generator version %s; this is version %s",
-            path.name,
-            about.get("generator"),
-            drawpeople.VERSION,
-        )
+    drawn_by = about.get("generator")
+    if "synthetic" in str(about.get("data", "")) and drawn_by != drawpeople.VERSION:
+        what = "%s was trained on synthetic people of generator version %s; this is version %s"
+        log.warning(what, path.name, drawn_by, drawpeople.VERSION)
     return {k: v.float() if v.is_floating_point() else v for k, v in state.items()}, about
 
 
@@ -95,15 +88,10 @@ def load(path: Path, build: Callable[[dict], nn.Module], what: str) -> nn.Module
         model = build(about)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is not {what}'s file ({error!r})") from error
-    fill(model, state, path)
-    return model.eval()
-
-
-def fill(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
-    """Put weights into a network; ``ValueError`` that names the file where they do not fit."""
     try:
-        model.load_state_dict(dict(state))
+        model.load_state_dict(state)
     except RuntimeError as error:
         raise ValueError(f"{path}: its weights do not fit the network that its header describes ({error})") from error
-    if any(not torch.isfinite(v).all() for v in model.state_dict().values() if v.is_floating_point()):
+    if not all(value.isfinite().all() for value in model.state_dict().values()):
         raise ValueError(f"{path}: it holds NaN or infinity; copy it again")
+    return model.eval()

@@ -5,6 +5,7 @@ import torch
 import torchvision
 
 from dlsfaces.recognize import CrossEntropy, FaceResNet, ImageNetResNet, embed, features_of
+from dlsfaces.recognize.backbones import GlobalDepthwise
 
 
 @pytest.mark.parametrize(("size", "millions"), [("small", 0.7), ("medium", 2.6), ("large", 11.3)])
@@ -12,30 +13,21 @@ def test_sizes_are_as_documented(size, millions):
     assert sum(p.numel() for p in FaceResNet(size).parameters()) / 1e6 == pytest.approx(millions, abs=0.1)
 
 
-def test_embed_is_the_normalised_features():
-    model = FaceResNet("small", embedding_dim=32).eval()
-    images = torch.rand(3, 3, 80, 64)
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("size", [(32, 32), (33, 50), (80, 64)])
+def test_any_image_size_and_a_stem_that_keeps_it(stride, size):
+    model = FaceResNet("small", 32, size, stem_stride=stride).eval()
+    images = torch.rand(2, 3, *size)
     features = model.features(images)
-    assert features.shape == (3, 32) and torch.equal(model(images), features)
+    assert features.shape == FaceResNet("small", 32).eval()(images).shape == (2, 32)
     assert torch.allclose(model.embed(images), features / features.norm(dim=1, keepdim=True), atol=1e-6)
-
-
-@pytest.mark.parametrize("size", [(32, 32), (33, 47), (112, 112)])
-def test_any_image_size(size):
-    assert FaceResNet("small", image_size=size).eval()(torch.rand(2, 3, *size)).shape == (2, 256)
-    assert FaceResNet("small").eval()(torch.rand(2, 3, *size)).shape == (2, 256)
-
-
-def test_normalisation_is_inside():
-    model = FaceResNet("small").eval()
-    images = torch.rand(2, 3, 80, 64)
     normalised = ((images - model.mean) / model.std).contiguous(memory_format=torch.channels_last)
-    assert torch.equal(model(images), model.body(normalised))
+    assert torch.equal(features, model.body(normalised))
+    assert model.body[0](images).shape[2:] == tuple(-(-side // stride) for side in size)
+    assert model.body[-3].size == model.body[:-3](images).shape[2:]  # no pooling to another size at the end
 
 
 def test_pooling_learns_places():
-    from dlsfaces.recognize.backbones import GlobalDepthwise
-
     pool = GlobalDepthwise(4, (5, 3))
     x = torch.rand(2, 4, 5, 3)
     assert torch.allclose(pool(x), x.mean((2, 3)))
@@ -48,6 +40,7 @@ def test_pooling_learns_places():
     "make",
     [
         lambda: FaceResNet("huge"),
+        lambda: FaceResNet("small", stem_stride=3),
         lambda: FaceResNet(image_size=(16, 64)),
         lambda: FaceResNet("small").eval()(torch.zeros(1, 3, 80, 64, dtype=torch.uint8)),
         lambda: ImageNetResNet(19),
@@ -72,22 +65,18 @@ def test_imagenet_resnet_without_weights_and_without_network(monkeypatch):
 
 
 def test_many_faces_in_batches_with_mirror_images():
-    model = FaceResNet("small").eval()
+    model = FaceResNet("small")
     images = (torch.rand(5, 3, 80, 64) * 255).to(torch.uint8)
     plain = features_of(model, images, batch_size=2)
-    assert torch.allclose(plain, model(images.float() / 255), atol=1e-4)
+    assert model.training and torch.allclose(plain, model.eval()(images.float() / 255), atol=1e-4)
     mirrored = features_of(model, images.flip(3))
     assert torch.allclose(features_of(model, images, mirror=True), (plain + mirrored) / 2, atol=1e-4)
     assert torch.allclose(embed(model, images, mirror=True), embed(model, images.flip(3), mirror=True), atol=1e-4)
     assert embed(model, images[:0]).shape == (0, 256)
-    model.train()
-    features_of(model, images)
-    assert model.training
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_cross_entropy_by_its_formula_in_float64(smoothing):
-    torch.manual_seed(0)
     loss = CrossEntropy(6, 4, smoothing)
     x, y = torch.randn(5, 6), torch.tensor([0, 3, 1, 1, 2])
     w, b = loss.head.weight.detach().double(), loss.head.bias.detach().double()

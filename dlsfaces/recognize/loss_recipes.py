@@ -1,4 +1,4 @@
-"""The same network, pictures and number of steps under every loss of the course, so that they can be compared."""
+"""The same network, images and number of steps under every loss of the course, so that they can be compared."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from torch import nn
 from dlsfaces.data import FaceSet
 from dlsfaces.recognize.backbones import FaceResNet
 from dlsfaces.recognize.losses import CrossEntropy
-from dlsfaces.recognize.margins import AdaFace, AngularMargin, arcface, cosface
-from dlsfaces.recognize.metric import train_embedding
+from dlsfaces.recognize.margins import AdaFace, arcface, cosface
 from dlsfaces.recognize.recipe import Recipe
+from dlsfaces.recognize.trainer import train_embedding
 from dlsfaces.recognize.triplet import Triplet, WeightedSum
-from dlsfaces.train import History
+from dlsfaces.train import History, Trained
+
+HEADS = {"cosface": cosface, "arcface": arcface, "adaface": AdaFace}
+IMAGES_PER_PERSON = 4  #: in a batch, where there are triplets
 
 
 @dataclass(frozen=True)
@@ -44,20 +47,16 @@ class Stage:
         """The loss of so many steps."""
         if self.head is None:
             return Triplet(mining=self.mining)
-        head = self._head(embedding_dim, n_people, round(self.warmup * steps))
+        if self.head == "cross_entropy":
+            head = CrossEntropy(embedding_dim, n_people, label_smoothing=0.1)
+        else:
+            warmup_steps = round(self.warmup * steps)
+            head = HEADS[self.head](embedding_dim, n_people, self.margin, self.scale, warmup_steps=warmup_steps)
         return head if self.mining is None else WeightedSum((1.0, head), (1.0, Triplet(mining=self.mining)))
 
-    def _head(self, embedding_dim: int, n_people: int, warmup_steps: int) -> CrossEntropy | AngularMargin:
-        if self.head == "cross_entropy":
-            return CrossEntropy(embedding_dim, n_people, label_smoothing=0.1)
-        makers = {"cosface": cosface, "arcface": arcface, "adaface": AdaFace}
-        return makers[self.head](embedding_dim, n_people, self.margin, self.scale, warmup_steps=warmup_steps)
 
-
-PICTURES_PER_PERSON = 4  #: in a batch, where there are triplets
-
-#: Each contestant's stages.
-CONTEST: dict[str, tuple[Stage, ...]] = {
+#: The stages by name.
+LOSS_RECIPES: dict[str, tuple[Stage, ...]] = {
     "cross_entropy": (Stage("cross_entropy"),),
     "triplet_random": (Stage(mining="random"),),
     "triplet_semihard": (Stage(mining="semihard"),),
@@ -73,7 +72,7 @@ CONTEST: dict[str, tuple[Stage, ...]] = {
 }
 
 
-def compete(
+def train_loss_recipe(
     name: str,
     faces: FaceSet,
     validation: FaceSet,
@@ -81,35 +80,37 @@ def compete(
     *,
     stages: Sequence[Stage] | None = None,
     keep: bool = True,
-) -> tuple[FaceResNet, History]:
-    """Train one contestant; a run that this machine has finished before is not run again.
+) -> Trained:
+    """Train a network with one of the losses; a run that this machine has finished before is not run again.
 
     Args:
-        name: a key of :data:`CONTEST`; with ``stages`` any.
-        recipe: of all of them; the epochs are shared out among a contestant's stages.
-        stages: of a contestant that is not in the list.
+        name: a key of :data:`LOSS_RECIPES`; with ``stages`` any.
+        recipe: of all of them; its epochs are shared out among the stages.
+        stages: of a loss that is not in the list.
         keep: whether checkpoints are written and looked for.
     Returns:
-        The network, and the rows of all epochs; see :func:`dlsfaces.recognize.train_embedding`.
+        The network, the rows of all epochs (see :func:`dlsfaces.recognize.train_embedding`), and the last loss.
     Raises:
-        ValueError: an unknown contestant.
+        ValueError: an unknown name.
     """
-    if stages is None and name not in CONTEST:
-        raise ValueError(f"{name!r} is no contestant: {', '.join(CONTEST)}")
-    stages = CONTEST[name] if stages is None else stages
+    if stages is None and name not in LOSS_RECIPES:
+        raise ValueError(f"{name!r} is no loss recipe: {', '.join(LOSS_RECIPES)}")
+    stages = LOSS_RECIPES[name] if stages is None else tuple(stages)
     torch.manual_seed(recipe.seed)
-    model = FaceResNet(recipe.network, recipe.embedding_dim, recipe.image_size, recipe.dropout)
+    model = FaceResNet(recipe.size, recipe.embedding_dim, recipe.image_size, recipe.dropout)
     history: History = []
     for number, stage in enumerate(stages):
         part = replace(recipe, epochs=max(1, round(recipe.epochs * stage.share)), lr=recipe.lr * stage.lr)
         steps = part.epochs * max(1, len(faces) // part.batch_size)
-        history += train_embedding(
+        loss = stage.loss(recipe.embedding_dim, len(faces.people), steps)
+        trained = train_embedding(
             model,
-            stage.loss(recipe.embedding_dim, len(faces.people), steps),
+            loss,
             faces,
             validation,
             part,
-            pictures_per_person=None if stage.mining is None else PICTURES_PER_PERSON,
+            images_per_person=None if stage.mining is None else IMAGES_PER_PERSON,
             checkpoint=part.checkpoint(faces, name, stages[: number + 1]) if keep else None,
         )
-    return model, history
+        history += trained.history
+    return Trained(model, history, loss)

@@ -16,19 +16,20 @@ def save_face_net(model: FaceResNet, path: str | Path, about: Mapping[str, objec
     weights.write(Path(path), model, {"kind": "FaceResNet", **model.settings, **(about or {})})
 
 
-def load_face_net(name_or_path: str | Path = "synthetic") -> FaceResNet:
+def load_face_net(kind: str | Path = "resnet", trained_on: str = "synthetic") -> FaceResNet:
     """A trained network, in evaluation mode, on the CPU; its ``settings["image_size"]`` says what crops it takes.
 
     Args:
-        name_or_path: one that comes with the course: ``"synthetic"`` (MIT), which saw invented people alone, or
-            ``"celeba"`` (research only), which went on from it with CelebA-500's people; or a file that
-            :func:`save_face_net` wrote. Both take tight crops, see :mod:`dlsfaces.geometry`.
+        kind: ``"resnet"``, which comes with the course, or a file that :func:`save_face_net` wrote.
+        trained_on: of the course's: ``"synthetic"`` (MIT), invented people alone, or ``"celeba"`` (research only),
+            which went on from it with CelebA-500's people. Both take tight crops, see :mod:`dlsfaces.geometry`.
     Raises:
-        FileNotFoundError: no such network or file.
-        ValueError: a damaged file, or another network's.
+        FileNotFoundError: no such file.
+        ValueError: an unknown ``trained_on``, a damaged file, or another network's.
     """
-    known = str(name_or_path) in TRAINED_ON
-    path = weights.path_of(f"faces_{name_or_path}") if known else Path(name_or_path)
+    if trained_on not in TRAINED_ON:
+        raise ValueError(f"trained_on={trained_on!r} is none of {', '.join(TRAINED_ON)}")
+    path = weights.path_of(f"faces_{trained_on}") if kind == "resnet" else Path(kind)
     return weights.load(path, _built, "a face network")
 
 
