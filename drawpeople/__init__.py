@@ -8,7 +8,7 @@ batch of one device.
 from __future__ import annotations
 
 from drawpeople.people import PERSON, SHOT, average_people, neutral_shots, people, shots
-from drawpeople.scene import Rendering, dense_landmarks, render
+from drawpeople.rendering import Rendering, dense_landmarks, render
 from drawpeople.truth import Region
 
 #: Raised whenever the pictures change: caches are keyed by it.

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from drawpeople import camera, hair, hats, things, truth
+from drawpeople import camera, hair, hats, truth, worn
 from drawpeople.directions import displace, smooth
 from drawpeople.hair_style import today, wanted
 from drawpeople.head import HAIR, Mesh, mesh
@@ -40,13 +40,13 @@ class Topology(NamedTuple):
 @functools.cache
 def topology(device: torch.device) -> Topology:
     """The triangles of body, hair and things, whose vertices follow each other in this order."""
-    shared, worn = mesh(device), things.block(device)
+    shared, things = mesh(device), worn.block(device)
     locks, locks_two_sided = hair.triangles(device)
     vertices, hair_vertices = len(shared.rest), int(locks.max()) + 1
     return Topology(
-        torch.cat((shared.triangles, locks + vertices, worn.triangles + vertices + hair_vertices)),
-        torch.cat((shared.parts, torch.full_like(locks[:, 0], HAIR), worn.parts)),
-        torch.cat((torch.zeros_like(shared.parts, dtype=torch.bool), locks_two_sided, worn.two_sided)),
+        torch.cat((shared.triangles, locks + vertices, things.triangles + vertices + hair_vertices)),
+        torch.cat((shared.parts, torch.full_like(locks[:, 0], HAIR), things.parts)),
+        torch.cat((torch.zeros_like(shared.parts, dtype=torch.bool), locks_two_sided, things.two_sided)),
     )
 
 
@@ -78,9 +78,9 @@ def build(person: dict[str, Tensor], picture: dict[str, Tensor], scale: tuple[fl
 
     posed = camera.pose_body(body, shared, picture)
     locks = _hair(person, picture)
-    worn = things.wear(person | picture, body, shared)
-    moved = (posed, *(camera.pose(part.points, picture) for part in (locks, worn)))
-    values = (_body_values(person, picture, shared, posed), _hair_values(locks, picture), worn.values(moved[-1]))
+    things = worn.wear(person | picture, body, shared)
+    moved = (posed, *(camera.pose(part.points, picture) for part in (locks, things)))
+    values = (_body_values(person, picture, shared, posed), _hair_values(locks, picture), things.values(moved[-1]))
     points = torch.cat([view.project(part) for part in moved], dim=1)
     return Model(points, torch.cat(values, dim=1), view.project(posed_marks), marks, view.matrix(picture))
 

@@ -10,14 +10,13 @@ from dlsfaces.data import celeba, celeba500, folder, invented, places
 from dlsfaces.data.augment import Augmentation, to_float
 from dlsfaces.data.batches import batches
 from dlsfaces.data.cmu_mit import load_photos as cmu_mit
-from dlsfaces.data.compose.mosaics import mosaics
-from dlsfaces.data.compose.photosets import PhotoSet
-from dlsfaces.data.compose.scenes import scenes
-from dlsfaces.data.compose.studio import studio
+from dlsfaces.data.mosaics import mosaics
 from dlsfaces.data.photos import Box, read_photo
+from dlsfaces.data.photosets import PhotoSet
 from dlsfaces.data.places import DataUnavailable
 from dlsfaces.data.records import UNKNOWN, Face, FaceSet, Photo, Source, joined, split_people
-from dlsfaces.data.spoil.trash import TRASH, plant_trash
+from dlsfaces.data.scenes import SceneSettings, scenes, studio
+from dlsfaces.data.trash import TRASH, plant_trash
 from dlsfaces.data.warped import unaligned, warped
 
 __all__ = [
@@ -30,6 +29,7 @@ __all__ = [
     "FaceSet",
     "Photo",
     "PhotoSet",
+    "SceneSettings",
     "Source",
     "batches",
     "cmu_mit",

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from dlsfaces import geometry
 from dlsfaces.data import lists, places
-from dlsfaces.data.compose.photosets import PhotoSet
 from dlsfaces.data.photos import list_photos, read_photo
+from dlsfaces.data.photosets import PhotoSet
 from dlsfaces.data.records import Face, Photo, Source
 
 IMAGES, BOXES, LANDMARKS = "images", "ground_truth_bboxes.txt", "ground_truth_landmarks.txt"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from drawpeople import camera, hair_paint, raster, things, truth
+from drawpeople import camera, hair_paint, raster, truth, worn
 from drawpeople.appearance import paint_body
 from drawpeople.background import background
 from drawpeople.framing import TIGHT, Framing, face_box
@@ -194,7 +194,7 @@ def _look(
 
 
 def _light_body(s: Samples) -> tuple[Tensor, Tensor]:
-    through, mirrored = things.light_on_face(s)
+    through, mirrored = worn.light_on_face(s)
     s.values[7:] *= torch.where(s.part == HEAD, through, 1.0)
     paint = paint_body(s)
     lit = shade(s, paint.colour, paint.gloss, paint.skin, s.dials)
@@ -208,5 +208,5 @@ def _light_hair(s: Samples) -> tuple[Tensor, Tensor]:
 def _light_things(s: Samples) -> tuple[Tensor, Tensor]:
     behind = ((s.part == HAT) | (s.part == MASK)) & (s.normal[2] < -0.15)  # thin sheets are seen from behind, too
     s.values[:3] *= torch.where(behind, -1.0, 1.0)
-    paint = things.paint(s)
+    paint = worn.paint(s)
     return shade(s, paint.colour, paint.gloss, paint.skin, s.dials), paint.region

@@ -13,9 +13,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from dlsfaces.data.compose.photosets import PhotoSet
+from dlsfaces.data.photosets import PhotoSet
 from dlsfaces.data.records import UNKNOWN, Face, Photo, Source
-from dlsfaces.rng import Dice
+from drawpeople.rng import Dice
 
 _MOSAIC_SEED = 36
 _MOST = 3  # rows of an uneven mosaic; a row has at most one cell more
