@@ -54,7 +54,7 @@ def _last_rows(bust: Image.Image, rows: int) -> np.ndarray:
 
 
 def _cloth(bust: Image.Image, left: int, right: int) -> np.ndarray:
-    """Colours of the cloth ``(2, width, 3)``: as the bust ends, and as it goes on: smooth, for hair must not run down."""
+    """Colours of the cloth ``(2, width, 3)``: as the bust ends, and smooth, for hair must not run down."""
     last = _last_rows(bust, 3)[..., :3].mean(0, dtype=np.float32)
     last[:left], last[right:] = last[left], last[right - 1]
     typical = np.median(last[left:right], axis=0)

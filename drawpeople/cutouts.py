@@ -106,6 +106,9 @@ class Cutouts:
     def __len__(self) -> int:
         return len(self.ends)
 
+    def __repr__(self) -> str:
+        return f"Cutouts({len(self)} of {self.identities.unique().numel()} people, {len(self.files) / 2**20:.1f} MiB)"
+
     def get(self, index: int, eyes: float = math.inf) -> Cutout:
         """A cutout, at a half, quarter or eighth of its size where it still has ``eyes`` pixels between its eyes."""
         start = int(self.ends.view(-1)[2 * index - 1]) if index else 0

@@ -1,6 +1,6 @@
-"""What makes a photo of a face useless: blur, too little light, something before the face, a crop beside it; and copies.
+"""What makes a photo of a face useless: blur, darkness, something before the face, a crop beside it; and copies.
 
-All of it is decided by the landmarks and a key, so that it is done alike in any order and in any process.
+The landmarks and a key decide all of it, so that it is done alike in any order and in any process.
 """
 
 from __future__ import annotations

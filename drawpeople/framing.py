@@ -15,7 +15,7 @@ class Framing(NamedTuple):
     width: int
     height: int
     landmarks: tuple[tuple[float, float], ...]  # left eye, right eye, nose, left and right mouth corner
-    in_loose: tuple[float, float, float, float]  # its box in a picture of the loose framing
+    in_loose: tuple[float, float, float, float]  # its box in an image of the loose framing
 
     @property
     def size(self) -> tuple[int, int]:
@@ -28,11 +28,11 @@ class Framing(NamedTuple):
         return torch.tensor(self.landmarks, dtype=torch.float32)
 
 
-#: The aligned CelebA picture (median landmarks of the course's training set): hair, chin, some background.
+#: The aligned CelebA image (median landmarks of the course's training set): hair, chin, some background.
 LOOSE = Framing("loose", 178, 218, ((70, 112), (109, 112), (89, 137), (72, 153), (107, 153)), (0.0, 0.0, 178.0, 218.0))
 
 #: The box of the tight framing inside the loose one: brows to chin, ear to ear. Found by matching the mean face of the
-#: identification-rate set with crops of the mean training picture: they correlate to 0.997 here, to 0.84 4 pixels off.
+#: identification-rate set with crops of the mean training image: they correlate to 0.997 here, to 0.84 4 pixels off.
 TIGHT_IN_LOOSE = (44.0, 75.0, 127.0, 175.0)
 
 #: What the identification-rate set holds, and what the course trains on.

@@ -1,6 +1,6 @@
 """What gets between the camera and a face: a hand, paper, a bar, cloth, leaves, a ball or a box.
 
-Each is made from dice and the colour of a hand's skin, sRGB ``(3,)``. Places are in widths of the face, from its middle.
+Each is made from dice and the colour of a hand's skin, sRGB ``(3,)``. Places are in face widths from the face's middle.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """A real portrait cut out by its landmarks, on painted shoulders: somebody to paste whom a camera has seen.
 
-The head's outline is an oval that follows the eyes, so that a little of the portrait's own background stays between hair
-and oval: a real face in real light, in a rougher frame than the rendered people's.
+The head's outline is an oval that follows the eyes; a little of the portrait's own background stays inside it.
 """
 
 from __future__ import annotations

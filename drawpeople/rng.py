@@ -1,7 +1,7 @@
 """Random numbers as a function of a key: the same key gives the same number, on any device, in any batch.
 
 A ``torch.Generator`` hands out numbers in the order in which they are asked for, so what a sample gets depends on the
-batch it happens to sit in. Here each sample (a person, a picture, a training example in an epoch) has a *key*, and its
+batch it happens to sit in. Here each sample (a person, an image, a training example in an epoch) has a *key*, and its
 numbers are a hash of that key. That makes augmentation independent of the batch and of the number of processes, and
 person ``i`` the same person wherever it is asked for.
 

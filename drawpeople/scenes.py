@@ -245,7 +245,7 @@ class _Crowd:
 
 
 def _place(photo: Image.Image | None, size: tuple[int, int], stage: _Stage, dice: Dice) -> tuple[Image.Image, str]:
-    """A drawn place, or a part of a photo of the shape of ``size``, at least half as large as it can be; and its kind."""
+    """A drawn place, or a part of a photo, at least half as large as it can be; and its kind."""
     if photo is None:
         return backdrops.backdrop(size, stage.ground, dice)
     height, width = size

@@ -133,20 +133,20 @@ def _parts(side: int, count: int, dice: Dice) -> list[tuple[int, int]]:
 
 def _glue(canvas: Image.Image, photo: Photo, cell: Cell, dice: Dice) -> list[Face]:
     """Paint a photo into its cell, and say where its faces are then."""
-    picture = Image.fromarray(photo.image.permute(1, 2, 0).numpy())
+    image = Image.fromarray(photo.image.permute(1, 2, 0).numpy())
     left, top, right, bottom = cell
     wide, high = right - left, bottom - top
-    scale = max(wide / picture.width, high / picture.height)
-    window = _window(picture.size, (wide / scale, high / scale), _union(photo.faces), dice)
+    scale = max(wide / image.width, high / image.height)
+    window = _window(image.size, (wide / scale, high / scale), _union(photo.faces), dice)
     if window is not None:
-        canvas.paste(picture.resize((wide, high), Image.Resampling.BILINEAR, window, 2.0), (left, top))
+        canvas.paste(image.resize((wide, high), Image.Resampling.BILINEAR, window, 2.0), (left, top))
         return [_moved(face, scale, left - scale * window[0], top - scale * window[1]) for face in photo.faces]
-    scale = min(wide / picture.width, high / picture.height)
-    inside = (max(1, int(scale * picture.width + 1e-6)), max(1, int(scale * picture.height + 1e-6)))
-    part = (0, 0, min(picture.width, inside[0] / scale), min(picture.height, inside[1] / scale))
+    scale = min(wide / image.width, high / image.height)
+    inside = (max(1, int(scale * image.width + 1e-6)), max(1, int(scale * image.height + 1e-6)))
+    part = (0, 0, min(image.width, inside[0] / scale), min(image.height, inside[1] / scale))
     x, y = left + dice.integer(0, wide - inside[0]), top + dice.integer(0, high - inside[1])
-    canvas.paste(picture.resize((1, 1), Image.Resampling.BOX).getpixel((0, 0)), cell)
-    canvas.paste(picture.resize(inside, Image.Resampling.BILINEAR, part, 2.0), (x, y))
+    canvas.paste(image.resize((1, 1), Image.Resampling.BOX).getpixel((0, 0)), cell)
+    canvas.paste(image.resize(inside, Image.Resampling.BILINEAR, part, 2.0), (x, y))
     return [_moved(face, scale, x, y) for face in photo.faces]
 
 

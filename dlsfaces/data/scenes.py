@@ -17,10 +17,8 @@ from dlsfaces.data.kept import digest_of, kept
 from dlsfaces.data.photos import EXTENSIONS, list_photos, open_photo
 from dlsfaces.data.photosets import PhotoSet
 from dlsfaces.data.records import UNKNOWN, Face, FaceSet, Photo, Source
-from drawpeople.cutouts import EYES, Cutout, Cutouts, cut_out
-from drawpeople.portraits import cut_portrait
-from drawpeople.rng import Dice
-from drawpeople.scenes import Scene, draw_portrait, draw_scene
+from drawpeople import Cutout, Cutouts, Dice, Scene, cut_out, cut_portrait, draw_portrait, draw_scene
+from drawpeople.cutouts import EYES
 
 _SCENES_SEED, _STUDIO_SEED = 34, 35
 _AWAY = 8  # one image in so many of a bank shows somebody from behind

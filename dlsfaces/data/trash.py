@@ -24,18 +24,15 @@ from dlsfaces import geometry
 from dlsfaces.data.checks import find_broken
 from dlsfaces.data.photos import composed, list_photos, open_photo
 from dlsfaces.data.records import UNKNOWN, FaceSet, Photo, Reader
-from drawpeople import rng
-from drawpeople.defects import COPIES, DEFECTS, Defect
-from drawpeople.rng import Dice
-from drawpeople.scenes import draw_nobody
+from drawpeople import COPIES, DEFECTS, Defect, Dice, draw_nobody, rng
 
 TRASH = (*DEFECTS, "not_a_face", "wrong_identity", "duplicate")  #: the kinds of trash
 SHARE = (0.5, 1.0)  #: of a crop that shows nobody: its side, of the largest that fits into the photo
 _RANK, _SOURCE, _PERSON = 71, 72, 73  # what a key is for
 _FINE = 300  # pixels of width with which a place without people is drawn at least
 _TOO_FEW = (
-    "{faces!r} is too small for {counts}: a duplicate needs another photo of its person that stays clean, a wrong identity "
-    "photos of others with names; lower the rate, give those kinds less weight in mix, or give strangers=..."
+    "{faces!r} is too small for {counts}: a duplicate needs another photo of its person that stays clean, a wrong "
+    "identity photos of others with names; lower the rate, give those kinds less weight in mix, or give strangers=..."
 )
 
 Given = Sequence[Path] | Sequence[Photo] | Sequence[Tensor]
