@@ -14,9 +14,7 @@ from dlsfaces.data.records import Photo
 
 @dataclass(frozen=True, eq=False)
 class PhotoSet(Sequence[Photo]):
-    """A sequence of photos, to be indexed, sliced and gone through, also by the worker processes of a ``DataLoader``.
-
-    A photo is made anew each time it is asked for, and is the same each time.
+    """A sequence of photos, also for the worker processes of a ``DataLoader``; a photo is the same each time.
 
     Attributes:
         name, split: such as ``"scenes"``, ``"train"``.
@@ -42,7 +40,6 @@ class PhotoSet(Sequence[Photo]):
         return self.make(self.numbers[index])
 
     def __iter__(self) -> Iterator[Photo]:
-        """Every photo; a bar shows where that takes a while."""
         name = f"{self.name}/{self.split}"
         return (self.make(i) for i in tqdm(self.numbers, desc=name, unit=" photos", leave=False, delay=2))
 

@@ -90,7 +90,7 @@ def scenes(
     chosen = settings or SceneSettings()
     low, high = _checked(split, count, size, chosen)
     bank = _built_in(split, chosen, seed) if faces is None else _Portraits(faces)
-    photos = None if backgrounds is None else _photos_of(Path(backgrounds))
+    photos = None if backgrounds is None else photos_in(backgrounds, "backgrounds")
     key = (_SCENES_SEED, seed, list(FIRST_PERSON).index(split))
     made = _Scenes((size[0], size[1]), chosen, (low, high), bank, photos, key, split)
     fewest, most = chosen.faces_per_photo
@@ -181,11 +181,7 @@ def _cached(person: Tensor, number: Tensor, away: Tensor, style: str, seed: int,
 
 @dataclass(frozen=True, eq=False)
 class _Portraits:
-    """Real people to paste, cut out when asked for, always in the portrait's own size.
-
-    Raises:
-        ValueError: no portrait of the set has usable landmarks, or they are cut too closely.
-    """
+    """Real people to paste, cut out when asked for, always in the portrait's own size."""
 
     set: FaceSet
 
@@ -277,13 +273,15 @@ def _photo(scene: Scene, source: Source, identity: int | None = None) -> Photo:
     return Photo(scene.image, source, tuple(faces))
 
 
-def _photos_of(folder: Path) -> list[Path]:
-    """The photos of a folder that can be read."""
+def photos_in(folder: str | Path, option: str) -> list[Path]:
+    """The photos of a folder that can be read; errors name the option that it was given by."""
+    folder = Path(folder).expanduser()
     if not folder.is_dir():
-        raise FileNotFoundError(f"backgrounds={str(folder)!r} is no folder; give one of photos without people, or None")
+        raise FileNotFoundError(f"{option}={str(folder)!r} is no folder; give one of photos without people, or None")
     found = list_photos(folder)
     if not found:
-        kinds = ", ".join(EXTENSIONS)
-        raise ValueError(f"backgrounds={str(folder)!r} holds no photo ({kinds}); give another folder, or None")
-    broken = find_broken(found, folder, f"backgrounds in {folder.name}")
+        raise ValueError(
+            f"{option}={str(folder)!r} holds no photos ({', '.join(EXTENSIONS)}); give another folder, or None"
+        )
+    broken = find_broken(found, folder, f"{option} in {folder.name}")
     return [path for path in found if path not in broken]

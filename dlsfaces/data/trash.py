@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,9 +20,9 @@ from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from dlsfaces import geometry
-from dlsfaces.data.checks import find_broken
-from dlsfaces.data.photos import composed, list_photos, open_photo
+from dlsfaces.data.photos import composed, open_photo
 from dlsfaces.data.records import UNKNOWN, FaceSet, Photo, Reader
+from dlsfaces.data.scenes import photos_in
 from drawpeople import COPIES, DEFECTS, Defect, Dice, draw_nobody, rng
 
 TRASH = (*DEFECTS, "not_a_face", "wrong_identity", "duplicate")  #: the kinds of trash
@@ -80,7 +79,7 @@ def plant_trash(
             f"strangers have the framing {strangers.framing!r}, the faces {faces.framing!r}; load both in one framing"
         )
     chosen = _choose(faces, _count(len(faces), rate, mix), seed, strangers)
-    given = _given(not_faces) if any(c.kind == "not_a_face" for c in chosen.values()) else None
+    given = _given(not_faces) if any(kind == "not_a_face" for kind, _ in chosen.values()) else None
     changes = {i: _change(faces, i, c, seed, given, strangers) for i, c in chosen.items()}
     origins = {
         i: (strangers if change.others else faces).files[change.shows]
@@ -90,7 +89,7 @@ def plant_trash(
     return replace(
         faces,
         read=_Planted(faces.read, changes),
-        defects=[(chosen[i].kind,) if i in chosen else () for i in range(len(faces))],
+        defects=[chosen[i][:1] if i in chosen else () for i in range(len(faces))],
         origins=[origins.get(i, "") for i in range(len(faces))],
         **_truth(faces, changes, strangers),
     )
@@ -99,11 +98,8 @@ def plant_trash(
 # --- which photos ---------------------------------------------------------------------------------------------------
 
 
-class Choice(NamedTuple):
-    """What becomes of a photo, and the photo whose image it shows, where that is another."""
-
-    kind: str
-    shows: int | None = None
+#: What becomes of a photo, and the number of the photo whose image it shows, where that is another.
+Choice = tuple[str, int | None]
 
 
 def _count(photos: int, rate: float, mix: Mapping[str, float] | None) -> dict[str, int]:
@@ -148,17 +144,23 @@ def _choose(faces: FaceSet, counts: dict[str, int], seed: int, strangers: FaceSe
     copies = [i for i in order if ids[i] != UNKNOWN and i != last[ids[i]]][: counts["duplicate"]]
     taken = set(copies) | {last[ids[i]] for i in copies}
     wrong = [i for i in order if ids[i] != UNKNOWN and i not in taken][: counts["wrong_identity"]]
-    free = [i for i in order if i not in taken.union(wrong)]
+    taken.update(wrong)
+    free = [i for i in order if i not in taken]
     others = [kind for kind in TRASH[:5] for _ in range(counts[kind])]
     if len(copies) < counts["duplicate"] or len(wrong) < counts["wrong_identity"] or len(free) < len(others):
         raise too_few
-    chosen = {i: Choice(kind) for i, kind in zip(free, others)}
-    clean = [i for i in _ranked(faces.files, seed, _SOURCE) if i not in chosen.keys() | set(copies) | set(wrong)]
+    chosen = {i: (kind, None) for i, kind in zip(free, others)}
+    dirty = {*chosen, *copies, *wrong}
+    clean = [i for i in _ranked(faces.files, seed, _SOURCE) if i not in dirty]
     chosen |= _copied(copies, clean, ids)
-    shown = _changed_places(wrong, clean, ids, seed) if strangers is None else _of_strangers(strangers, seed)
+    if strangers is None:
+        shown = _changed_places(wrong, clean, ids, seed)
+    else:
+        flawed = strangers.defects or [()] * len(strangers)
+        shown = [i for i in _ranked(strangers.files, seed, _SOURCE) if not flawed[i]]
     if len(shown) < len(wrong):
         raise too_few
-    return chosen | {i: Choice("wrong_identity", j) for i, j in zip(wrong, shown)}
+    return chosen | {i: ("wrong_identity", j) for i, j in zip(wrong, shown)}
 
 
 def _ranked(files: Sequence[str], seed: int, purpose: int) -> list[int]:
@@ -185,7 +187,7 @@ def _copied(copies: Sequence[int], clean: Sequence[int], ids: Sequence[int]) -> 
     chosen = {}
     for i in copies:
         mine = of[ids[i]]
-        chosen[i] = Choice("duplicate", mine[used[ids[i]] % len(mine)])
+        chosen[i] = ("duplicate", mine[used[ids[i]] % len(mine)])
         used[ids[i]] += 1
     return chosen
 
@@ -210,11 +212,6 @@ def _changed_places(wrong: Sequence[int], clean: Sequence[int], ids: Sequence[in
             spare.remove(other)
             shown[i] = other
     return [shown[i] for i in wrong]
-
-
-def _of_strangers(strangers: FaceSet, seed: int) -> list[int]:
-    """Their clean photos."""
-    return [i for i in _ranked(strangers.files, seed, _SOURCE) if not (strangers.defects and strangers.defects[i])]
 
 
 # --- what becomes of them -------------------------------------------------------------------------------------------
@@ -249,14 +246,14 @@ class _Change:
 def _change(
     faces: FaceSet, i: int, choice: Choice, seed: int, given: Given | None, strangers: FaceSet | None
 ) -> _Change:
-    key, size = (_number_of(faces.files[i]), seed), faces.crop_size
-    if choice.kind == "not_a_face":
+    key, size, (kind, shows) = (_number_of(faces.files[i]), seed), faces.crop_size, choice
+    if kind == "not_a_face":
         return _Change(size, nobody=_Nobody(key, size, given))
-    if choice.kind == "wrong_identity":
-        return _Change(size, choice.shows, others=None if strangers is None else strangers.read)
-    kind, shows = choice.kind, i
+    if kind == "wrong_identity":
+        return _Change(size, shows, others=None if strangers is None else strangers.read)
     if kind == "duplicate":
-        kind, shows = COPIES[Dice(*key, 1).integer(0, len(COPIES) - 1)], choice.shows
+        kind = COPIES[Dice(*key, 1).integer(0, len(COPIES) - 1)]
+    shows = i if shows is None else shows
     return _Change(size, shows, None if kind == "exact" else Defect(kind, _landmarks(faces, shows), size, key))
 
 
@@ -292,19 +289,12 @@ class _Nobody:
 def _given(not_faces: str | Path | Sequence[Photo] | Sequence[Tensor] | None) -> Given | None:
     if not_faces is None:
         return None
-    if not isinstance(not_faces, (str, Path)):
-        if not isinstance(not_faces, Sequence) or len(not_faces) == 0:
-            raise ValueError("not_faces is a folder or a sequence of photos or images, with at least one in it")
-        _image(not_faces[0])
-        return not_faces
-    folder = Path(not_faces).expanduser()
-    if not folder.is_dir():
-        raise FileNotFoundError(f"not_faces={str(folder)!r} is no folder")
-    paths = list_photos(folder)
-    if not paths:
-        raise ValueError(f"not_faces={str(folder)!r} holds no photos; name a folder with photos in it")
-    broken = find_broken(paths, folder, "not_faces")
-    return [path for path in paths if path not in broken]
+    if isinstance(not_faces, (str, Path)):
+        return photos_in(not_faces, "not_faces")
+    if not isinstance(not_faces, Sequence) or len(not_faces) == 0:
+        raise ValueError("not_faces is a folder or a sequence of photos or images, with at least one in it")
+    _image(not_faces[0])
+    return not_faces
 
 
 def _image(photo: Path | Photo | Tensor) -> Image.Image:
@@ -349,7 +339,7 @@ def _truth(faces: FaceSet, changes: Mapping[int, _Change], strangers: FaceSet | 
     for i, change in tqdm(changes.items(), desc="planting trash", unit=" photos", leave=False, delay=2):
         moved = torch.eye(2, 3) if change.defect is None else change.defect.moved()
         if matrices is not None:
-            matrices[i] = _after(moved, matrices[i]) if change.shows == i and change.others is None else math.nan
+            matrices[i] = geometry.compose(moved, matrices[i]) if change.shows == i and change.others is None else math.nan
         if points is None:
             continue
         there, visible = _known(strangers) if change.others else (marks, seen)
@@ -371,10 +361,3 @@ def _known(faces: FaceSet) -> tuple[Tensor | None, Tensor | None]:
         return faces.landmarks, faces.visibility
     size = torch.tensor(faces.crop_size[::-1])
     return faces.landmarks, ((faces.landmarks >= 0) & (faces.landmarks <= size)).all(-1)
-
-
-def _after(second: Tensor, first: Tensor) -> Tensor:
-    """One map ``(2, 3)`` after another."""
-    both = second[:, :2] @ first
-    both[:, 2] += second[:, 2]
-    return both

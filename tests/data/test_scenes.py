@@ -182,7 +182,7 @@ def test_bad_arguments_are_named(wrong, message):
 
 def test_folders_that_are_of_no_use_are_named(tmp_path):
     for folder, error, message in (
-        (tmp_path, ValueError, "holds no photo"),
+        (tmp_path, ValueError, "holds no photos"),
         (tmp_path / "nowhere", FileNotFoundError, "nowhere"),
     ):
         with pytest.raises(error, match=message):
