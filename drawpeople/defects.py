@@ -22,7 +22,7 @@ DEFOCUS = (0.21, 0.27)  #: the diameter of the disc that a point becomes, of the
 SHAKE = (0.26, 0.38)  #: the length of the line that a point draws, likewise; more, since it blurs in one direction only
 STOPS = (3.5, 5.0)  #: halvings of the light below a correct exposure
 CORRECT = 0.2  #: linear light that a quarter of a correctly exposed face passes; a brighter one loses more
-DARK_NOISE, FINE_NOISE = 0.02, 0.004  #: of too little light, and what every camera adds after its lens
+DARK_NOISE, FINE_NOISE = 0.02, 0.003  #: of too little light, and what every camera adds after its lens
 COVERED = (0.4, 0.7)  #: of the face box in the image, by what is before it
 LEFT = (1 / 3, 1 / 2)  #: of the face in the image, after a crop beside it
 CHEEK = (0.6, 0.85)  #: the side of a crop that shows only a cheek, in eye distances
@@ -113,7 +113,8 @@ class Defect:
         light = min(1.0, max(0.6, 0.55 + float(image.float().mean()) / 255))  # paper is not white at dusk
         x, y = self._on_face(*places(width, height, (0.0, 0.0, width, height)))
         covered = cover(image / 255, thing, x, y, far, light)
-        return photograph((255 * covered).round().to(torch.uint8), noise=FINE_NOISE, grain=Dice(*self.key, 1)())
+        taken = (255 * covered).round().to(torch.uint8)  # the thing is no sharper than the face
+        return photograph(taken, blur=0.4, noise=FINE_NOISE, grain=Dice(*self.key, 1)())
 
     def _thing(self, skin: Tensor) -> tuple[Thing, float]:
         """What is before the face, and how far it reaches."""
