@@ -25,8 +25,8 @@ from benchmarks._peers import Finder, MissingPeerError
 from benchmarks._record import ROOT, record
 from dlsfaces import data
 from dlsfaces.data import PhotoSet
-from dlsfaces.data.compose import cutouts
 from dlsfaces.geometry import face_box, iou
+from drawpeople import cut_out
 
 log = logging.getLogger(__name__)
 
@@ -69,15 +69,15 @@ def notes(count: int) -> list[str]:
 
 def bank_people_per_second(count: int = 64) -> float:
     numbers = torch.arange(count)
-    cutouts.rendered(numbers[:4], numbers[:4], seed=SEED)  # warms up
+    cut_out(numbers[:4], numbers[:4], seed=SEED)  # warms up
     start = time.perf_counter()
-    cutouts.rendered(numbers, numbers, seed=SEED)
+    cut_out(numbers, numbers, seed=SEED)
     return count / (time.perf_counter() - start)
 
 
 def studio_per_second(count: int = 100) -> float:
     """Once the people are rendered."""
-    photos = data.studio("validation", 320, people=20, pictures=7, seed=SEED)
+    photos = data.studio("validation", 320, people=20, images_per_person=7, seed=SEED)
     start = time.perf_counter()
     for i in range(count):
         photos[i % len(photos)]
@@ -147,7 +147,7 @@ def rates(kind: str, widths: Tensor, hits: Tensor, found: int) -> dict[str, floa
     return figures
 
 
-# --- pictures ------------------------------------------------------------------------------------------------------
+# --- sheets ------------------------------------------------------------------------------------------------------
 
 
 def sheet(photos: Sequence[data.Photo], path: Path, count: int = 12, columns: int = 4) -> None:

@@ -1,9 +1,9 @@
-"""Does software made for real faces believe the embedded people? And how quickly are they drawn?
+"""Does software made for real faces believe the built-in people? And how quickly are they drawn?
 
     python -m benchmarks.synthetic_realism [--dry-run] [--people 1000] [--real FOLDER]
 
 MTCNN looks for the faces, dlib's network tells the people apart, beside the real faces of the identification-rate set
-where that lies on this machine. Needs ``make peers``; two pictures for the eye go to ``build``. ``--dry-run`` records
+where that lies on this machine. Needs ``make peers``; two images for the eye go to ``build``. ``--dry-run`` records
 nothing.
 """
 
@@ -33,7 +33,7 @@ SEED = 2024
 HIT = 0.3  # intersection over union with the true face box
 FRONTAL = 30  # degrees of yaw
 WIDE = {"yaw": 75, "pitch": 30, "roll": 40}  # degrees to either side, drawn evenly
-PICTURES_EACH = 10
+IMAGES_EACH = 10
 BINS = np.linspace(0, 1.5, 61)  # of distances
 Faces = dict[str, Tensor]
 
@@ -56,11 +56,11 @@ def main() -> None:
 
 def notes(count: int) -> list[str]:
     return [
-        f"mtcnn_recall: {count} people, one picture each at 178x218; a hit is a box that overlaps that of the 68 true "
+        f"mtcnn_recall: {count} people, one image each at 178x218; a hit is a box that overlaps that of the 68 true "
         f"landmarks by {HIT} or more. frontal: the default draw, nothing worn, yaw within {FRONTAL} degrees. all: yaw "
         "within 75, pitch within 30, roll within 40 degrees, drawn evenly, worn or not.",
         "mtcnn_nme_median: mean error of five landmarks in eye distances, yaw within 30 degrees.",
-        f"dlib: {count // 5} people, {PICTURES_EACH} pictures each, default draw, 178x218; the predictor's box comes "
+        f"dlib: {count // 5} people, {IMAGES_EACH} images each, default draw, 178x218; the predictor's box comes "
         "from the true landmarks. Distances are Euclidean; tpr@0.01: same pairs below the 1 % quantile of others.",
         "dlib, synthetic tight and real: crops of 83x100, synthetic and of the identification-rate set, both placed "
         "in the same way, with the framing's landmarks for every face.",
@@ -75,7 +75,7 @@ def found_by_mtcnn(count: int) -> tuple[dict[str, float], dict[str, object]]:
     finder, numbers = Finder(), torch.arange(count)
     person, default = people(numbers, SEED), shots(numbers, numbers, SEED)
     wide = default | wide_poses(count)
-    drawn = {name: render(person, picture, LOOSE) for name, picture in (("default", default), ("wide", wide))}
+    drawn = {name: render(person, shot, LOOSE) for name, shot in (("default", default), ("wide", wide))}
     results = {name: matched(finder.faces(one.images), outlines(one), one.landmarks) for name, one in drawn.items()}
     hit, error = results["default"]
     wide_hit, _ = results["wide"]
@@ -104,10 +104,10 @@ def outlines(made: Rendering) -> Tensor:
 
 
 def matched(found: list[tuple[Tensor, Tensor]], boxes: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor]:
-    """Of MTCNN's faces in each picture the one that overlaps most: whether it hits, and its landmarks' error.
+    """Of MTCNN's faces in each image the one that overlaps most: whether it hits, and its landmarks' error.
 
     Args:
-        found: boxes and landmarks, a picture each.
+        found: boxes and landmarks, an image each.
         boxes: the true ``(N, 4)``.
         landmarks: the true ``(N, 5, 2)``.
     Returns:
@@ -142,13 +142,13 @@ def by_person(person: Faces, hit: Tensor) -> dict[str, float]:
     return {name: share(hit[mask]) for name, mask in groups.items()}
 
 
-def misses(picture: Faces, hit: Tensor) -> dict[str, dict[str, float]]:
-    """Dials of the picture that differ most between missed and found faces, in standard deviations."""
+def misses(shot: Faces, hit: Tensor) -> dict[str, dict[str, float]]:
+    """Dials of the image that differ most between missed and found faces, in standard deviations."""
     if hit.all() or not hit.any():
         return {}
-    sizes = {f"|{name}|": value.abs() for name, value in picture.items() if name in WIDE} | picture
+    sizes = {f"|{name}|": value.abs() for name, value in shot.items() if name in WIDE} | shot
     gaps = {k: float((v[~hit].mean() - v[hit].mean()) / v.std().clamp(min=1e-6)) for k, v in sizes.items()}
-    return {"picture": dict(sorted(gaps.items(), key=lambda row: -abs(row[1]))[:8])}
+    return {"shot": dict(sorted(gaps.items(), key=lambda row: -abs(row[1]))[:8])}
 
 
 # --- dlib ----------------------------------------------------------------------------------------------------------
@@ -157,7 +157,7 @@ def misses(picture: Faces, hit: Tensor) -> dict[str, dict[str, float]]:
 def told_apart(count: int, real: Path) -> tuple[dict[str, float], dict[str, object]]:
     """Figures, and counts of distances; drawn beside each other in ``build/dlib_distances.png``."""
     judge = Judge()
-    identities = torch.arange(count).repeat_interleave(PICTURES_EACH)
+    identities = torch.arange(count).repeat_interleave(IMAGES_EACH)
     pairs = {"synthetic": pair_distances(judge.descriptors(*loose_faces(count)), identities)}
     pairs["synthetic tight"] = pair_distances(judge.descriptors(*tight_faces(count)), identities)
     if (real / "celebA_anno_query.csv").exists():
@@ -177,9 +177,9 @@ def told_apart(count: int, real: Path) -> tuple[dict[str, float], dict[str, obje
 
 
 def rendered(count: int, framing: Framing) -> Rendering:
-    """``PICTURES_EACH`` default pictures of each of ``count`` people."""
-    identities = torch.arange(count).repeat_interleave(PICTURES_EACH)
-    numbers = torch.arange(PICTURES_EACH).repeat(count)
+    """``IMAGES_EACH`` default images of each of ``count`` people."""
+    identities = torch.arange(count).repeat_interleave(IMAGES_EACH)
+    numbers = torch.arange(IMAGES_EACH).repeat(count)
     return render(people(identities, SEED), shots(identities, numbers, SEED), framing)
 
 
@@ -207,7 +207,7 @@ def real_faces(folder: Path) -> tuple[Tensor, Tensor, Tensor]:
     return images, framing_landmarks(len(images)), torch.tensor([int(row["id"]) for row in rows])
 
 
-# --- speed and pictures --------------------------------------------------------------------------------------------
+# --- speed and images --------------------------------------------------------------------------------------------
 
 
 def faces_per_second(batches: int = 7, size: int = 128) -> float:
@@ -217,16 +217,16 @@ def faces_per_second(batches: int = 7, size: int = 128) -> float:
     rates = []
     for batch in range(batches + 1):
         numbers = torch.arange(batch * size, (batch + 1) * size)
-        person, picture = people(numbers, SEED), shots(numbers, numbers, SEED)
+        person, shot = people(numbers, SEED), shots(numbers, numbers, SEED)
         start = time.perf_counter()
-        render(person, picture, TIGHT, (112, 112))
+        render(person, shot, TIGHT, (112, 112))
         rates.append(size / (time.perf_counter() - start))
     torch.set_num_threads(before)
     return statistics.median(rates[1:])  # the first warms up
 
 
 def contact_sheet(images: Tensor, path: Path, columns: int = 12) -> None:
-    """Pictures ``(N, 3, H, W)`` beside each other; none at all draws nothing."""
+    """Images ``(N, 3, H, W)`` beside each other; none at all draws nothing."""
     if len(images) == 0:
         return
     empty = -len(images) % columns

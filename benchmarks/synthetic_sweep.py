@@ -1,8 +1,8 @@
-"""What each dial of the embedded people does to a face, as dlib's network sees it.
+"""What each dial of the built-in people does to a face, as dlib's network sees it.
 
     python -m benchmarks.synthetic_sweep [--people 3] [--spread]
 
-Sets one dial to its low and to its high end on otherwise random people in neutral pictures, and prints the mean
+Sets one dial to its low and to its high end on otherwise random people in neutral images, and prints the mean
 distance of the two faces. ``--spread`` draws whole groups of dials anew instead: which group tells people apart?
 A tool for tuning: it records nothing in ``results``. The table lies in ``build/synthetic_sweep.json``.
 """
@@ -18,7 +18,8 @@ from torch import Tensor
 from benchmarks._peers import Judge
 from benchmarks._record import ROOT
 from dlsfaces.geometry import LOOSE
-from drawpeople import PERSON, SHOT, neutral_shots, people, render
+from drawpeople import neutral_shots, people, render
+from drawpeople.dials import PERSON, SHOT
 
 #: Dials belong to the first group one of whose beginnings theirs has; what none has is shape.
 GROUPS = {
@@ -44,7 +45,7 @@ def main() -> None:
     tables = (
         {"group drawn anew": by_group(judge, 8 * chosen.people)}
         if chosen.spread
-        else {"person": by_dial(judge, chosen.people, "person"), "picture": by_dial(judge, chosen.people, "picture")}
+        else {"person": by_dial(judge, chosen.people, "person"), "shot": by_dial(judge, chosen.people, "shot")}
     )
     for name, table in tables.items():
         print(f"\n{name:30} distance")
@@ -55,7 +56,7 @@ def main() -> None:
 
 
 def by_dial(judge: Judge, count: int, whose: str) -> dict[str, float]:
-    """Dial name to mean distance between its ends; the pictures of ``count`` people a dial."""
+    """Dial name to mean distance between its ends; the images of ``count`` people a dial."""
     dials = PERSON if whose == "person" else SHOT
     first, second = (joined([at_end(dials, name, end, count, whose) for name in dials]) for end in ("low", "high"))
     distances = between(judge, first, second).view(len(dials), count).mean(1)
@@ -63,10 +64,10 @@ def by_dial(judge: Judge, count: int, whose: str) -> dict[str, float]:
 
 
 def at_end(dials: dict, name: str, end: str, count: int, whose: str) -> tuple[Faces, Faces]:
-    """``count`` random people in neutral pictures, one dial of either at an end."""
-    person, picture = people(torch.arange(count), seed=17), neutral_shots(count)
-    (person if whose == "person" else picture)[name] = torch.full((count,), float(getattr(dials[name], end)))
-    return person, picture
+    """``count`` random people in neutral images, one dial of either at an end."""
+    person, shot = people(torch.arange(count), seed=17), neutral_shots(count)
+    (person if whose == "person" else shot)[name] = torch.full((count,), float(getattr(dials[name], end)))
+    return person, shot
 
 
 def by_group(judge: Judge, count: int) -> dict[str, float]:
@@ -86,9 +87,9 @@ def group_of(name: str) -> str:
 
 
 def joined(parts: list[tuple[Faces, Faces]]) -> tuple[Faces, Faces]:
-    """Batches of (people, pictures) behind each other."""
-    person, picture = zip(*parts)
-    return tuple({name: torch.cat([p[name] for p in half]) for name in half[0]} for half in (person, picture))
+    """Batches of (people, images) behind each other."""
+    person, shot = zip(*parts)
+    return tuple({name: torch.cat([p[name] for p in half]) for name in half[0]} for half in (person, shot))
 
 
 def between(judge: Judge, first: tuple[Faces, Faces], second: tuple[Faces, Faces]) -> Tensor:

@@ -1,30 +1,54 @@
-"""Embedded people: a parametric 3-D head, rendered in batches. No download, and no real person's face.
+"""Invented people: drawn from named parameters, with exact landmarks. No download, and no real person's face.
 
-``people`` and ``pictures`` give named parameters for numbers; ``render`` turns parameters into pictures with exact
-landmarks. Person ``i`` of a seed is the same person wherever it is asked for, and a picture has the same bits in any
-batch of one device.
+``people`` and ``shots`` give parameters for numbers, ``render`` turns them into portraits; ``cut_out``, ``draw_scene``
+and ``draw_portrait`` put people into photos of crowds and of one person; ``Defect`` spoils a portrait. Person ``i`` of
+a seed is the same person wherever it is asked for, and an image has the same bits in any batch of one device.
 """
 
 from __future__ import annotations
 
-from drawpeople.people import PERSON, SHOT, average_people, neutral_shots, people, shots
-from drawpeople.scene import Rendering, dense_landmarks, render
+from drawpeople.cutouts import Cutout, Cutouts, cut_out
+from drawpeople.defects import COPIES, DEFECTS, Defect
+from drawpeople.dials import PERSON, SHOT
+from drawpeople.framing import LOOSE, TIGHT, Framing
+from drawpeople.people import average_people, neutral_shots, people, shots
+from drawpeople.portraits import cut_portrait
+from drawpeople.rendering import Rendering, dense_landmarks, render
+from drawpeople.rng import Dice
+from drawpeople.scenes import Scene, draw_nobody, draw_portrait, draw_scene
 from drawpeople.truth import Region
 
-#: Raised whenever the pictures change: caches are keyed by it.
+__version__ = "0.1.0"
+#: Raised whenever a portrait's pixels change: caches are keyed by it.
 VERSION = 3
 
+#: The smallest and largest value of each parameter, by name.
 PERSON_RANGES: dict[str, tuple[float, float]] = {name: (dial.low, dial.high) for name, dial in PERSON.items()}
 SHOT_RANGES: dict[str, tuple[float, float]] = {name: (dial.low, dial.high) for name, dial in SHOT.items()}
 
 __all__ = [
+    "COPIES",
+    "DEFECTS",
+    "LOOSE",
     "PERSON_RANGES",
     "SHOT_RANGES",
+    "TIGHT",
     "VERSION",
+    "Cutout",
+    "Cutouts",
+    "Defect",
+    "Dice",
+    "Framing",
     "Region",
     "Rendering",
+    "Scene",
     "average_people",
+    "cut_out",
+    "cut_portrait",
     "dense_landmarks",
+    "draw_nobody",
+    "draw_portrait",
+    "draw_scene",
     "neutral_shots",
     "people",
     "render",

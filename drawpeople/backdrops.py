@@ -23,7 +23,7 @@ _GRAIN_SEED = 32
 Colour = tuple[int, int, int]
 
 
-def backdrop(size: tuple[int, int], ground: float, dice: Dice) -> Image.Image:
+def backdrop(size: tuple[int, int], ground: float, dice: Dice) -> tuple[Image.Image, str]:
     """A place.
 
     Args:
@@ -31,17 +31,18 @@ def backdrop(size: tuple[int, int], ground: float, dice: Dice) -> Image.Image:
         ground: the row at which the ground begins, where people farthest away have their feet.
         dice: draw the place.
     Returns:
-        Pillow's RGB of that size.
+        Pillow's RGB of that size, and what it shows: ``"room"``, ``"street"``, ``"garden"``, ``"hall"`` or ``"stage"``.
     """
     height, width = size
     if min(size) < 1:
         raise ValueError(f"size={size} is (height, width) in pixels, both positive")
     image = Image.new("RGB", (width, height))
     row = max(1, int(min(max(ground, 0.15 * height), 1.2 * height)))
-    _PLACES[dice.integer(0, len(_PLACES) - 1)](image, row, dice)
+    kind, draw = _PLACES[dice.integer(0, len(_PLACES) - 1)]
+    draw(image, row, dice)
     image = _textured(image, dice)
     softness = max(0.0, dice(-1.5, 1.2)) * max(size) / 300  # in focus in more than half
-    return image.filter(ImageFilter.GaussianBlur(softness)) if softness > 0.2 else image
+    return (image.filter(ImageFilter.GaussianBlur(softness)) if softness > 0.2 else image), kind
 
 
 def tint(dice: Dice, light: tuple[float, float] = (0.2, 0.9), colourful: float = 0.35) -> Colour:
@@ -208,7 +209,7 @@ def _shelf(image: Image.Image, row: int, dice: Dice) -> None:
 
 
 def _frame(image: Image.Image, row: int, dice: Dice) -> None:
-    """A picture on the wall."""
+    """A painting on the wall."""
     draw, width = ImageDraw.Draw(image), image.width
     wide, high = dice(0.08, 0.25) * width, dice(0.1, 0.25) * width
     left, top = dice(0, 0.9) * width, dice(0.05, 0.4) * row
@@ -364,7 +365,13 @@ def _abstract(image: Image.Image, row: int, dice: Dice) -> None:
     _floor(image, row, dice)
 
 
-_PLACES: tuple[Callable[[Image.Image, int, Dice], None], ...] = (_room, _room, _street, _garden, _hall, _abstract)
+_PLACES: tuple[tuple[str, Callable[[Image.Image, int, Dice], None]], ...] = (
+    *[("room", _room)] * 2,
+    ("street", _street),
+    ("garden", _garden),
+    ("hall", _hall),
+    ("stage", _abstract),
+)
 
 
 def plain(size: tuple[int, int], dice: Dice) -> Image.Image:

@@ -1,6 +1,6 @@
 """What is behind people in portraits, out of focus: studio paper, a wall, a room, a street, trees, the open sky.
 
-All is placed in loose pixels, so every crop of a picture continues the same view, and only what is not covered by the
+All is placed in loose pixels, so every crop of an image continues the same view, and only what is not covered by the
 person is computed.
 """
 
@@ -16,7 +16,7 @@ from drawpeople.framing import LOOSE
 from drawpeople.samples import cover
 
 _BACKGROUND_SEED = 11
-_NUMBERS = 48  # random numbers a picture: each kind uses them as it likes
+_NUMBERS = 48  # random numbers an image: each kind uses them as it likes
 _ORANGE, _GREEN, _BLUE = 0.08, 0.24, 0.58  # of lamps, leaves and the sky, on the colour wheel
 _THINGS = 5  # in a room
 _PATCHES = torch.tensor([0.0, -0.7, 0.5, -0.7, 0.5])  # how much lighter houses and leaves are than what is behind them
@@ -24,51 +24,51 @@ _DISCS = 6  # of light
 
 
 class View:
-    """Uncovered places of some pictures, and the random numbers of these pictures.
+    """Uncovered places of some images, and the random numbers of these images.
 
     ``x`` and ``y`` run from -1 to 1 over the width and the height of the loose framing, y down.
     """
 
-    def __init__(self, picture: Tensor, x: Tensor, y: Tensor, dials: dict[str, Tensor], u: Tensor) -> None:
-        self.picture, self.x, self.y = picture, x, y  # (M,) each
+    def __init__(self, image: Tensor, x: Tensor, y: Tensor, dials: dict[str, Tensor], u: Tensor) -> None:
+        self.image, self.x, self.y = image, x, y  # (M,) each
         self.dials, self.u = dials, u  # (N,) each; (_NUMBERS, N)
 
     def take(self, index: Tensor) -> View:
         """Some of the places, by number."""
-        picture, x, y = (v.index_select(0, index) for v in (self.picture, self.x, self.y))
-        return View(picture, x, y, self.dials, self.u)
+        image, x, y = (v.index_select(0, index) for v in (self.image, self.x, self.y))
+        return View(image, x, y, self.dials, self.u)
 
     def random(self, first: int, *ranges: tuple[float, float], times: int = 1) -> Tensor:
-        """Random numbers of each picture from number ``first`` on: ``(len(ranges), N)``, or ``(.., times, N)``."""
+        """Random numbers of each image from number ``first`` on: ``(len(ranges), N)``, or ``(.., times, N)``."""
         low, high = torch.tensor(ranges, device=self.u.device).T[:, :, None, None]
         numbers = low + (high - low) * self.u[first : first + len(ranges) * times].view(len(ranges), times, -1)
         return numbers if times > 1 else numbers[:, 0]
 
     def at(self, table: Tensor) -> Tensor:
-        """Numbers ``(..., N)`` of the pictures at every place: ``(..., M)``."""
+        """Numbers ``(..., N)`` of the images at every place: ``(..., M)``."""
         rows = table.reshape(-1, table.shape[-1])
-        rows = rows.gather(1, self.picture.expand(len(rows), -1))  # quicker than index_select
+        rows = rows.gather(1, self.image.expand(len(rows), -1))  # quicker than index_select
         return rows.view(*table.shape[:-1], -1)
 
     def colours(self, first: int, colourful: float | Tensor, light: Tensor) -> Tensor:
-        """Colours near each picture's own hue, as many as ``light`` ``(K, N)`` has rows: linear ``(3, K, N)``."""
+        """Colours near each image's own hue, as many as ``light`` ``(K, N)`` has rows: linear ``(3, K, N)``."""
         turned = self.dials["back_hue"] + 0.25 * (self.u[first : first + len(light)] - 0.5)
         return hue(turned, colourful * chroma(self.dials), light)
 
 
-def background(picture: Tensor, x: Tensor, y: Tensor, dials: dict[str, Tensor]) -> Tensor:
+def background(image: Tensor, x: Tensor, y: Tensor, dials: dict[str, Tensor]) -> Tensor:
     """The colour behind the person.
 
     Args:
-        picture: int64 ``(M,)``, which picture each place belongs to.
+        image: int64 ``(M,)``, which image each place belongs to.
         x, y: loose pixels ``(M,)``.
-        dials: the pictures' parameters, ``(N,)`` each.
+        dials: the images' parameters, ``(N,)`` each.
     Returns:
         linear ``(3, M)``.
     """
     u = rng.uniform(rng.key((dials["grain"] * 2**24).long(), _BACKGROUND_SEED), _NUMBERS).T
-    view = View(picture, x * (2 / LOOSE.width) - 1, y * (2 / LOOSE.height) - 1, dials, u)
-    kind = _kind(dials).index_select(0, picture)
+    view = View(image, x * (2 / LOOSE.width) - 1, y * (2 / LOOSE.height) - 1, dials, u)
+    kind = _kind(dials).index_select(0, image)
     colour = torch.empty(3, len(x), device=x.device)
     for k, draw in enumerate(_KINDS):
         where = (kind == k).nonzero()[:, 0]
@@ -91,7 +91,7 @@ def hue(angle: Tensor, colourful: float | Tensor, light: float | Tensor, at_most
 
 
 def dye(angle: Tensor, colourful: float | Tensor, light: Tensor) -> Tensor:
-    """The same for cloth, a picture a row: ``(N, 3)``."""
+    """The same for cloth, an image a row: ``(N, 3)``."""
     return hue(angle, colourful, light).T
 
 
@@ -106,7 +106,7 @@ def _light(dials: dict[str, Tensor]) -> Tensor:
 
 
 def _kind(dials: dict[str, Tensor]) -> Tensor:
-    """Which of ``_KINDS`` each picture shows, in even shares."""
+    """Which of ``_KINDS`` each image shows, in even shares."""
     return (dials["back_kind"] * len(_KINDS)).long().clamp(max=len(_KINDS) - 1)
 
 
@@ -123,7 +123,7 @@ def _boxes(view: View, boxes: Tensor, soft: float | Tensor) -> Tensor:
 
 
 def _layers(view: View, colours: Tensor, shares: Tensor) -> Tensor:
-    """The first of the pictures' colours ``(3, 1 + K, N)``, covered by each next one's share ``(K, M)``."""
+    """The first of the images' colours ``(3, 1 + K, N)``, covered by each next one's share ``(K, M)``."""
     first, *others = view.at(colours).unbind(1)
     colour = first.clone()
     for other, share in zip(others, shares):
@@ -141,7 +141,7 @@ def _paper(view: View) -> Tensor:
 
 
 def _wall(view: View) -> Tensor:
-    """Two walls that meet in a corner, lit from one side, and in half of the pictures a frame or a door."""
+    """Two walls that meet in a corner, lit from one side, and in half of the images a frame or a door."""
     contrast, light = view.dials["back_contrast"], _light(view.dials)
     edge, lean, slope, frame = view.random(0, (-1.1, 1.1), (-0.05, 0.05), (-0.5, 0.5), (-1, 1))
     edge, lean, slope, frame = view.at(torch.stack((edge, lean, slope * contrast, (frame > 0).float())))

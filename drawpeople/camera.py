@@ -1,6 +1,6 @@
 """Pose and projection.
 
-Camera coordinates are the head's, turned: centimetres, x to the right of the picture, y up, z towards the camera.
+Camera coordinates are the head's, turned: centimetres, x to the right of the image, y up, z towards the camera.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ def turn(points: Tensor, yaw: Tensor, pitch: Tensor, roll: Tensor) -> Tensor:
     return torch.stack((x + _PIVOT[0], y + _PIVOT[1], z + _PIVOT[2]), dim=-1)
 
 
-def _angles(picture: dict[str, Tensor]) -> tuple[Tensor, ...]:
-    return tuple(picture[k][:, None] for k in ("yaw", "pitch", "roll"))
+def _angles(shot: dict[str, Tensor]) -> tuple[Tensor, ...]:
+    return tuple(shot[k][:, None] for k in ("yaw", "pitch", "roll"))
 
 
-def pose(points: Tensor, picture: dict[str, Tensor]) -> Tensor:
+def pose(points: Tensor, shot: dict[str, Tensor]) -> Tensor:
     """Turn what sits on the head: ``(N, M, 3)``."""
-    return turn(points, *_angles(picture))
+    return turn(points, *_angles(shot))
 
 
-def pose_body(points: Tensor, shared: Mesh, picture: dict[str, Tensor]) -> Tensor:
+def pose_body(points: Tensor, shared: Mesh, shot: dict[str, Tensor]) -> Tensor:
     """Turn head, ears and neck, whose lower end follows the shoulders, which turn less."""
-    yaw, pitch, roll = _angles(picture)
+    yaw, pitch, roll = _angles(shot)
     head = turn(points, yaw, pitch, roll)
     neck = shared.grids[-1].start
     body = turn(points[:, neck:], 0.35 * yaw, 0 * pitch, 0.5 * roll)
@@ -50,9 +50,9 @@ def pose_body(points: Tensor, shared: Mesh, picture: dict[str, Tensor]) -> Tenso
     return head
 
 
-def rotate(vectors: Tensor, picture: dict[str, Tensor]) -> Tensor:
+def rotate(vectors: Tensor, shot: dict[str, Tensor]) -> Tensor:
     """Turn directions ``(N, M, 3)`` as the head turns."""
-    return pose(vectors, picture) - pose(torch.zeros_like(vectors[:, :1]), picture)
+    return pose(vectors, shot) - pose(torch.zeros_like(vectors[:, :1]), shot)
 
 
 def project(points: Tensor, distance: Tensor) -> Tensor:
@@ -81,11 +81,11 @@ def _spread(points: Tensor) -> Tensor:
 
 
 class View(NamedTuple):
-    """How the points of a batch come into their pictures."""
+    """How the points of a batch come into their images."""
 
     distance: Tensor  # (N,) cm from the camera to the face
     zoom: Tensor  # (N, 2) pixels a centimetre across and up, on the face's plane
-    origin: Tensor  # (N, 2) pixels at which the axis of the camera meets the picture
+    origin: Tensor  # (N, 2) pixels at which the axis of the camera meets the image
 
     def project(self, posed: Tensor) -> Tensor:
         """Posed points ``(N, M, 3)`` as pixels, y down, and depth: ``(N, M, 3)``."""
@@ -94,10 +94,10 @@ class View(NamedTuple):
         y = self.origin[:, 1:] - self.zoom[:, 1:] * flat[..., 1]
         return torch.stack((x, y, flat[..., 2]), dim=-1)
 
-    def matrix(self, picture: dict[str, Tensor]) -> Tensor:
+    def matrix(self, shot: dict[str, Tensor]) -> Tensor:
         """The same from the head's coordinates before the pose: ``(N, 3, 4)`` to homogeneous pixels."""
         corners = torch.cat((torch.zeros(1, 3), torch.eye(3))).to(self.zoom.device)
-        corners = turn(corners.expand(len(self.zoom), -1, -1), *(picture[k][:, None] for k in ("yaw", "pitch", "roll")))
+        corners = turn(corners.expand(len(self.zoom), -1, -1), *(shot[k][:, None] for k in ("yaw", "pitch", "roll")))
         moved = corners[:, 0]
         x, y, z = (torch.cat((corners[:, 1:, k] - moved[:, None, k], moved[:, None, k]), dim=1) for k in range(3))
         one = torch.tensor([0.0, 0.0, 0.0, 1.0], device=self.zoom.device)
@@ -109,7 +109,7 @@ class View(NamedTuple):
 
 
 def frame(
-    landmarks: Tensor, neutral: Tensor, picture: dict[str, Tensor], scale: tuple[float, float, float, float]
+    landmarks: Tensor, neutral: Tensor, shot: dict[str, Tensor], scale: tuple[float, float, float, float]
 ) -> View:
     """Aim the camera as an aligned set frames a face.
 
@@ -125,18 +125,18 @@ def frame(
     sx, sy, ox, oy = scale
     template = torch.tensor(LOOSE.landmarks, device=landmarks.device)
     eye_distance = template[1, 0] - template[0, 0]
-    flat = project(landmarks, picture["distance"])[..., :2]
+    flat = project(landmarks, shot["distance"])[..., :2]
     sides = torch.maximum(_sides(flat), _FORESHORTENED * _sides(neutral[..., :2]))
-    zoom = _spread(template) / (sides[:, 0] + sides[:, 1]) * picture["scale"]
+    zoom = _spread(template) / (sides[:, 0] + sides[:, 1]) * shot["scale"]
     centre = _centre(flat)
-    target = _centre(template) + eye_distance * torch.stack((picture["shift_x"], picture["shift_y"]), dim=-1)
+    target = _centre(template) + eye_distance * torch.stack((shot["shift_x"], shot["shift_y"]), dim=-1)
     x = (target[:, 0] - zoom * centre[:, 0]) * sx + ox
     y = (target[:, 1] + zoom * centre[:, 1]) * sy + oy
-    return View(picture["distance"], torch.stack((zoom * sx, zoom * sy), 1), torch.stack((x, y), 1))
+    return View(shot["distance"], torch.stack((zoom * sx, zoom * sy), 1), torch.stack((x, y), 1))
 
 
 def framing_scale(framing: Framing, size: tuple[int, int]) -> tuple[float, float, float, float]:
-    """From loose pixels to a picture of ``size`` (height, width) in a framing: ``sx, sy, ox, oy``, ``x * sx + ox``."""
+    """From loose pixels to an image of ``size`` (height, width) in a framing: ``sx, sy, ox, oy``, ``x * sx + ox``."""
     own, loose = torch.tensor(framing.landmarks).double(), torch.tensor(LOOSE.landmarks).double()
     zoom = float(_spread(own) / _spread(loose))
     offset = own.mean(0) - zoom * loose.mean(0)

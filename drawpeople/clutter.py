@@ -9,8 +9,10 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import torch
 from PIL import Image, ImageDraw, ImageFilter
 
+from drawpeople import occluders, shapes
 from drawpeople.backdrops import Colour, darker, mixed, tint
 from drawpeople.rng import Dice
 
@@ -80,22 +82,22 @@ def thing(name: str, side: int, dice: Dice) -> Image.Image:
     return _THINGS[name](side, dice)
 
 
-def scrambled(picture: Image.Image, dice: Dice, parts: int = 3) -> Image.Image:
-    """``parts`` x ``parts`` patches of a picture, none where it was: all that a face has, but no face.
+def scrambled(image: Image.Image, dice: Dice, parts: int = 3) -> Image.Image:
+    """``parts`` x ``parts`` patches of an image, none where it was: all that a face has, but no face.
 
     Args:
-        picture: Pillow's RGB or RGBA, at least ``parts`` pixels a side.
+        image: Pillow's RGB or RGBA, at least ``parts`` pixels a side.
     Raises:
         ValueError: fewer than 2 x 2 patches, or too few pixels for them.
     """
-    wide, high = (side // parts for side in picture.size) if parts >= 2 else (0, 0)
+    wide, high = (side // parts for side in image.size) if parts >= 2 else (0, 0)
     if not wide or not high:
-        raise ValueError(f"a picture of {picture.size} pixels cannot be cut into {parts}x{parts} patches; parts >= 2")
+        raise ValueError(f"an image of {image.size} pixels cannot be cut into {parts}x{parts} patches; parts >= 2")
     order = sorted(range(parts * parts), key=lambda _: dice())
-    result = Image.new(picture.mode, (wide * parts, high * parts))
+    result = Image.new(image.mode, (wide * parts, high * parts))
     for place, origin in zip(order, order[1:] + order[:1]):  # one long cycle: no patch stays
         left, top = origin % parts * wide, origin // parts * high
-        patch = picture.crop((left, top, left + wide, top + high))
+        patch = image.crop((left, top, left + wide, top + high))
         result.paste(patch, (place % parts * wide, place // parts * high))
     return result
 
@@ -107,15 +109,18 @@ def skin(dice: Dice) -> Colour:
 
 
 def _ball(side: int, dice: Dice) -> Image.Image:
-    """Skin-coloured, or of any colour; some with panels."""
-    sheet = _Sheet(side, dice(0.9, 1.3))
-    colour = skin(dice) if dice.happens(0.7) else tint(dice, (0.4, 0.9), 0.8)
-    sheet.oval(0, 0, 0.97, 0.97 * sheet.tall, colour)
-    if dice.happens(0.3):
-        for x in (-0.35, 0.35):
-            sheet.line((x, -0.9 * sheet.tall, 1.6 * x, 0, x, 0.9 * sheet.tall), darker(colour, 0.6), 0.05)
-    sheet.shaded(dice, 0.8)
-    return sheet.done()
+    """As :func:`drawpeople.occluders.ball`, mostly skin-coloured."""
+    made = occluders.ball(dice, torch.tensor(skin(dice)) / 255, skin_coloured=dice.happens(0.6))
+    drawn = Image.fromarray(shapes.alone(made, (2 * side, 2 * side), (-0.8, -0.8, 0.8, 0.8), 0.45).numpy())
+    drawn = drawn.crop(drawn.getchannel("A").getbbox())
+    return drawn.resize((side, max(1, round(side * drawn.height / drawn.width))), Image.Resampling.BOX)
+
+
+def _hand(side: int, dice: Dice) -> Image.Image:
+    """A poster with :func:`drawpeople.occluders.hand` on it."""
+    made = occluders.hand(dice, torch.tensor(skin(dice)) / 255)
+    drawn = shapes.alone(made, (round(1.2 * side), side), (-1.1, -1.32, 1.1, 1.32), 0.8)
+    return framed(Image.fromarray(drawn.numpy()), side, dice)
 
 
 def _dots(side: int, dice: Dice) -> Image.Image:
@@ -193,56 +198,6 @@ def _car(side: int, dice: Dice) -> Image.Image:
     return sheet.done()
 
 
-def _house(side: int, dice: Dice) -> Image.Image:
-    """Two windows over a door, under a roof."""
-    sheet, front = _Sheet(side, dice(1.0, 1.25)), tint(dice, (0.4, 1.0), 0.5)
-    roof, glass, tall = tint(dice, (0.2, 0.5), 0.5), tint(dice, (0.1, 0.5), 0.3), sheet.tall
-    sheet.shape((-0.85, -0.35 * tall, 0.85, -0.35 * tall, 0.85, tall, -0.85, tall), front)
-    sheet.shape((-1, -0.35 * tall, 0, -0.98 * tall, 1, -0.35 * tall), roof)
-    for x in (-0.45, 0.45):
-        sheet.box(x, 0.0, 0.2, 0.22, glass, (240, 240, 235))
-        sheet.line((x, -0.2, x, 0.2), (240, 240, 235), 0.03)
-    wide = dice(0.15, 0.3)
-    sheet.box(0, 0.75 * tall, wide, 0.25 * tall, darker(roof, dice(0.5, 1.2)), darker(front, 0.7))
-    return sheet.done()
-
-
-def _hand(side: int, dice: Dice) -> Image.Image:
-    """A palm with its fingers up, and a sleeve."""
-    sheet, colour = _Sheet(side, 1.6), skin(dice)
-    side_of = -1 if dice.happens(0.5) else 1
-    sheet.box(0, 1.35, 0.5, 0.35, tint(dice, (0.1, 0.9), 0.7))
-    sheet.box(0, 0.95, 0.33, 0.3, colour)
-    for x, tip in ((-0.45, -0.85), (-0.15, -1.3), (0.15, -1.4), (0.45, -1.15)):
-        ends = (side_of * 0.8 * x, 0.1, side_of * (1.15 * x), tip)
-        sheet.line(ends, colour, 0.24)
-        sheet.oval(ends[2], ends[3], 0.12, 0.12, colour)
-        sheet.line((side_of * 0.9 * (x + 0.15), 0, side_of * (x + 0.15), -0.35), darker(colour, 0.7), 0.02)
-    thumb = (side_of * 0.35, 0.55, side_of * 0.85, -0.1)
-    sheet.line(thumb, colour, 0.26)
-    sheet.oval(thumb[2], thumb[3], 0.13, 0.13, colour)
-    sheet.oval(0, 0.4, 0.55, 0.55, colour)
-    sheet.line((-0.3, 0.25, 0.1, 0.45, 0.3, 0.3), darker(colour, 0.8), 0.03)
-    sheet.shaded(dice, 0.4)
-    return sheet.done()
-
-
-def _head_from_behind(side: int, dice: Dice) -> Image.Image:
-    """Hair, ears and a neck above a collar, and no face."""
-    sheet, colour, hair = _Sheet(side, 1.3), skin(dice), mixed((30, 22, 18), (190, 150, 90), dice() ** 2)
-    sheet.shape((-0.95, 1.3, -0.7, 0.98, 0.7, 0.98, 0.95, 1.3), tint(dice, (0.1, 0.9), 0.7))
-    sheet.box(0, 0.75, 0.33, 0.4, darker(colour, 0.85))
-    for x in (-0.72, 0.72):
-        sheet.oval(x, 0.0, 0.12, 0.2, colour)
-    sheet.oval(0, -0.25, 0.74, 0.95, hair)
-    for _ in range(14):
-        x = dice(-0.6, 0.6)
-        reach = 0.9 * math.sqrt(1 - (x / 0.74) ** 2)
-        sheet.line((0.5 * x, -0.25 - 0.7 * reach, x, dice(-0.2, 0.45) * reach), darker(hair, dice(0.7, 1.5)), 0.03)
-    sheet.shaded(dice, 0.6)
-    return sheet.done()
-
-
 def _sack(side: int, dice: Dice) -> Image.Image:
     """A shapeless skin-coloured lump, blotched: a cushion, a potato, a bag."""
     sheet, colour = _Sheet(side), skin(dice)
@@ -260,17 +215,26 @@ def _sack(side: int, dice: Dice) -> Image.Image:
     return image.reduce(_FINE)
 
 
+def framed(image: Image.Image, side: int, dice: Dice) -> Image.Image:
+    """An image on paper in a frame, to hang up: Pillow's RGBA, ``side`` wide."""
+    edge, margin = max(1, round(0.05 * side)), round(dice(0, 0.12) * side)
+    wide = max(1, side - 2 * (edge + margin))
+    small = image.resize((wide, max(1, round(wide * image.height / image.width))), Image.Resampling.BILINEAR)
+    frame = Image.new("RGBA", (side, small.height + 2 * (edge + margin)), tint(dice, (0.1, 0.8)))
+    frame.paste(tint(dice, (0.4, 1.0)), (edge, edge, side - edge, frame.height - edge))
+    frame.paste(small.convert("RGB"), (edge + margin, edge + margin), small.convert("RGBA").getchannel("A"))
+    return frame
+
+
 _THINGS: dict[str, Callable[[int, Dice], Image.Image]] = {
     "ball": _ball,
-    "dots": _dots,
+    "sack": _sack,
+    "car": _car,
     "clock": _clock,
+    "dots": _dots,
     "socket": _socket,
     "button": _button,
-    "car": _car,
-    "house": _house,
     "hand": _hand,
-    "head from behind": _head_from_behind,
-    "sack": _sack,
 }
 NAMES = tuple(_THINGS)
-ON_THE_GROUND = ("ball", "car", "house", "sack")  #: the others hang on a wall, or are held up
+STANDING, HANGING = NAMES[:2], NAMES[3:]  #: on the ground, and on a wall; a car stands on a street

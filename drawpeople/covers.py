@@ -75,7 +75,7 @@ def paint_mask(s: Samples) -> tuple[Tensor, Tensor]:
     light = torch.where(medical > 0, 0.72 + 0.4 * d["mask_kind"], 0.08 + 0.8 * d["mask_light"])
     tone = dye(torch.where(medical > 0, 0.55, d["mask_hue"]), 0.07 + 0.3 * (1 - medical) * d["mask_light"], light)
     across, down = s.x, s.y
-    pleated = medical.index_select(0, s.picture)
+    pleated = medical.index_select(0, s.image)
     pleats = 0.22 * line(torch.sin(3.5 * torch.pi * down), 0.2) * smooth_step(0.37 - (down - 0.5).abs(), 0.1) * pleated
     seam = 0.16 * line(across, 0.025) * (1 - pleated)
     hem = 0.15 * (line(down - 0.05, 0.02) + line(down - 0.95, 0.02) + line(across.abs() - 0.93, 0.02))

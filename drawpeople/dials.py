@@ -1,6 +1,6 @@
-"""Every parameter of the embedded people: its name, its range, and how it is drawn.
+"""Every parameter of the built-in people: its name, its range, and how it is drawn.
 
-A *person* keeps their parameters in every picture; a *picture* has pose, expression, light, background and sensor.
+A *person* keeps their parameters in every image; a *shot* has pose, expression, light, background and sensor.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ PERSON: dict[str, Dial] = {
     "mole_1": _SHARE,  # where it lies; none under a third
     "mole_2": _SHARE,
     "mole_3": _SHARE,
-    "make_up": Dial(0, 1, 0, 0.2),  # the habit; pictures differ
+    "make_up": Dial(0, 1, 0, 0.2),  # the habit; images differ
     "make_up_hue": _SHARE,
     "eye_colour": Dial(0, 1, 0.3, None),  # brown, hazel, green, blue, grey
     "hair_light": Dial(0, 1, 0.3, None),  # black to blond
@@ -210,9 +210,9 @@ SHOT: dict[str, Dial] = {
     "contrast": Dial(0.6, 1.6, 1.2, 0.2),
     "vignette": Dial(0, 1, 0.15, 0.15),  # how much darker the corners are
     "blur": Dial(0, 2.5, 0.15, 0.25),  # standard deviation, in pixels of the loose framing
-    "shake": Dial(-2.5, 2.5, 0, 0.25),  # the same along one side: across the picture; below 0 down it
+    "shake": Dial(-2.5, 2.5, 0, 0.25),  # the same along one side: across the image; below 0 down it
     "noise": Dial(0, 0.1, 0.004, 0.007),  # standard deviation, in grey levels from 0 to 1
-    "low_resolution": Dial(0, 2, 0, 0.3),  # how often the picture was halved before it was shown in this size
+    "low_resolution": Dial(0, 2, 0, 0.3),  # how often the image was halved before it was shown in this size
     "jpeg": Dial(20, 100, 96, 9),  # the file's quality; 100: never saved
     "grain": _SHARE,  # seeds noise and background
 }

@@ -1,6 +1,6 @@
 """How locks grow: step by step, where comb, weight and curl point, pushed out of head and shoulders.
 
-All is elementwise over ``(people, locks)``, so a picture has the same bits in any batch. Centimetres on the average
+All is elementwise over ``(people, locks)``, so an image has the same bits in any batch. Centimetres on the average
 head.
 """
 

@@ -80,9 +80,9 @@ def reflects(s: Samples, colour: Tensor, direction: Tensor) -> Tensor:
     return colour * (0.12 + 0.6 * diffuse + tinted) + white
 
 
-def shade(s: Samples, picture: dict[str, Tensor]) -> Tensor:
-    """Hair in all the light of its picture, linear ``(3, M)``."""
-    lights = lamps(picture)
+def shade(s: Samples, shot: dict[str, Tensor]) -> Tensor:
+    """Hair in all the light of its image, linear ``(3, M)``."""
+    lights = lamps(shot)
     colour = strands(s, s.spread(hair_colour(s.dials)))
     lit = colour * (s.ambient * (0.6 * s.spread(lights.sky) + 0.4 * s.spread(lights.ground)))
     for lamp, arrives in ((lights.key, s.key), (lights.fill, 0.7 * s.ambient), (lights.rim, s.ambient)):

@@ -82,10 +82,10 @@ def _running_sum(weights: Tensor) -> Tensor:
 
 
 def today(person: dict[str, Tensor], change: Tensor) -> dict[str, Tensor]:
-    """A person on the day of a picture: hair a little longer, fuller and less tidy, or the reverse.
+    """A person on the day of an image: hair a little longer, fuller and less tidy, or the reverse.
 
     Args:
-        change: the picture's ``hair_change``, ``(N,)``: at its low end the part changes sides; at its high end long
+        change: the image's ``hair_change``, ``(N,)``: at its low end the part changes sides; at its high end long
             hair is tied back, and tied hair worn open.
     """
     p = dict(person)

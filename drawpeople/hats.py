@@ -193,7 +193,7 @@ def paint(s: Samples) -> tuple[Tensor, Tensor]:
     d = s.dials
     cloth = s.spread(dye(d["hat_hue"], 0.5 * d["hat_colour"], 0.08 + 0.62 * d["hat_light"]))
     other = dye(d["hat_hue"] + 0.45, 0.4 * d["hat_colour"], 0.72 - 0.6 * d["hat_light"])
-    kinds = kind(d).index_select(0, s.picture)
+    kinds = kind(d).index_select(0, s.image)
     angle, share = s.x, s.y
     cap = (kinds == CAP) | (kinds == BACKWARDS)
     ribs = (kinds == BEANIE) * 0.3 * (0.5 - 0.5 * torch.cos(60 * angle))
@@ -230,5 +230,5 @@ def shade_on_face(s: Samples) -> Tensor:
     reach = (2.0 + 0.05 * d["light_elevation"].clamp(0, 60)) * brim + 0.8
     edge = torch.tensor([row[0] for row in _EDGE], device=s.x.device)[kinds]
     depth = 0.25 + 0.35 * brim
-    below = (edge.index_select(0, s.picture) - s.y) / reach.index_select(0, s.picture)
-    return 1 - depth.index_select(0, s.picture) * smooth_step(1 - below, 0.5) * (s.z > -2)
+    below = (edge.index_select(0, s.image) - s.y) / reach.index_select(0, s.image)
+    return 1 - depth.index_select(0, s.image) * smooth_step(1 - below, 0.5) * (s.z > -2)

@@ -1,7 +1,7 @@
-"""What JPEG leaves of a picture (ITU-T T.81): halved colour, and 8 by 8 waves rounded to steps that the quality sets.
+"""What JPEG leaves of an image (ITU-T T.81): halved colour, and 8 by 8 waves rounded to steps that the quality sets.
 
 Only what loses something is computed; the file itself, which loses nothing more, is never written. So it runs where the
-pictures are, and each picture's bits are its own: all sums are written out in a fixed order.
+images are, and each image's bits are its own: all sums are written out in a fixed order.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _WAVES[0] = [math.sqrt(0.125)] * 8
 
 
 def compress(image: Tensor, quality: Tensor) -> Tensor:
-    """Save and load pictures.
+    """Save and load images.
 
     Args:
         image: float32 ``(N, 3, H, W)``, RGB from 0 to 255.
@@ -87,7 +87,7 @@ def _round_waves(blocks: Tensor, quality: Tensor) -> Tensor:
 
 
 def _steps(table: str, quality: Tensor) -> Tensor:
-    """The steps to which each picture's waves are rounded, ``(8, 8, N, 1)``, down and across."""
+    """The steps to which each image's waves are rounded, ``(8, 8, N, 1)``, down and across."""
     at_50 = torch.tensor([float(step) for step in table.split()], device=quality.device).view(8, 8, 1, 1)
     percent = torch.where(quality < 50, 5000 / quality, 200 - 2 * quality)[:, None]
     return ((at_50 * percent + 50) / 100).floor().clamp(1, 255)

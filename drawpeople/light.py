@@ -32,7 +32,7 @@ class Lamp(NamedTuple):
 
 
 class Lamps(NamedTuple):
-    """All the light in the pictures of a batch."""
+    """All the light in the images of a batch."""
 
     key: Lamp
     fill: Lamp
@@ -41,9 +41,9 @@ class Lamps(NamedTuple):
     ground: Tensor  # (N, 3) and one that looks down
 
 
-def light_direction(picture: dict[str, Tensor]) -> Tensor:
+def light_direction(shot: dict[str, Tensor]) -> Tensor:
     """Unit vectors towards the lamp in camera coordinates: ``(N, 3)``."""
-    azimuth, elevation = (picture[k] * _DEGREE for k in ("light_azimuth", "light_elevation"))
+    azimuth, elevation = (shot[k] * _DEGREE for k in ("light_azimuth", "light_elevation"))
     flat = torch.cos(elevation)
     return torch.stack((torch.sin(azimuth) * flat, torch.sin(elevation), torch.cos(azimuth) * flat), dim=-1)
 
@@ -53,23 +53,23 @@ def warmth(amount: Tensor, strength: float) -> Tensor:
     return torch.stack((1 + strength * amount, torch.ones_like(amount), 1 - strength * amount), dim=-1)
 
 
-def lamps(picture: dict[str, Tensor]) -> Lamps:
-    """The lights of each picture, scaled so that a white card in the face's place is about as bright in all of them."""
-    toward = light_direction(picture)
+def lamps(shot: dict[str, Tensor]) -> Lamps:
+    """The lights of each image, scaled so that a white card in the face's place is about as bright in all of them."""
+    toward = light_direction(shot)
     side = torch.where(toward[:, :1] < 0, 1.0, -1.0)  # the side that the lamp leaves dark
     fill = unit(side * toward.new_tensor([0.7, 0.0, 0.0]) + toward.new_tensor([0.0, 0.15, 0.7]), 1)
     rim = unit(side * toward.new_tensor([0.75, 0.0, 0.0]) + toward.new_tensor([0.0, 0.45, -0.55]), 1)
-    around = warmth(picture["ambient_warmth"], 0.15) * surroundings(picture)
+    around = warmth(shot["ambient_warmth"], 0.15) * surroundings(shot)
     frontal = 0.35 + 0.65 * toward[:, 2].clamp(min=0)  # how much of the lamp a camera sees in the face
-    arrives = frontal + 0.8 * picture["ambient"] + 0.6 * picture["light_fill"]
+    arrives = frontal + 0.8 * shot["ambient"] + 0.6 * shot["light_fill"]
     gain = (1.05 / arrives)[:, None]
-    key = warmth(picture["light_warmth"], 0.22) * gain
+    key = warmth(shot["light_warmth"], 0.22) * gain
     return Lamps(
         Lamp(toward, key),
-        Lamp(fill, around * (picture["light_fill"][:, None] * gain)),
-        Lamp(rim, warmth(picture["light_warmth"], -0.1) * (picture["light_rim"][:, None] * gain)),
-        around * (1.1 * picture["ambient"][:, None] * gain),
-        around * warmth(torch.ones_like(picture["ambient"]), 0.08) * (0.45 * picture["ambient"][:, None] * gain),
+        Lamp(fill, around * (shot["light_fill"][:, None] * gain)),
+        Lamp(rim, warmth(shot["light_warmth"], -0.1) * (shot["light_rim"][:, None] * gain)),
+        around * (1.1 * shot["ambient"][:, None] * gain),
+        around * warmth(torch.ones_like(shot["ambient"]), 0.08) * (0.45 * shot["ambient"][:, None] * gain),
     )
 
 
@@ -101,17 +101,17 @@ class _Shine(NamedTuple):
         scale = fresnel / (4 * cosine * cosine).clamp(min=0.2)
         aligned = _cosine(samples, half).clamp(min=0)
         spread = aligned * aligned * (self.squared - 1) + 1
-        return self.strength * self.squared / (spread * spread) * scale.index_select(0, samples.picture)
+        return self.strength * self.squared / (spread * spread) * scale.index_select(0, samples.image)
 
 
 def _cosine(samples: Samples, direction: Tensor) -> Tensor:
-    """Between the normals and each picture's unit vector ``(N, 3)``: ``(M,)``."""
+    """Between the normals and each image's unit vector ``(N, 3)``: ``(M,)``."""
     nx, ny, nz = samples.normal
     x, y, z = samples.spread(direction)
     return nx * x + ny * y + nz * z
 
 
-def shade(samples: Samples, colour: Tensor, gloss: Tensor, skin: Tensor, picture: dict[str, Tensor]) -> Tensor:
+def shade(samples: Samples, colour: Tensor, gloss: Tensor, skin: Tensor, shot: dict[str, Tensor]) -> Tensor:
     """Light surfaces.
 
     Args:
@@ -122,9 +122,9 @@ def shade(samples: Samples, colour: Tensor, gloss: Tensor, skin: Tensor, picture
     Returns:
         linear ``(3, M)``.
     """
-    lights, shine = lamps(picture), _Shine.of(gloss)
+    lights, shine = lamps(shot), _Shine.of(gloss)
     lit = _surroundings(samples, colour, shine, skin, lights)
-    _key_light(lit, samples, colour, shine, skin, lights.key, picture["light_hardness"])
+    _key_light(lit, samples, colour, shine, skin, lights.key, shot["light_hardness"])
     _fill_light(lit, samples, colour, lights.fill)
     _rim_light(lit, samples, colour, shine, lights.rim)
     return lit
@@ -155,7 +155,7 @@ def _key_light(
     facing = _cosine(samples, lamp.direction)
     glint = shine.glint(samples, lamp.direction) * facing.clamp(min=0) * key
     edge = key * (1 - key) * skin
-    wide = (0.3 * (1 - hardness)).index_select(0, samples.picture)
+    wide = (0.3 * (1 - hardness)).index_select(0, samples.image)
     light = samples.spread(lamp.colour)
     for k in range(3):
         bleed = wide + _BLEED[k] * skin
@@ -177,7 +177,7 @@ def _rim_light(lit: Tensor, samples: Samples, colour: Tensor, shine: _Shine, lam
     """Add a lamp behind the head: few places face it, the edge of cheek and hair among them."""
     facing = _cosine(samples, lamp.direction)
     on = lamp.colour[:, 1] > 0
-    index = ((facing > 0) & on.index_select(0, samples.picture)).nonzero()[:, 0]
+    index = ((facing > 0) & on.index_select(0, samples.image)).nonzero()[:, 0]
     samples, shine, colour = samples.take(index), shine.take(index), colour.index_select(1, index)
     arrives = facing.index_select(0, index) * samples.ambient
     light = samples.spread(lamp.colour) * (colour + shine.glint(samples, lamp.direction)) * arrives

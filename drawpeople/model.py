@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from drawpeople import camera, hair, hats, things, truth
+from drawpeople import camera, hair, hats, truth, worn
 from drawpeople.directions import displace, smooth
 from drawpeople.hair_style import today, wanted
 from drawpeople.head import HAIR, Mesh, mesh
@@ -40,27 +40,27 @@ class Topology(NamedTuple):
 @functools.cache
 def topology(device: torch.device) -> Topology:
     """The triangles of body, hair and things, whose vertices follow each other in this order."""
-    shared, worn = mesh(device), things.block(device)
+    shared, things = mesh(device), worn.block(device)
     locks, locks_two_sided = hair.triangles(device)
     vertices, hair_vertices = len(shared.rest), int(locks.max()) + 1
     return Topology(
-        torch.cat((shared.triangles, locks + vertices, worn.triangles + vertices + hair_vertices)),
-        torch.cat((shared.parts, torch.full_like(locks[:, 0], HAIR), worn.parts)),
-        torch.cat((torch.zeros_like(shared.parts, dtype=torch.bool), locks_two_sided, worn.two_sided)),
+        torch.cat((shared.triangles, locks + vertices, things.triangles + vertices + hair_vertices)),
+        torch.cat((shared.parts, torch.full_like(locks[:, 0], HAIR), things.parts)),
+        torch.cat((torch.zeros_like(shared.parts, dtype=torch.bool), locks_two_sided, things.two_sided)),
     )
 
 
-def on_the_day(person: dict[str, Tensor], picture: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The person as of a picture: another day's hair and make-up, and no fringe under a hat that hides hair."""
-    p = today(person, picture["hair_change"])
-    p["hair_fringe"] = p["hair_fringe"] * ~hats.hides_hair(picture)
-    p["make_up"] = (person["make_up"] * (1 + picture["make_up_change"])).clamp(0, 1)
+def on_the_day(person: dict[str, Tensor], shot: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The person as of an image: another day's hair and make-up, and no fringe under a hat that hides hair."""
+    p = today(person, shot["hair_change"])
+    p["hair_fringe"] = p["hair_fringe"] * ~hats.hides_hair(shot)
+    p["make_up"] = (person["make_up"] * (1 + shot["make_up_change"])).clamp(0, 1)
     p["lipstick"] = (1.4 * p["make_up"] - 0.25).clamp(0, 1)
     return p
 
 
-def build(person: dict[str, Tensor], picture: dict[str, Tensor], scale: tuple[float, float, float, float]) -> Model:
-    """Models of people as of their pictures.
+def build(person: dict[str, Tensor], shot: dict[str, Tensor], scale: tuple[float, float, float, float]) -> Model:
+    """Models of people as of their images.
 
     Args:
         person: as from :func:`on_the_day`.
@@ -68,21 +68,21 @@ def build(person: dict[str, Tensor], picture: dict[str, Tensor], scale: tuple[fl
     """
     shared = mesh(person["sex"].device)
     still = _shape(person)
-    body = displace(shared.rest, shared.fields, still | {k: picture[k] for k in _EXPRESSION})
-    places = _landmark_places(person | picture)
+    body = displace(shared.rest, shared.fields, still | {k: shot[k] for k in _EXPRESSION})
+    places = _landmark_places(person | shot)
     marks = truth.on_surface(body, places, shared)
     five = tuple(c[:, :5] for c in places)
     neutral = truth.on_surface(displace(shared.rest, shared.fields, still), five, shared)
-    posed_marks = camera.pose(marks, picture)
-    view = camera.frame(posed_marks[:, :5], neutral, picture, scale)
+    posed_marks = camera.pose(marks, shot)
+    view = camera.frame(posed_marks[:, :5], neutral, shot, scale)
 
-    posed = camera.pose_body(body, shared, picture)
-    locks = _hair(person, picture)
-    worn = things.wear(person | picture, body, shared)
-    moved = (posed, *(camera.pose(part.points, picture) for part in (locks, worn)))
-    values = (_body_values(person, picture, shared, posed), _hair_values(locks, picture), worn.values(moved[-1]))
+    posed = camera.pose_body(body, shared, shot)
+    locks = _hair(person, shot)
+    things = worn.wear(person | shot, body, shared)
+    moved = (posed, *(camera.pose(part.points, shot) for part in (locks, things)))
+    values = (_body_values(person, shot, shared, posed), _hair_values(locks, shot), things.values(moved[-1]))
     points = torch.cat([view.project(part) for part in moved], dim=1)
-    return Model(points, torch.cat(values, dim=1), view.project(posed_marks), marks, view.matrix(picture))
+    return Model(points, torch.cat(values, dim=1), view.project(posed_marks), marks, view.matrix(shot))
 
 
 def _shape(person: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -101,13 +101,13 @@ def _landmark_places(dials: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
     return tuple(torch.cat(pair, dim=1) for pair in zip(five, dense))
 
 
-def _hair(person: dict[str, Tensor], picture: dict[str, Tensor]) -> hair.Hair:
-    locks = hair.drape(person, hats.wears(picture).float())
-    return locks._replace(points=locks.points * ~hats.hides_hair(picture)[:, None, None])
+def _hair(person: dict[str, Tensor], shot: dict[str, Tensor]) -> hair.Hair:
+    locks = hair.drape(person, hats.wears(shot).float())
+    return locks._replace(points=locks.points * ~hats.hides_hair(shot)[:, None, None])
 
 
-def _body_values(person: dict[str, Tensor], picture: dict[str, Tensor], shared: Mesh, posed: Tensor) -> Tensor:
-    ambient, key = arriving(shared, picture)
+def _body_values(person: dict[str, Tensor], shot: dict[str, Tensor], shared: Mesh, posed: Tensor) -> Tensor:
+    ambient, key = arriving(shared, shot)
     head = shared.grids[0]
     height = shared.rest[: head.rows * head.columns, 1].view(1, head.rows, head.columns)
     above = (height - edge(shared.angles, person)[:, None]).flatten(1)  # the head alone has a hair line
@@ -117,9 +117,9 @@ def _body_values(person: dict[str, Tensor], picture: dict[str, Tensor], shared: 
     return torch.cat((camera.normals(posed, shared.grids), shared.rest.expand_as(posed), light), dim=2)
 
 
-def _hair_values(locks: hair.Hair, picture: dict[str, Tensor]) -> Tensor:
-    x, y, z = camera.rotate(locks.normals, picture).unbind(-1)
-    lx, ly, lz = light_direction(picture)[:, None].unbind(-1)
+def _hair_values(locks: hair.Hair, shot: dict[str, Tensor]) -> Tensor:
+    x, y, z = camera.rotate(locks.normals, shot).unbind(-1)
+    lx, ly, lz = light_direction(shot)[:, None].unbind(-1)
     faces_lamp = ((x * lx + y * ly + z * lz + 0.35) * (1 / 1.35)).clamp(0, 1)
     light = torch.stack((torch.zeros_like(x), locks.ambient, faces_lamp * (0.35 + 0.65 * locks.ambient)), dim=2)
-    return torch.cat((camera.rotate(locks.tangents, picture), locks.place, light), dim=2)
+    return torch.cat((camera.rotate(locks.tangents, shot), locks.place, light), dim=2)

@@ -1,6 +1,6 @@
-"""Who is in the picture and how it was taken: draws the parameters of people and pictures, and checks them.
+"""Who is in the image and how it was taken: draws the parameters of people and images, and checks them.
 
-Each number is a hash of (seed, person, picture, name): adding a parameter leaves all others as they were, and nothing
+Each number is a hash of (seed, person, image, name): adding a parameter leaves all others as they were, and nothing
 is stored.
 """
 
@@ -168,14 +168,14 @@ def people(identities: Tensor, seed: int = 0) -> dict[str, Tensor]:
 
 
 def shots(identities: Tensor, numbers: Tensor, seed: int = 0) -> dict[str, Tensor]:
-    """The parameters of picture ``numbers[k]`` of person ``identities[k]``: name to float32 ``(N,)``.
+    """The parameters of image ``numbers[k]`` of person ``identities[k]``: name to float32 ``(N,)``.
 
     Raises:
         ValueError: the two are not integers of one length.
     """
     identities, numbers = _integers("identities", identities), _integers("numbers", numbers)
     if identities.shape != numbers.shape:
-        raise ValueError(f"{len(identities)} identities but {len(numbers)} picture numbers; give one number a picture")
+        raise ValueError(f"{len(identities)} identities but {len(numbers)} shot numbers; give one number a shot")
     return _draw(SHOT, seed, identities, 2, numbers)
 
 
@@ -185,7 +185,7 @@ def average_people(n: int = 1) -> dict[str, Tensor]:
 
 
 def neutral_shots(n: int = 1) -> dict[str, Tensor]:
-    """``n`` times a frontal, neutral, well lit picture, centred in its frame."""
+    """``n`` times a frontal, neutral, well lit image, centred in its frame."""
     return {name: torch.full((n,), float(dial.typical)) for name, dial in SHOT.items()}
 
 

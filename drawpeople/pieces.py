@@ -29,9 +29,9 @@ class Piece(NamedTuple):
 
 
 class Wearers(NamedTuple):
-    """Some people, as they are in their pictures."""
+    """Some people, as they are in their images."""
 
-    dials: dict[str, Tensor]  # the parameters of person and picture, (N,) each
+    dials: dict[str, Tensor]  # the parameters of person and image, (N,) each
     body: Tensor  # (N, V, 3) their heads, ears and necks before the pose
     shared: Mesh
 

@@ -1,8 +1,8 @@
 """Which triangle does each pixel see? A z-buffer over all triangles of a batch at once, and interpolation.
 
 Small triangles, in the thousands, are cut into horizontal spans of pixels; the spans are expanded into pixels, and one
-``scatter_reduce`` keeps the nearest. No loop over triangles or pictures, and every number depends on its own picture
-alone, so a picture has the same bits in any batch.
+``scatter_reduce`` keeps the nearest. No loop over triangles or images, and every number depends on its own image
+alone, so an image has the same bits in any batch.
 
 A pixel has a sample in each of its two halves, the upper a quarter left and the lower a quarter right of its middle.
 Where both lie on the same surface, the pixel is shaded once, in its middle: paint and light cost half; outlines stay
@@ -21,29 +21,29 @@ _SAME_SURFACE = 0.5  # cm of depth between the halves of a pixel that is shaded 
 
 
 class Spots(NamedTuple):
-    """Where the pictures of a batch are shaded: ``whole`` pixels once, then the two halves of each ``split`` one."""
+    """Where the images of a batch are shaded: ``whole`` pixels once, then the two halves of each ``split`` one."""
 
-    whole: Tensor  # (A,) pixels, counted over all pictures
+    whole: Tensor  # (A,) pixels, counted over all images
     split: Tensor  # (B,)
-    picture: Tensor  # (A + 2 B,) of which picture: all whole pixels, upper halves, lower halves
+    image: Tensor  # (A + 2 B,) of which image: all whole pixels, upper halves, lower halves
     triangle: Tensor  # (A + 2 B,) or -1
     x: Tensor  # (A + 2 B,) pixels
     y: Tensor
 
     def take(self, index: Tensor) -> Spots:
         """Those with these numbers ``(K,)``; what is whole and split stays as it is."""
-        picked = (c.index_select(0, index) for c in (self.picture, self.triangle, self.x, self.y))
+        picked = (c.index_select(0, index) for c in (self.image, self.triangle, self.x, self.y))
         return Spots(self.whole, self.split, *picked)
 
     def first(self, value: Tensor, size: tuple[int, int], n: int) -> Tensor:
-        """Whatever the spots are ``(A + 2 B,)`` as pictures ``(N, height, width)``; a split pixel is its upper half."""
+        """Whatever the spots are ``(A + 2 B,)`` as images ``(N, height, width)``; a split pixel is its upper half."""
         image = value.new_empty(n * size[0] * size[1])
         image[self.whole] = value[: len(self.whole)]
         image[self.split] = value[len(self.whole) : len(self.whole) + len(self.split)]
         return image.view(n, *size)
 
     def gather(self, colour: Tensor, size: tuple[int, int], n: int) -> Tensor:
-        """Colours of the spots ``(C, A + 2 B)`` as pictures ``(N, C, height, width)``."""
+        """Colours of the spots ``(C, A + 2 B)`` as images ``(N, C, height, width)``."""
         a, b = len(self.whole), len(self.split)
         image = colour.new_empty(len(colour), n * size[0] * size[1])
         image[:, self.whole] = colour[:, :a]
@@ -74,8 +74,8 @@ def spots(seen: Tensor, depth: Tensor, parts: Tensor, size: tuple[int, int]) -> 
     off[len(whole) + len(split) :] = 0.25
     column = pixel % width
     row = pixel.div(width, rounding_mode="floor") % height
-    picture = pixel.div(height * width, rounding_mode="floor")
-    return Spots(whole, split, picture, triangle, column + (0.5 + off), row + (0.5 + off))
+    image = pixel.div(height * width, rounding_mode="floor")
+    return Spots(whole, split, image, triangle, column + (0.5 + off), row + (0.5 + off))
 
 
 def _left_of_row(row: Tensor) -> Tensor:
@@ -112,7 +112,7 @@ def _depth_planes(x: Tensor, y: Tensor, z: Tensor, area: Tensor) -> Tensor:
 
 
 def _candidates(points: Tensor, triangles: Tensor, two_sided: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Triangles that face the viewer and touch a row of samples: pictures and numbers of triangles, ``(K,)`` each."""
+    """Triangles that face the viewer and touch a row of samples: images and numbers of triangles, ``(K,)`` each."""
     x, y = points[..., 0].contiguous(), points[..., 1].contiguous()
     (xa, ya), (xb, yb), (xc, yc) = (
         (x.index_select(1, c), y.index_select(1, c)) for c in triangles.T.contiguous()
@@ -139,8 +139,8 @@ def rasterize(points: Tensor, triangles: Tensor, two_sided: Tensor, size: tuple[
     """
     height, width = 2 * size[0], size[1]
     n, device = len(points), points.device
-    picture, triangle = _candidates(points, triangles, two_sided, size)
-    corners = (triangles.index_select(0, triangle) + (picture * points.shape[1])[:, None]).T.reshape(-1)
+    image, triangle = _candidates(points, triangles, two_sided, size)
+    corners = (triangles.index_select(0, triangle) + (image * points.shape[1])[:, None]).T.reshape(-1)
     x, y, z = (c.reshape(-1).index_select(0, corners).view(3, -1) for c in points.unbind(2))
     area = (x[1] - x[0]) * (y[2] - y[0]) - (x[2] - x[0]) * (y[1] - y[0])
     facts = torch.cat((_sides(x, y, area), _depth_planes(x, y, z, area)))
@@ -163,7 +163,7 @@ def rasterize(points: Tensor, triangles: Tensor, two_sided: Tensor, size: tuple[
     span, number, start = _expand((right - left + 1).clamp_(min=0).long())
     order = ((depth * 2.0**16).long() << 24) + triangle.index_select(0, owner)
     slope = (s[12].clamp(-1e3, 1e3) * 2.0**16).long() << 24
-    target = ((picture * height).index_select(0, owner) + row) * width + left.long()
+    target = ((image * height).index_select(0, owner) + row) * width + left.long()
     # slopes times numbers may be too large, but whole numbers wrap round: what counts is right once all is added
     order = (order - slope * start).index_select(0, span).addcmul_(slope.index_select(0, span), number)
     target = (target - start).index_select(0, span).add_(number)
@@ -184,7 +184,7 @@ def interpolate(points: Tensor, values: Tensor, triangles: Tensor, where: Spots)
         ``(C, M)``.
     """
     n, vertices = points.shape[:2]
-    corners = triangles.index_select(0, where.triangle) + (where.picture * vertices)[:, None]
+    corners = triangles.index_select(0, where.triangle) + (where.image * vertices)[:, None]
     place = points[..., :2].reshape(-1, 2).index_select(0, corners.view(-1)).view(-1, 6)
     xa, ya, xb, yb, xc, yc = place.T.contiguous()
     x, y, xb, yb, xc, yc = where.x - xa, where.y - ya, xb - xa, yb - ya, xc - xa, yc - ya

@@ -1,4 +1,4 @@
-"""What the rasteriser knows of the places that get a colour: a flat list over all pictures of a batch."""
+"""What the rasteriser knows of the places that get a colour: a flat list over all images of a batch."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ CHANNELS = 9  # normal (3), place (3), above, ambient, key
 
 @dataclass(frozen=True)
 class Samples:
-    """``M`` places on surfaces, of all pictures of a batch."""
+    """``M`` places on surfaces, of all images of a batch."""
 
-    picture: Tensor  # (M,) int64: which picture
+    image: Tensor  # (M,) int64: which image
     part: Tensor  # (M,) int64: which thing, see head.py
     values: Tensor  # (9, M): see the properties
-    dials: dict[str, Tensor]  # the parameters of person and picture, (N,) each
+    dials: dict[str, Tensor]  # the parameters of person and image, (N,) each
     pixel: float  # centimetres a pixel: how soft an edge has to be to look smooth
 
     @property
@@ -55,17 +55,17 @@ class Samples:
         return self.values[8]
 
     def dial(self, name: str) -> Tensor:
-        """The parameter of each sample's person or picture, ``(M,)``."""
-        return self.dials[name].index_select(0, self.picture)
+        """The parameter of each sample's person or image, ``(M,)``."""
+        return self.dials[name].index_select(0, self.image)
 
     def spread(self, table: Tensor) -> Tensor:
-        """A colour a picture ``(N, 3)`` as a colour a sample ``(3, M)``."""
-        return table.T.contiguous().index_select(1, self.picture)
+        """A colour an image ``(N, 3)`` as a colour a sample ``(3, M)``."""
+        return table.T.contiguous().index_select(1, self.image)
 
     def take(self, index: Tensor) -> Samples:
         """Those of the samples with these numbers ``(K,)``."""
         return Samples(
-            self.picture.index_select(0, index),
+            self.image.index_select(0, index),
             self.part.index_select(0, index),
             self.values.index_select(1, index),
             self.dials,
@@ -77,7 +77,7 @@ class Samples:
         values = self.values.new_empty(len(self.values), len(index))
         values[3:7] = self.values[3:7].index_select(1, index)
         return Samples(
-            self.picture.index_select(0, index), self.part.index_select(0, index), values, self.dials, self.pixel
+            self.image.index_select(0, index), self.part.index_select(0, index), values, self.dials, self.pixel
         )
 
 

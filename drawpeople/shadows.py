@@ -40,7 +40,7 @@ def sphere(n: int) -> Tensor:
     return torch.stack((flat * angle.cos(), y, flat * angle.sin()), dim=1).float()
 
 
-def arriving(shared: Mesh, picture: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+def arriving(shared: Mesh, shot: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
     """The shares of the ambient light and of the lamp's light that reach the vertices of head, ears and neck.
 
     The lamp's share says what other parts of the head leave of it; how the surface is turned to the lamp is for
@@ -50,21 +50,21 @@ def arriving(shared: Mesh, picture: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         ambient and key, ``(N, V)`` each, 0 to 1.
     """
     ambient, open_to = _tables(shared.rest.device)
-    toward = _in_head(light_direction(picture), picture)
-    nearest, weights = _lobe(toward, picture["light_hardness"])
+    toward = _in_head(light_direction(shot), shot)
+    nearest, weights = _lobe(toward, shot["light_hardness"])
     key = torch.zeros(len(toward), open_to.shape[1], device=open_to.device)
     for k in range(_NEAREST):
         key.addcmul_(open_to.index_select(0, nearest[:, k]), weights[:, k, None])
     # a small lamp's shadow has a steep edge, which so few directions would blur
-    steep = 1 + picture["light_hardness"][:, None]
+    steep = 1 + shot["light_hardness"][:, None]
     key = ((key - 0.5) * steep + 0.5).clamp(0, 1)
     return ambient.expand(len(key), -1), key
 
 
-def _in_head(vectors: Tensor, picture: dict[str, Tensor]) -> Tensor:
+def _in_head(vectors: Tensor, shot: dict[str, Tensor]) -> Tensor:
     """Vectors ``(N, 3)`` in camera coordinates as the turned head sees them: :func:`camera.turn` undone."""
     (yaw_cos, yaw_sin), (pitch_cos, pitch_sin), (roll_cos, roll_sin) = (
-        ((picture[k] * _DEGREE).cos(), (picture[k] * _DEGREE).sin()) for k in ("yaw", "pitch", "roll")
+        ((shot[k] * _DEGREE).cos(), (shot[k] * _DEGREE).sin()) for k in ("yaw", "pitch", "roll")
     )
     x, y, z = vectors.unbind(1)
     x, y = x * roll_cos - y * roll_sin, y * roll_cos + x * roll_sin

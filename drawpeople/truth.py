@@ -1,4 +1,4 @@
-"""What is known of a picture beside its pixels: where the landmarks lie, which are seen, and what each pixel shows."""
+"""What is known of an image beside its pixels: where the landmarks lie, which are seen, and what each pixel shows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from drawpeople.head import Mesh, grid_place, slice_at
 
 #: The course's five landmarks: the pupils, the tip of the nose, the corners of the mouth (rest points x, y).
 FIVE = ((-3.1, 0.0), (3.1, 0.0), (0.0, -3.84), (-2.79, -6.5), (2.79, -6.5))
-_TOLERANCE = 0.6  # cm by which a landmark may lie behind what the picture shows at its place
+_TOLERANCE = 0.6  # cm by which a landmark may lie behind what the image shows at its place
 
 
 class Region(IntEnum):
@@ -59,7 +59,7 @@ def dense_places(dial: Callable[[str], Tensor]) -> tuple[Tensor, Tensor]:
 
     From the viewer's left: jaw (0 to 16), brows (17 to 26), bridge and base of the nose (27 to 35), eyes (36 to 47),
     outer and inner edge of the lips (48 to 67). Those of the jaw are places on the jaw bone, not on its outline in the
-    picture. Lids, brows and lips are where the person's are painted.
+    image. Lids, brows and lips are where the person's are painted.
 
     Args:
         dial: gives the parameter of a name, ``(N, 1)``.
@@ -144,7 +144,7 @@ def on_surface(points: Tensor, places: tuple[Tensor, Tensor], shared: Mesh) -> T
 
 
 def seen(points: Tensor, depth: Tensor, regions: Tensor) -> Tensor:
-    """Which landmarks lie in the picture, with nothing in front of them.
+    """Which landmarks lie in the image, with nothing in front of them.
 
     Args:
         points: ``(N, L, 3)`` pixels and depth.

@@ -12,8 +12,9 @@ from dlsfaces.data.batches import batches
 from dlsfaces.data.built_in import load_built_in
 from dlsfaces.data.folders import DataUnavailable
 from dlsfaces.data.images import read_image
+from dlsfaces.data.mosaics import mosaics
 from dlsfaces.data.records import UNKNOWN, FaceSet, PhotoSet, joined, split_people
-from dlsfaces.data.scenes import SceneSettings, mosaics, scenes, studio
+from dlsfaces.data.scenes import SceneSettings, scenes, studio
 from dlsfaces.data.trash import TRASH, plant_trash
 from dlsfaces.data.warped import unaligned
 

@@ -16,10 +16,9 @@ import torch
 from torch import Tensor
 
 from dlsfaces import geometry
-from dlsfaces.data.compose.photosets import PhotoSet
 from dlsfaces.data.folders import DataUnavailable, find_folder, search_path
 from dlsfaces.data.images import list_images, read_image
-from dlsfaces.data.records import Face, Photo, Source
+from dlsfaces.data.records import Face, Photo, PhotoSet, Source
 
 IMAGES, BOXES, LANDMARKS = "images", "ground_truth_bboxes.txt", "ground_truth_landmarks.txt"
 OURS = (0, 1, 2, 3, 5)  #: of the six annotated points: the mouth's middle is left out

@@ -1,4 +1,4 @@
-"""What six pictures look like, coarsely enough for any machine, finely enough to tell another generator.
+"""What six images look like, coarsely enough for any machine, finely enough to tell another generator.
 
 ``python -m tests.drawpeople.fingerprint`` stores that of the present generator, with its version.
 """
@@ -16,7 +16,7 @@ STORED = Path(__file__).with_suffix(".json")
 
 
 def now() -> dict[str, int | list[list[float]]]:
-    """The version, mean grey levels of 12 by 10 fields of each picture, and the five landmarks in pixels."""
+    """The version, mean grey levels of 12 by 10 fields of each image, and the five landmarks in pixels."""
     who = torch.arange(6)
     made = drawpeople.render(drawpeople.people(who), drawpeople.shots(who, who))
     grey = torch.nn.functional.adaptive_avg_pool2d(made.images.float().mean(1), (12, 10)).flatten(1)

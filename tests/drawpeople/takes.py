@@ -1,4 +1,4 @@
-"""Pictures for the tests: a crowd as it is drawn, and people of whom only some dials are turned."""
+"""Images for the tests: a crowd as it is drawn, and people of whom only some dials are turned."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ BARE = dict.fromkeys(("glasses", "earrings", "sunglasses", "hat", "mask", "hand"
 PLAIN = {"noise": 0.0, "jpeg": 100.0, "low_resolution": 0.0, "blur": 0.0, "shake": 0.0, "vignette": 0.0}
 
 
-def crowd(n_people: int, n_pictures: int, seed: int = 0) -> tuple[Dials, Dials]:
-    """People with some pictures each, as they are drawn."""
-    who = torch.arange(n_people).repeat_interleave(n_pictures)
-    which = torch.arange(n_pictures).repeat(n_people)
+def crowd(n_people: int, n_images: int, seed: int = 0) -> tuple[Dials, Dials]:
+    """People with some images each, as they are drawn."""
+    who = torch.arange(n_people).repeat_interleave(n_images)
+    which = torch.arange(n_images).repeat(n_people)
     return drawpeople.people(who, seed), drawpeople.shots(who, which, seed)
 
 
 def turned(people: Dials, **dials: float | list[float] | Tensor) -> tuple[Dials, Dials]:
-    """Those people, bareheaded, in neutral pictures by a plain camera, with some dials of either turned."""
+    """Those people, bareheaded, in neutral images by a plain camera, with some dials of either turned."""
     n = len(people["sex"])
     people, shots = dict(people), drawpeople.neutral_shots(n)
     for name, value in (BARE | PLAIN | dials).items():

@@ -121,7 +121,7 @@ def test_each_sex_wears_its_styles_as_often_as_the_table_says():
         assert (torch.bincount(style, minlength=len(STYLES)) / 4000 - wanted_shares).abs().max() < 0.002
 
 
-def test_pictures_change_length_a_little_and_styling_at_the_extremes():
+def test_images_change_length_a_little_and_styling_at_the_extremes():
     person = _styled(hair_part=0.6)
     zero, one = torch.zeros(len(STYLES)), torch.ones(len(STYLES))
     still, tied, other = (today(person, change) for change in (zero, one, -one))
@@ -149,7 +149,7 @@ def test_the_hair_line_recedes():
 
 
 def _samples(tangents: torch.Tensor, **dials: float) -> Samples:
-    """Samples in the middle of locks, of one picture."""
+    """Samples in the middle of locks, of one image."""
     m = len(tangents)
     values = torch.zeros(CHANNELS, m)
     values[:3], values[4], values[5] = tangents.T, 0.5, 0.3

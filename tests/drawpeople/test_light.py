@@ -16,13 +16,13 @@ from drawpeople.shadows import DIRECTIONS, arriving, sphere
 CPU = torch.device("cpu")
 
 
-def _pictures(n: int = 1, **dials: float | list[float]) -> dict[str, Tensor]:
+def _shots(n: int = 1, **dials: float | list[float]) -> dict[str, Tensor]:
     return neutral_shots(n) | {k: torch.as_tensor(v).float().expand(n).clone() for k, v in dials.items()}
 
 
 def _arriving(**dials: float | list[float]) -> tuple[Tensor, Tensor]:
     n = max(len(v) if isinstance(v, list) else 1 for v in dials.values())
-    return arriving(mesh(CPU), _pictures(n, **dials))
+    return arriving(mesh(CPU), _shots(n, **dials))
 
 
 def _at(values: Tensor, x: float, y: float, front: bool = True) -> Tensor:
@@ -33,19 +33,19 @@ def _at(values: Tensor, x: float, y: float, front: bool = True) -> Tensor:
     return values[:, near].mean(1)
 
 
-def _ball(n: int, points: int = 300, picture: int | None = None) -> Samples:
-    """Samples all over the side of a ball that the camera sees, in each of ``n`` pictures."""
+def _ball(n: int, points: int = 300, shot: int | None = None) -> Samples:
+    """Samples all over the side of a ball that the camera sees, in each of ``n`` images."""
     normal = sphere(2 * points)
     normal = normal[normal[:, 2] > 0]
-    which = torch.arange(n) if picture is None else torch.tensor([picture])
+    which = torch.arange(n) if shot is None else torch.tensor([shot])
     values = torch.ones(9, len(which) * len(normal))
     values[:3] = normal.repeat(len(which), 1).T
     return Samples(which.repeat_interleave(len(normal)), torch.zeros(values.shape[1]).long(), values, {}, 0.1)
 
 
-def _shade(samples: Samples, picture: dict[str, Tensor], gloss: float = 0.0, skin: float = 0.0) -> Tensor:
-    one = torch.ones(len(samples.picture))
-    return shade(samples, 0.4 * torch.ones(3, len(one)), gloss * one, skin * one, picture)
+def _shade(samples: Samples, shot: dict[str, Tensor], gloss: float = 0.0, skin: float = 0.0) -> Tensor:
+    one = torch.ones(len(samples.image))
+    return shade(samples, 0.4 * torch.ones(3, len(one)), gloss * one, skin * one, shot)
 
 
 def test_directions_are_spread_evenly():
@@ -100,11 +100,11 @@ def test_shadows_move_without_a_jump():
 
 def test_light_is_the_same_in_any_batch():
     who = torch.arange(12)
-    picture = shots(who, who)
-    _, key = arriving(mesh(CPU), picture)
-    lit = _shade(_ball(12), picture, 0.4, 1.0)
+    shot = shots(who, who)
+    _, key = arriving(mesh(CPU), shot)
+    lit = _shade(_ball(12), shot, 0.4, 1.0)
     for k in (0, 7):
-        alone = {name: value[k : k + 1] for name, value in picture.items()}
+        alone = {name: value[k : k + 1] for name, value in shot.items()}
         assert torch.equal(arriving(mesh(CPU), alone)[1][0], key[k])
         assert torch.equal(_shade(_ball(1), alone, 0.4, 1.0), lit[:, who.repeat_interleave(lit.shape[1] // 12) == k])
 
@@ -117,7 +117,7 @@ def test_light_comes_from_where_the_dials_say():
         (0.0, 65.0, 1, 1),
         (0.0, -20.0, 1, -1),
     ):
-        lit = _shade(samples, _pictures(light_azimuth=azimuth, light_elevation=elevation, ambient=0.1, light_fill=0.0))
+        lit = _shade(samples, _shots(light_azimuth=azimuth, light_elevation=elevation, ambient=0.1, light_fill=0.0))
         side = (samples.normal[axis] * sign) > 0
         assert lit[:, side].mean() > 1.15 * lit[:, ~side].mean()
 
@@ -125,25 +125,25 @@ def test_light_comes_from_where_the_dials_say():
 def test_the_camera_is_set_for_the_light():
     """A face is about as bright in a bright room and a dark one, lit from the front or the side."""
     dials = {"ambient": [0.1, 0.5, 1.5, 0.4, 0.4], "light_fill": [0, 0.1, 0.6, 0.1, 0.1]}
-    picture = _pictures(5, **dials, light_azimuth=[0, 20, 20, 80, 0], light_elevation=[20, 20, 20, 10, 60])
-    lit = _shade(_ball(5), picture).view(3, 5, -1).mean((0, 2)).sqrt()
+    shot = _shots(5, **dials, light_azimuth=[0, 20, 20, 80, 0], light_elevation=[20, 20, 20, 10, 60])
+    lit = _shade(_ball(5), shot).view(3, 5, -1).mean((0, 2)).sqrt()
     assert lit.max() < 1.25 * lit.min()
 
 
 def test_skin_bleeds_red_into_the_shade_and_gloss_shines():
-    samples, picture = (
+    samples, shot = (
         _ball(1),
-        _pictures(light_azimuth=80.0, light_elevation=0.0, ambient=0.1, light_fill=0.0, light_hardness=1.0),
+        _shots(light_azimuth=80.0, light_elevation=0.0, ambient=0.1, light_fill=0.0, light_hardness=1.0),
     )
-    dull, skin = _shade(samples, picture), _shade(samples, picture, skin=1.0)
+    dull, skin = _shade(samples, shot), _shade(samples, shot, skin=1.0)
     edge = (samples.normal[0] < -0.2) & (samples.normal[0] > -0.35)
     assert (skin / dull)[0, edge].mean() > 1.2 * (skin / dull)[2, edge].mean()
-    wet = _shade(samples, _pictures(), gloss=0.9)
-    assert wet.max() > 1.3 * _shade(samples, _pictures()).max()
+    wet = _shade(samples, _shots(), gloss=0.9)
+    assert wet.max() > 1.3 * _shade(samples, _shots()).max()
 
 
 def test_warm_light_is_red_and_trees_tint_it():
-    warm, cold = lamps(_pictures(light_warmth=1.0)).key.colour[0], lamps(_pictures(light_warmth=-1.0)).key.colour[0]
+    warm, cold = lamps(_shots(light_warmth=1.0)).key.colour[0], lamps(_shots(light_warmth=-1.0)).key.colour[0]
     assert warm[0] > warm[2] and cold[0] < cold[2]
-    trees, sky = lamps(_pictures(2, back_kind=[0.75, 0.95], back_colour=1.0)).sky
+    trees, sky = lamps(_shots(2, back_kind=[0.75, 0.95], back_colour=1.0)).sky
     assert trees[1] > trees[2] and sky[2] > sky[0]

@@ -57,7 +57,7 @@ def test_all_that_should_vary_has_a_name_and_a_range():
     assert all(low < high for low, high in (drawpeople.PERSON_RANGES | drawpeople.SHOT_RANGES).values())
 
 
-def test_most_pictures_are_near_the_front_and_some_far_from_it():
+def test_most_images_are_near_the_front_and_some_far_from_it():
     who = torch.arange(500)
     yaw = drawpeople.shots(who, who)["yaw"]
     assert yaw.min() < -45 and yaw.max() > 45 and (yaw.abs() < 30).float().mean() > 0.8
@@ -114,7 +114,7 @@ def test_at_least_forty_dials_of_a_person_tell_nothing_of_any_other(crowd):
     assert len(alone) >= 40, f"{len(alone)} of {len(names)}"
 
 
-def test_pictures_of_a_person_are_drawn_independently():
+def test_images_of_a_person_are_drawn_independently():
     who = torch.arange(500)
     first, second = (drawpeople.shots(who, torch.full_like(who, k)) for k in (0, 1))
     for name in ("yaw", "smile", "light_azimuth", "back_kind", "exposure"):
@@ -148,5 +148,5 @@ def test_errors_say_what_is_wrong():
         drawpeople.render(people, shots, size=(0, 10))
     with pytest.raises(ValueError, match="integers"):
         drawpeople.people(torch.zeros(2))
-    with pytest.raises(ValueError, match="one number a picture"):
+    with pytest.raises(ValueError, match="one number a shot"):
         drawpeople.shots(torch.arange(2), torch.arange(3))

@@ -18,18 +18,18 @@ SCALE = (1.0, 1.0, 0.0, 0.0)
 OFF = {"noise": 0.0, "blur": 0.0, "shake": 0.0, "vignette": 0.0, "jpeg": 100.0, "low_resolution": 0.0}
 
 
-def _pictures(n: int = 1, **dials: float | list[float]) -> dict[str, Tensor]:
+def _shots(n: int = 1, **dials: float | list[float]) -> dict[str, Tensor]:
     dials = OFF | dials
     return neutral_shots(n) | {k: torch.as_tensor(v).float().expand(n).clone() for k, v in dials.items()}
 
 
 def _photo(image: Tensor, **dials: float) -> Tensor:
-    return _taken(image.clone(), _pictures(len(image), **dials)).float()
+    return _taken(image.clone(), _shots(len(image), **dials)).float()
 
 
-def _taken(image: Tensor, picture: dict[str, Tensor]) -> Tensor:
+def _taken(image: Tensor, shot: dict[str, Tensor]) -> Tensor:
     """With the camera set for a face that needs no gain."""
-    return sensor(image, picture, SCALE, torch.full((len(image), 3), 0.55))
+    return sensor(image, shot, SCALE, torch.full((len(image), 3), 0.55))
 
 
 def _grey(light: float = 0.2, size: tuple[int, int] = (96, 80)) -> Tensor:
@@ -106,24 +106,24 @@ def test_the_meter_brings_faces_nearer_to_each_other_but_not_to_one_brightness()
     assert taken[2] / taken[0] < 0.4 * skins[2, 1] / skins[0, 1]
     assert metered(torch.full((1, 3), 0.55)) == pytest.approx(1.0)
     image = _grey(0.05).repeat(2, 1, 1, 1)
-    dark, light = sensor(image, _pictures(2), SCALE, skins[[0, 2]]).float().mean((1, 2, 3))
+    dark, light = sensor(image, _shots(2), SCALE, skins[[0, 2]]).float().mean((1, 2, 3))
     assert dark > 1.3 * light
 
 
 def test_same_bits_in_any_batch():
     who = torch.arange(24)
-    picture = shots(who, who)
+    shot = shots(who, who)
     images = torch.rand(24, 3, 50, 42, generator=torch.Generator().manual_seed(1))
-    together = _taken(images.clone(), picture)
+    together = _taken(images.clone(), shot)
     assert together.dtype == torch.uint8
     for k in (0, 5, 23):
-        alone = {name: value[k : k + 1] for name, value in picture.items()}
+        alone = {name: value[k : k + 1] for name, value in shot.items()}
         assert torch.equal(_taken(images[k : k + 1].clone(), alone)[0], together[k])
 
 
-def test_most_pictures_are_good_photos():
+def test_most_images_are_good_photos():
     who = torch.arange(1000)
-    picture = shots(who, who)
-    good = (picture["noise"] < 0.02) & (picture["blur"] < 0.8) & (picture["shake"].abs() < 0.8)
-    good &= (picture["exposure"].abs() < 0.6) & (picture["low_resolution"] < 0.7) & (picture["jpeg"] > 60)
+    shot = shots(who, who)
+    good = (shot["noise"] < 0.02) & (shot["blur"] < 0.8) & (shot["shake"].abs() < 0.8)
+    good &= (shot["exposure"].abs() < 0.6) & (shot["low_resolution"] < 0.7) & (shot["jpeg"] > 60)
     assert 0.75 < good.float().mean() < 0.99

@@ -1,4 +1,4 @@
-"""What is known of a picture agrees with the picture: camera, landmarks, what is seen, and what each pixel shows."""
+"""What is known of an image agrees with the image: camera, landmarks, what is seen, and what each pixel shows."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_a_hand_hides_the_corner_that_it_covers():
     assert on_hand.any(1).all() and not made.dense_visibility[on_hand].any()
 
 
-def test_outside_the_picture_nothing_is_seen():
+def test_outside_the_image_nothing_is_seen():
     made = drawpeople.render(*various(6, scale=1.6, shift_x=0.5, shift_y=[-0.5, 0.5] * 3), TIGHT)
     x, y = made.dense.unbind(-1)
     outside = (x < 0) | (x >= TIGHT.width) | (y < 0) | (y >= TIGHT.height)
@@ -193,7 +193,7 @@ def test_open_eyes_are_eyes_and_closed_ones_are_not(faces):
 
 def test_shares_of_the_regions_are_plausible(faces):
     shares = {region: _count(faces, region) / (LOOSE.width * LOOSE.height) for region in Region}
-    likely = {  # of a picture in the loose framing
+    likely = {  # of an image in the loose framing
         Region.BACKGROUND: (0.3, 0.75),
         Region.SKIN: (0.08, 0.35),
         Region.EYES: (0.001, 0.015),

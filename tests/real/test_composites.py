@@ -13,8 +13,8 @@ pytestmark = pytest.mark.real
 def scenes(real_data):
     faces = data.load("celeba500", "test", real_data, framing="loose")
     few = faces.subset(torch.arange(0, len(faces), 20))
-    options = dict(faces=few, backgrounds=real_data / "non_face_scenes", people=(4, 10), sizes=(20, 90), overlap=0.05)
-    return data.scenes("test", 4, (300, 400), **options), few
+    settings = data.SceneSettings(faces_per_photo=(4, 10), face_width=(20, 90), overlap=0.05)
+    return data.scenes("test", 4, (300, 400), settings, faces=few, backgrounds=real_data / "non_face_scenes"), few
 
 
 def test_faces_are_the_sets_and_lie_in_the_photo(scenes):

@@ -38,7 +38,7 @@ def auc(trash, clean):
 
 
 def grey(images, size=(25, 20)):
-    """Small pictures of brightness, each with mean 0 and length 1."""
+    """Small images of brightness, each with mean 0 and length 1."""
     small = F.interpolate(images.float().mean(1, keepdim=True), size, mode="area").flatten(1)
     return F.normalize(small - small.mean(1, keepdim=True))
 

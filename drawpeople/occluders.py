@@ -1,4 +1,7 @@
-"""Things that get before a face: paper, a bar, cloth, leaves, a ball or a box."""
+"""What gets between the camera and a face: a hand, paper, a bar, cloth, leaves, a ball or a box.
+
+Each is made from dice and the colour of a hand's skin, sRGB ``(3,)``. Places are in face widths from the face's middle.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,10 @@ import math
 import torch
 from torch import Tensor
 
-from dlsfaces.data.spoil.drawing import Thing, between, box, capsule, colour_of, filled, rough, step, turn
-from dlsfaces.rng import Dice
+from drawpeople.rng import Dice
+from drawpeople.shapes import Thing, between, box, capsule, colour_of, filled, rough, smooth_minimum, step, turn
+
+_FINGERS = ((-0.33, -0.16, 0.66), (-0.11, -0.05, 0.80), (0.11, 0.05, 0.76), (0.32, 0.17, 0.56))  # root, lean, length
 
 
 def paper(dice: Dice, skin: Tensor) -> Thing:
@@ -113,25 +118,27 @@ def leaves(dice: Dice, skin: Tensor) -> Thing:
         return torch.stack([stalks(x, y), *(leaf(x, y, far, one)[2] for one in every)]).amin(0)
 
     def paint(x: Tensor, y: Tensor, far: float) -> Tensor:
-        picture = filled(torch.tensor([0.33, 0.26, 0.15]), torch.ones_like(x))
+        colour = filled(torch.tensor([0.33, 0.26, 0.15]), torch.ones_like(x))
         for one in every:
             u, v, outside = leaf(x, y, far, one)
             rib = torch.exp(-((v / 0.018) ** 2)) + 0.35 * torch.exp(-((torch.sin(26 * (u - v.abs())) / 0.3) ** 2))
             shade = 0.75 + 0.3 * u + 0.25 * rib + 0.5 * v
             rim = 1 - 0.4 * torch.exp(outside.clamp(max=0) / 0.012)
             under = torch.exp(-((outside - 0.01).clamp(min=0) / 0.03)) * 0.35  # a leaf's shadow on those behind it
-            picture = torch.lerp(picture * (1 - under), filled(one[-1], shade * rim), step(-outside, 0.012))
-        return picture
+            colour = torch.lerp(colour * (1 - under), filled(one[-1], shade * rim), step(-outside, 0.012))
+        return colour
 
     return Thing(distance, paint, 0.012, 4.0)
 
 
-def ball(dice: Dice, skin: Tensor) -> Thing:
+def ball(dice: Dice, skin: Tensor, skin_coloured: bool = False) -> Thing:
     """Something round or boxy: a balloon, a ball, a cup, a bag; in one colour, in panels or with dots."""
     x0, y0, angle = dice(-0.15, 0.15), dice(-0.2, 0.2), dice(-0.6, 0.6)
     flat, corner, pattern = dice(0.85, 1.2), (1.0 if dice.happens(0.5) else dice(0.2, 0.5)), dice.integer(0, 2)
     first, second = colour_of(dice, (0.2, 0.75), (0.3, 0.6)), colour_of(dice, (0.0, 0.6), (0.2, 0.85))
     count, phase, gloss = dice.integer(2, 4), dice(0, 6), dice(0.0, 0.7)
+    if skin_coloured:
+        first, corner = skin, 1.0
 
     def own(x: Tensor, y: Tensor, far: float) -> tuple[Tensor, Tensor]:
         u, v = turn(x - x0, y - y0, angle)
@@ -156,3 +163,51 @@ def ball(dice: Dice, skin: Tensor) -> Thing:
         return between(first, second, panels[pattern]) * shade + glint
 
     return Thing(distance, paint, 0.012, 3.0)
+
+
+def hand(dice: Dice, skin: Tensor) -> Thing:
+    """The back of a hand with its fingers spread, that comes from below or from a side, out of a sleeve."""
+    side, angle = (1 if dice.happens(0.5) else -1), dice(-1.3, 1.3)
+    x0, y0 = dice(-0.12, 0.12), dice(-0.05, 0.15)
+    spread, tone = dice(0.7, 1.5), dice(0.88, 1.06)
+    sleeve, lit = colour_of(dice, (0.0, 0.6), (0.1, 0.6)), dice.fork(1)
+
+    def own(x: Tensor, y: Tensor, far: float) -> tuple[Tensor, Tensor]:
+        """Places in hands: 1 is the palm's width, fingers up, the thumb on the right."""
+        u, v = turn(x - x0, y - y0, angle)
+        return side * u / far, v / far
+
+    def distance(x: Tensor, y: Tensor, far: float) -> Tensor:
+        return far * _of_hand(*own(x, y, max(far, 1e-3)), spread)[0]
+
+    def paint(x: Tensor, y: Tensor, far: float) -> Tensor:
+        u, v = own(x, y, far)
+        depth, crease = _of_hand(u, v, spread)
+        round_ = (-depth / 0.12).clamp(0, 1).sqrt()
+        shade = 0.62 + 0.36 * round_ - 0.08 * u + 0.06 * (rough(u, v, 3, lit.fork(0)) - 0.5) - 0.22 * crease
+        colour = filled(skin * tone, shade)
+        cloth = filled(sleeve, 0.75 + 0.35 * torch.cos(1.6 * u).clamp(min=0) + 0.12 * torch.sin(40 * v))
+        return torch.lerp(colour, cloth, step(v - 0.98, 0.02))
+
+    return Thing(distance, paint, 0.012, 3.0)
+
+
+def _of_hand(u: Tensor, v: Tensor, spread: float) -> tuple[Tensor, Tensor]:
+    """Distance from a hand's outline and how much of a crease there is (knuckles, nails' rims), both ``(...)``."""
+    palm = box(u, v - 0.02, 0.28, 0.30, 0.16)
+    palm = torch.minimum(palm, capsule(u, v, (0, 0.3), (0, 4.0), 0.30))
+    whole, crease = palm, torch.zeros_like(u)
+    thumb = ((0.3, 0.22), (0.62, -0.05 - 0.1 * spread), 0.115)
+    fingers = [((x, -0.28), (x + spread * lean, -0.28 - length), 0.098) for x, lean, length in _FINGERS]
+    for start, end, radius in (*fingers, thumb):
+        finger = capsule(u, v, start, end, radius)
+        for along in (0.42, 0.72):
+            x, y = (a + along * (b - a) for a, b in zip(start, end))
+            crease = torch.maximum(crease, torch.exp(-(((u - x) / 0.07) ** 2) - ((v - y) / 0.014) ** 2))
+        nail = ((u - end[0]) / 0.05) ** 2 + ((v - end[1]) / 0.07) ** 2
+        crease = torch.maximum(crease, torch.exp(-((nail - 1) ** 2) / 0.1)) - 0.5 * torch.exp(-(nail**2))
+        whole = smooth_minimum(whole, finger, 0.035)
+    return whole, crease
+
+
+OCCLUDERS = (hand, paper, bar, cloth, leaves, ball)

@@ -1,4 +1,4 @@
-"""The pictures: the same bits anywhere, framed as asked for, and every dial does something."""
+"""The images: the same bits anywhere, framed as asked for, and every dial does something."""
 
 from __future__ import annotations
 
@@ -89,8 +89,8 @@ def test_same_bits_in_another_process():
     assert other.stdout.strip() == here
 
 
-def test_the_version_is_raised_when_the_pictures_change():
-    """Caches of rendered faces are keyed by the version: other pictures under an old one would be mixed with them."""
+def test_the_version_is_raised_when_the_images_change():
+    """Caches of rendered faces are keyed by the version: other images under an old one would be mixed with them."""
     stored, now = json.loads(fingerprint.STORED.read_text(encoding="utf-8")), fingerprint.now()
     again = "run `python -m tests.drawpeople.fingerprint`"
     assert stored["version"] == now["version"], f"the version is new: {again}"
@@ -99,7 +99,7 @@ def test_the_version_is_raised_when_the_pictures_change():
         assert off < limit, f"{name} is {off:.1f} off: raise drawpeople.VERSION if it was published, then {again}"
 
 
-def test_people_and_pictures_differ():
+def test_people_and_images_differ():
     images = drawpeople.render(*crowd(3, 2)).images
     for a in range(6):
         for b in range(a):
@@ -143,14 +143,14 @@ def test_tight_is_the_crop_of_loose():
 
 
 def _two(name: str) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-    """The average person in a neutral picture, twice, with one dial low and high; hues are circles, so not quite."""
+    """The average person in a neutral image, twice, with one dial low and high; hues are circles, so not quite."""
     low, high = (drawpeople.PERSON_RANGES | drawpeople.SHOT_RANGES)[name]
     needed = {k: v for start, dials in _NEEDS.items() if name.startswith(start) for k, v in dials.items()}
     return average(2, **needed | {name: [low, 0.2 * low + 0.8 * high]})
 
 
-@pytest.mark.parametrize("ranges", [drawpeople.PERSON_RANGES, drawpeople.SHOT_RANGES], ids=["person", "picture"])
-def test_every_dial_changes_the_picture(ranges: dict[str, tuple[float, float]]):
+@pytest.mark.parametrize("ranges", [drawpeople.PERSON_RANGES, drawpeople.SHOT_RANGES], ids=["person", "shot"])
+def test_every_dial_changes_the_image(ranges: dict[str, tuple[float, float]]):
     """A dial that moves nothing is a dial with a misspelt name; sex and weight move others, when people are drawn."""
     takes = [_two(name) for name in ranges]
     people, shots = ({k: torch.cat([t[part][k] for t in takes]) for k in takes[0][part]} for part in (0, 1))
@@ -175,7 +175,7 @@ def test_extreme_poses_and_dials_stay_finite():
 
 
 def test_identity_shows():
-    """Pictures of one person are nearer to each other than to other people's, even as a blur."""
+    """Images of one person are nearer to each other than to other people's, even as a blur."""
     images = drawpeople.render(*crowd(12, 6), size=(50, 42)).images.float()
     small = torch.nn.functional.adaptive_avg_pool2d(images, 8).flatten(1)
     small = (small - small.mean(1, keepdim=True)) / small.std(1, keepdim=True)

@@ -1,4 +1,4 @@
-"""Shapes and colours to draw things from, at any size: distances that are negative inside, and paints.
+"""Things drawn from formulas, at any size: how far each place is from an outline, and its colour there.
 
 Places are ``x`` to the right and ``y`` down, tensors of one shape; colours are sRGB from 0 to 1.
 """
@@ -12,21 +12,54 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from dlsfaces.rng import Dice
+from drawpeople.rng import Dice
 
-#: ``(x, y, reach) -> distance``, all of one shape; the larger the reach, the more places are inside.
+#: ``(x, y, reach)`` to the distance from the outline, negative inside; the larger the reach, the more is inside.
 Distance = Callable[[Tensor, Tensor, float], Tensor]
-#: ``(x, y, reach) -> sRGB (3, ...)`` of the thing at these places.
+#: ``(x, y, reach)`` to the colour there, ``(3, ...)``.
 Paint = Callable[[Tensor, Tensor, float], Tensor]
 
 
 class Thing(NamedTuple):
-    """One thing: where it is, what it looks like, how soft its outline is (in face widths), the reach of a huge one."""
+    """A thing: its outline, its colours, how soft the outline is (in face widths), and the reach of a huge one."""
 
     distance: Distance
     paint: Paint
     soft: float
     most: float
+
+
+def reach(thing: Thing, share: float, tall: float) -> float:
+    """How far a thing has to reach to cover a share of a box that is 1 wide and ``tall`` high; to a hundredth."""
+    x, y = places(48, round(48 * tall), (-0.5, -tall / 2, 0.5, tall / 2))
+    low, high = 0.0, thing.most
+    for _ in range(14):
+        middle = (low + high) / 2
+        covered = (thing.distance(x, y, middle) < 0).float().mean()
+        low, high = (middle, high) if covered < share else (low, middle)
+    return high
+
+
+def cover(image: Tensor, thing: Thing, x: Tensor, y: Tensor, far: float, light: float) -> Tensor:
+    """The image ``(3, H, W)`` with a thing before it, and the thing's shadow beside it.
+
+    Args:
+        x, y: places of the pixels ``(H, W)``.
+        far: the thing's reach.
+        light: that falls on the thing, 1 where white is white.
+    """
+    pixel = float(x[0, 1] - x[0, 0]) if x.shape[1] > 1 else 1.0
+    share = step(-thing.distance(x, y, far), max(pixel, thing.soft))
+    beside = thing.distance(x - 0.02, y - 0.05, far).clamp(min=0)
+    shadow = 1 - 0.45 * torch.exp(-((beside / 0.07) ** 2))
+    return torch.lerp(image * shadow, (light * thing.paint(x, y, far)).clamp(0, 1), share)
+
+
+def alone(thing: Thing, size: tuple[int, int], box: tuple[float, float, float, float], far: float) -> Tensor:
+    """A thing by itself: uint8 RGBA ``(height, width, 4)`` of what lies in a box of places."""
+    x, y = places(size[1], size[0], box)
+    share = step(-thing.distance(x, y, far), max(float(x[0, -1] - x[0, 0]) / max(1, size[1] - 1), 1e-3))
+    return (255 * torch.cat((thing.paint(x, y, far).clamp(0, 1), share[None]))).byte().permute(1, 2, 0).contiguous()
 
 
 def places(columns: int, rows: int, box: tuple[float, float, float, float]) -> tuple[Tensor, Tensor]:

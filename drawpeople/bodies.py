@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from dlsfaces.data.compose.cutouts import Cutout
-from dlsfaces.rng import Dice
+from drawpeople.cutouts import Cutout
+from drawpeople.rng import Dice
 
 FEET = 25.0  #: eye distances from the eyes down to the ground
 _HEM, _WRIST, _ANKLE = 12.2, 13.0, 24.2
@@ -25,8 +25,8 @@ def clothed(cutout: Cutout, rows: int, dice: Dice) -> Image.Image:
     """The cutout with its body, down to the shoes or to row ``rows``, whichever comes first.
 
     Args:
-        cutout: without empty columns, see :meth:`~dlsfaces.data.compose.cutouts.Cutout.cropped`.
-        rows: how many rows of the picture can be seen: the photo ends there.
+        cutout: without empty columns, see :meth:`Cutout.cropped`.
+        rows: how many rows of it can be seen: the photo ends there.
         dice: draw the clothes.
     Returns:
         Pillow's RGBA, as wide as the cutout.
@@ -45,23 +45,26 @@ def clothed(cutout: Cutout, rows: int, dice: Dice) -> Image.Image:
 
 def _span(bust: Image.Image) -> tuple[int, int]:
     """The first covered column of the last row, and the one behind the last."""
-    last = np.asarray(bust.getchannel("A"))[-1]
-    covered = (last > 128).nonzero()[0]
+    covered = (_last_rows(bust, 1)[0, :, 3] > 128).nonzero()[0]
     return (int(covered[0]), int(covered[-1]) + 1) if len(covered) else (0, bust.width)
 
 
+def _last_rows(bust: Image.Image, rows: int) -> np.ndarray:
+    return np.asarray(bust.crop((0, bust.height - rows, *bust.size)))
+
+
 def _cloth(bust: Image.Image, left: int, right: int) -> np.ndarray:
-    """The colours of the cloth along the bust's last row, ``(width, 3)``: smooth, for hair must not run down it."""
-    row = np.asarray(bust)[-1, :, :3].astype(np.float32)
-    typical = np.median(row[left:right], axis=0)
-    light = row.mean(1) / max(typical.mean(), 1)
+    """Colours of the cloth ``(2, width, 3)``: as the bust ends, and smooth, for hair must not run down."""
+    last = _last_rows(bust, 3)[..., :3].mean(0, dtype=np.float32)
+    last[:left], last[right:] = last[left], last[right - 1]
+    typical = np.median(last[left:right], axis=0)
+    light = last.mean(1) / max(typical.mean(), 1)
     edge = max(1, (right - left) // 6)  # which is darker by itself
     inner = slice(left + edge, max(left + edge, right - edge))
-    light[inner] = np.where(np.abs(row[inner] - typical).max(1) < 40, light[inner], 1.0)
-    light[:left], light[right:] = light[left], light[right - 1]
+    light[inner] = np.where(np.abs(last[inner] - typical).max(1) < 40, light[inner], 1.0)
     few = Image.fromarray(light.clip(0.5, 1.4)[None]).resize((24, 1), Image.Resampling.BOX)
-    smooth = np.asarray(few.resize((len(row), 1), Image.Resampling.BILINEAR))[0]
-    return typical * smooth[:, None]
+    smooth = np.asarray(few.resize((len(last), 1), Image.Resampling.BILINEAR))[0]
+    return np.stack((last, typical * smooth[:, None]))
 
 
 def _skin(cutout: Cutout, dice: Dice) -> np.ndarray:
@@ -94,7 +97,7 @@ class _Painter:
             (self._calves(sway) if skirt else [], self._flat, 0.8 * skin),
             (lower, self._on_one if skirt else self._on_two, legs),
             (self._hands(thin), self._flat, 0.95 * skin),
-            ([self._torso(thin), *self._arms(thin)], self._wide, cloth),
+            ([self._torso(thin), *self._arms(thin)], self._pullover, cloth),
         ]
         colours = Image.new("RGB", self.space)
         seen = [(shapes, paint, colour) for shapes, paint, colour in layers if self._is_seen(shapes)]
@@ -107,7 +110,7 @@ class _Painter:
         return whole
 
     def _is_seen(self, shapes: Sequence[Outline]) -> bool:
-        """Whether outlines begin above the picture's lower edge."""
+        """Whether outlines begin above the photo's lower edge."""
         rows = [y for outline in shapes for _, y in outline]
         return bool(rows) and self.line + min(rows) * self.unit < self.size[1]
 
@@ -153,7 +156,7 @@ class _Painter:
 
     def _crease(self, colours: Image.Image, cloth: np.ndarray, thin: float) -> None:
         """The shade between sleeves and trunk."""
-        dark = tuple((0.55 * cloth.mean(0)).astype(int).tolist())
+        dark = tuple((0.55 * cloth[1].mean(0)).astype(int).tolist())
         lines = Image.new("L", colours.size)
         draw = ImageDraw.Draw(lines)
         width = max(1, round(0.12 * self.unit))
@@ -172,6 +175,14 @@ class _Painter:
         """One row of colours ``(width, 3)``, all the way down."""
         strip = Image.fromarray(row.clip(0, 255).astype(np.uint8)[None])
         return strip.resize(self.space, Image.Resampling.NEAREST)
+
+    def _pullover(self, rows: np.ndarray) -> Image.Image:
+        """From the bust's own last row, ``rows[0]``, to the smooth colours ``rows[1]``, within two eye distances."""
+        fading = min(self.space[1], math.ceil(2 * self.unit))
+        share = (np.arange(fading, dtype=np.float32) / (2 * self.unit))[:, None, None]
+        image = self._wide(rows[1])
+        image.paste(Image.fromarray((rows[0] + share * (rows[1] - rows[0])).clip(0, 255).astype(np.uint8)), (0, 0))
+        return image
 
     def _on_one(self, colour: np.ndarray) -> Image.Image:
         """A colour as it shades off on a round thing."""

@@ -92,7 +92,7 @@ def wear(dials: dict[str, Tensor], body: Tensor, shared: Mesh) -> Worn:
     """Everybody's things, fitted to them.
 
     Args:
-        dials: the parameters of persons and pictures, ``(N,)`` each.
+        dials: the parameters of persons and images, ``(N,)`` each.
         body: ``(N, V, 3)`` the vertices of ``shared`` displaced for each person and expression, before the pose.
     """
     everybody = Wearers(dials, body, shared)
@@ -132,10 +132,10 @@ def light_on_face(s: Samples) -> tuple[Tensor, Tensor]:
         the share that they let through, and light that clear lenses mirror before the eyes, ``(M,)`` each.
     """
     through, mirrored = torch.ones_like(s.x), torch.zeros_like(s.x)
-    index = (eyewear.wears(s.dials).index_select(0, s.picture) & (s.z > 0)).nonzero()[:, 0]
+    index = (eyewear.wears(s.dials).index_select(0, s.image) & (s.z > 0)).nonzero()[:, 0]
     if len(index):
         through[index], mirrored[index] = eyewear.light_on_face(s.take(index))
-    index = hats.wears(s.dials).index_select(0, s.picture).nonzero()[:, 0]
+    index = hats.wears(s.dials).index_select(0, s.image).nonzero()[:, 0]
     if len(index):
         through[index] *= hats.shade_on_face(s.take(index))
     return through, mirrored

@@ -1,4 +1,4 @@
-"""From parameters to pictures: builds heads, looks at them, paints, lights, takes the photo."""
+"""From parameters to images: builds heads, looks at them, paints, lights, takes the photo."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from drawpeople import camera, hair_paint, raster, things, truth
+from drawpeople import camera, hair_paint, raster, truth, worn
 from drawpeople.appearance import paint_body
 from drawpeople.background import background
 from drawpeople.framing import TIGHT, Framing, face_box
@@ -30,11 +30,11 @@ _CM_A_LOOSE_PIXEL = 6.2 / 39
 
 @dataclass(frozen=True)
 class Rendering:
-    """Pictures and what is known of them; ``left`` is the viewer's left."""
+    """Images and what is known of them; ``left`` is the viewer's left."""
 
     images: Tensor  # uint8 (N, 3, H, W)
     landmarks: Tensor  # float32 (N, 5, 2) pixels: left eye, right eye, nose, left and right mouth corner
-    visibility: Tensor  # bool (N, 5): inside the picture, and nothing in front of it
+    visibility: Tensor  # bool (N, 5): inside the image, and nothing in front of it
     boxes: Tensor  # float32 (N, 4): the course's face box, geometry.face_box
     dense: Tensor  # float32 (N, 68, 2) pixels: landmarks in 300-W's order, see truth.dense_places
     dense_3d: Tensor  # float32 (N, 68, 3) the same in the head's coordinates: centimetres, x right, y up, z forward
@@ -50,12 +50,12 @@ def render(
     framing: Framing = TIGHT,
     size: tuple[int, int] | None = None,
 ) -> Rendering:
-    """Take picture ``k`` of person ``k``.
+    """Take image ``k`` of person ``k``.
 
     Args:
         people: name to float32 ``(N,)``, as from :func:`people` (see ``PERSON_RANGES``); all on one device, where the
             work is done.
-        pictures: likewise, as from :func:`pictures`.
+        images: likewise, as from :func:`images`.
         framing: how much of the head is shown. One framing is the crop of another.
         size: ``(height, width)``; the framing's own if not given.
     Raises:
@@ -137,16 +137,14 @@ def _nothing(device: torch.device, size: tuple[int, int]) -> Rendering:
 
 
 @torch.inference_mode()
-def _render(
-    person: dict[str, Tensor], picture: dict[str, Tensor], framing: Framing, size: tuple[int, int]
-) -> Rendering:
+def _render(person: dict[str, Tensor], shot: dict[str, Tensor], framing: Framing, size: tuple[int, int]) -> Rendering:
     scale = camera.framing_scale(framing, size)
-    person = on_the_day(person, picture)
-    model, shared = build(person, picture, scale), topology(person["sex"].device)
+    person = on_the_day(person, shot)
+    model, shared = build(person, shot, scale), topology(person["sex"].device)
     triangle, depth = raster.rasterize(model.points, shared.triangles, shared.two_sided, size)
     spots = raster.spots(triangle, depth, shared.parts, size)
-    colour, region = _look(model, spots, shared, person | picture, scale)
-    image = sensor(spots.gather(colour, size, len(model.points)), picture, scale, skin_colour(person))
+    colour, region = _look(model, spots, shared, person | shot, scale)
+    image = sensor(spots.gather(colour, size, len(model.points)), shot, scale, skin_colour(person))
     regions = spots.first(region, size, len(model.points))
     covered = spots.gather((spots.triangle >= 0).float()[None], size, len(model.points))[:, 0]
     seen = truth.seen(model.landmarks, depth, regions)
@@ -179,13 +177,13 @@ def _look(
     region = torch.zeros_like(spots.triangle)
     bare = (spots.triangle < 0).nonzero()[:, 0]
     x, y = (spots.x.index_select(0, bare) - ox) / sx, (spots.y.index_select(0, bare) - oy) / sy
-    colour[:, bare] = background(spots.picture.index_select(0, bare), x, y, dials)
+    colour[:, bare] = background(spots.image.index_select(0, bare), x, y, dials)
     covered = (spots.triangle >= 0).nonzero()[:, 0]
     where = spots.take(covered)
     values = raster.interpolate(model.points, model.values, shared.triangles, where)
     values[:3] = camera.unit(values[:3], 0)
     part = shared.parts.index_select(0, where.triangle)
-    every = Samples(where.picture, part, values, dials, _CM_A_LOOSE_PIXEL / sx)
+    every = Samples(where.image, part, values, dials, _CM_A_LOOSE_PIXEL / sx)
     for chosen, light in ((part < HAIR, _light_body), (part == HAIR, _light_hair), (part > HAIR, _light_things)):
         index = chosen.nonzero()[:, 0]
         if len(index):
@@ -194,7 +192,7 @@ def _look(
 
 
 def _light_body(s: Samples) -> tuple[Tensor, Tensor]:
-    through, mirrored = things.light_on_face(s)
+    through, mirrored = worn.light_on_face(s)
     s.values[7:] *= torch.where(s.part == HEAD, through, 1.0)
     paint = paint_body(s)
     lit = shade(s, paint.colour, paint.gloss, paint.skin, s.dials)
@@ -208,5 +206,5 @@ def _light_hair(s: Samples) -> tuple[Tensor, Tensor]:
 def _light_things(s: Samples) -> tuple[Tensor, Tensor]:
     behind = ((s.part == HAT) | (s.part == MASK)) & (s.normal[2] < -0.15)  # thin sheets are seen from behind, too
     s.values[:3] *= torch.where(behind, -1.0, 1.0)
-    paint = things.paint(s)
+    paint = worn.paint(s)
     return shade(s, paint.colour, paint.gloss, paint.skin, s.dials), paint.region

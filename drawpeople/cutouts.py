@@ -1,15 +1,10 @@
-"""People to paste into photos: a picture, how much of each pixel it covers, and what is known of the face.
-
-A cutout ends below with a bust as wide as its last row; the rest of a body comes from
-:mod:`dlsfaces.data.compose.bodies`.
-"""
+"""People to paste into photos: an image, how much of each pixel they cover, and what is known of the face."""
 
 from __future__ import annotations
 
 import io
 import math
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,27 +13,33 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm.auto import tqdm
 
-import drawpeople
-from dlsfaces import geometry
-from dlsfaces.data.invented import DISTRACTORS_FROM, QUERY_FROM
-from dlsfaces.data.kept import digest_of, kept
-from dlsfaces.data.records import UNKNOWN
+from drawpeople.framing import LOOSE, Framing, face_box
+from drawpeople.people import people, shots
+from drawpeople.rendering import render
 
-#: The first person's number in each split that has people of its own; the known people begin at 0.
-FIRST_PERSON = {
-    "train": 0,
-    "validation": 3_000_000,
-    "test": 4_000_000,
-    "query": QUERY_FROM,
-    "distractors": DISTRACTORS_FROM,
-}
-EYES = 40  #: pixels between the eyes of a rendered cutout, seen from the front
-_WIDE, _HIGH, _EYE_LINE = 8.8, 7.6, 0.37  # of a rendered cutout in eye distances: the bust reaches its lower edge
+EYES = 40  #: pixels between the eyes of a cutout, seen from the front
+_WIDE, _HIGH, _EYE_LINE = 8.8, 7.6, 0.37  # of a cutout in eye distances: the bust reaches its lower edge
 _CHUNK = 16  # cutouts rendered at a time
 _SOLID = 250  # covered so far that no background shows
-_PLAIN = {"shift_x": 0, "shift_y": 0, "scale": 1, "hand": 0}  # the generator's hand has no arm to belong to
-_NO_CAMERA = {"blur": 0, "shake": 0, "noise": 0, "vignette": 0, "jpeg": 100, "low_resolution": 0}  # the scene has one
-_PAPER = {"back_kind": 0, "back_contrast": 0, "back_colour": 0, "back_light": 0.5}
+_MORE_THAN_A_TRACE = [0] * 4 + [255] * 252
+# The photo's own camera takes them; the hand that a person holds before the face has no arm to belong to.
+_CUT_OUT = {
+    "shift_x": 0,
+    "shift_y": 0,
+    "scale": 1,
+    "hand": 0,
+    "blur": 0,
+    "shake": 0,
+    "noise": 0,
+    "vignette": 0,
+    "jpeg": 100,
+    "low_resolution": 0,
+    "back_kind": 0,
+    "back_contrast": 0,
+    "back_colour": 0,
+    "back_light": 0.5,
+}
+_STUDIO_LIGHT = {"light_hardness": 0, "light_fill": 0.5, "ambient": 0.9, "sunglasses": 0, "mask": 0, "hat": 0}
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +49,7 @@ class Cutout:
     Attributes:
         image: Pillow's RGBA; alpha is how much of a pixel the person covers. The last row belongs to the bust.
         landmarks, visibility: float32 ``(5, 2)`` in pixels of ``image``, bool ``(5,)``.
-        identity: the person's number, or ``UNKNOWN``.
+        identity: the person's number, or -1.
         eyes: the distance between the eyes as it would be seen from the front, in pixels.
         faces_us: False for people who are seen from behind, and have no face in the photo.
     """
@@ -62,8 +63,8 @@ class Cutout:
 
     @property
     def box(self) -> Tensor:
-        """The face's box ``(4,)``, see :func:`dlsfaces.geometry.face_box`."""
-        return geometry.face_box(self.landmarks)
+        """The face's box ``(4,)``."""
+        return face_box(self.landmarks)
 
     def scaled(self, factor: float) -> Cutout:
         """The cutout in another size. The scale is exact: what does not fill a pixel at the right or below is cut."""
@@ -82,19 +83,15 @@ class Cutout:
         return replace(self, image=image, landmarks=self.landmarks - torch.tensor([float(left), float(top)]))
 
 
-_MORE_THAN_A_TRACE = [0] * 4 + [255] * 252
-
-
 @dataclass(frozen=True, eq=False)
 class Cutouts:
-    """A bank of rendered people, held as compressed files in memory.
+    """Many rendered people, held as compressed files in memory.
 
     Attributes:
         files: uint8 ``(B,)``: of each cutout a JPEG of the colours and a PNG of the coverage, one behind the other.
         ends: int64 ``(N, 2)`` where each of them ends.
         landmarks, visibility: ``(N, 5, 2)`` pixels and bool ``(N, 5)``.
-        identities: int64 ``(N,)``.
-        faces_us: bool ``(N,)``.
+        identities: int64 ``(N,)``, -1 of those who are seen from behind.
         eyes: pixels between the eyes of a head seen from the front.
     """
 
@@ -103,28 +100,25 @@ class Cutouts:
     landmarks: Tensor
     visibility: Tensor
     identities: Tensor
-    faces_us: Tensor
+    faces_us: Tensor  # bool (N,)
     eyes: float
 
     def __len__(self) -> int:
         return len(self.ends)
 
     def __repr__(self) -> str:
-        people = self.identities.unique().numel()
-        return f"Cutouts({len(self)} of {people} people, {len(self.files) / 2**20:.1f} MiB)"
+        return f"Cutouts({len(self)} of {self.identities.unique().numel()} people, {len(self.files) / 2**20:.1f} MiB)"
 
     def get(self, index: int, eyes: float = math.inf) -> Cutout:
-        """A cutout, decoded; at half, a quarter or an eighth of its size where it still has ``eyes`` pixels between its
-        eyes, which is quicker."""
+        """A cutout, at a half, quarter or eighth of its size where it still has ``eyes`` pixels between its eyes."""
         start = int(self.ends.view(-1)[2 * index - 1]) if index else 0
         middle, end = self.ends[index].tolist()
         blob = self.files[start:end].numpy().tobytes()
         halved = max(k for k in (1, 2, 4, 8) if k == 1 or eyes * k <= self.eyes)
         colours = Image.open(io.BytesIO(blob[: middle - start]))
         colours.draft("RGB", (-(-colours.width // halved), -(-colours.height // halved)))
-        alpha = Image.open(io.BytesIO(blob[middle - start :])).reduce(halved)
         image = colours.convert("RGB")
-        image.putalpha(alpha)
+        image.putalpha(Image.open(io.BytesIO(blob[middle - start :])).reduce(halved))
         return Cutout(
             image,
             self.landmarks[index] / halved,
@@ -135,65 +129,51 @@ class Cutouts:
         )
 
 
-def framing(eyes: int = EYES) -> geometry.Framing:
+def bust(eyes: int = EYES) -> Framing:
     """Head and shoulders, with ``eyes`` pixels between the eyes; sides are multiples of 16, to be halved exactly."""
     width, height = (round(side * eyes / 16) * 16 for side in (_WIDE, _HIGH))
-    zoom = eyes / (geometry.LOOSE.landmarks[1][0] - geometry.LOOSE.landmarks[0][0])
-    (left, line), (right, _) = geometry.LOOSE.landmarks[:2]
+    (left, line), (right, _) = LOOSE.landmarks[:2]
+    zoom = eyes / (right - left)
     places = [
         (width / 2 + zoom * (x - (left + right) / 2), _EYE_LINE * height + zoom * (y - line))
-        for x, y in geometry.LOOSE.landmarks
+        for x, y in LOOSE.landmarks
     ]
-    whole = (0.0, 0.0, float(width), float(height))
-    return geometry.Framing(f"bust{eyes}", width, height, tuple(places), whole)
+    return Framing(f"bust{eyes}", width, height, tuple(places), (0.0, 0.0, float(width), float(height)))
 
 
-def rendered(
-    person: Tensor,
-    number: Tensor,
-    away: Tensor | None = None,
+def cut_out(
+    identities: Tensor,
+    numbers: Tensor,
     *,
+    away: Tensor | None = None,
     style: str = "crowd",
     seed: int = 0,
     eyes: int = EYES,
-    cache: Path | None = None,
 ) -> Cutouts:
-    """Pictures ``number`` of the invented people ``person``, cut out.
+    """Render people and cut them out.
 
     Args:
-        person, number: int64 ``(N,)``.
+        identities, numbers: int64 ``(N,)``: who, and which shot of them.
         away: bool ``(N,)``, who is seen from behind; nobody where None.
         style: ``"crowd"``: any light, expression and hat, turned by up to 40 degrees; ``"studio"``: plain light,
             mild poses and expressions.
         seed: which population.
         eyes: pixels between the eyes.
-        cache: a folder to keep them in; they are not kept where None.
     Raises:
         ValueError: an unknown style, or no people.
     """
     if style not in _STYLES:
         raise ValueError(f"style={style!r} is none of {', '.join(_STYLES)}")
-    if len(person) == 0:
+    if len(identities) == 0:
         raise ValueError("no people to cut out; name at least one")
-    away = torch.zeros_like(person, dtype=torch.bool) if away is None else away
-    members = digest_of(torch.stack((person, number, away.long())))
-    key = {"what": "cutouts", "style": style, "seed": seed, "eyes": eyes, "members": members}
-    n = len(person)
-    shapes = {"files": (None,), "ends": (n, 2), "landmarks": (n, 5, 2), "visibility": (n, 5)}
-    found = kept(cache, key, lambda: _render(person, number, away, style, seed, eyes), shapes)
-    identities = torch.where(away, UNKNOWN, person)
-    return Cutouts(**found, identities=identities, faces_us=~away, eyes=float(eyes))
-
-
-def _render(person: Tensor, number: Tensor, away: Tensor, style: str, seed: int, eyes: int) -> dict[str, Tensor]:
-    frame, files, parts = framing(eyes), [], []
-    with tqdm(total=len(person), desc="rendering people to paste", unit=" people", leave=False, delay=2) as bar:
-        for start in range(0, len(person), _CHUNK):
+    away = torch.zeros_like(identities, dtype=torch.bool) if away is None else away
+    frame, files, parts = bust(eyes), [], []
+    with tqdm(total=len(identities), desc="rendering people to paste", unit=" people", leave=False, delay=2) as bar:
+        for start in range(0, len(identities), _CHUNK):
             rows = slice(start, start + _CHUNK)
-            people = drawpeople.people(person[rows], seed)
-            pictures = _STYLES[style](drawpeople.shots(person[rows], number[rows], seed))
-            pictures["yaw"] = torch.where(away[rows], 180 + 0.8 * pictures["yaw"], pictures["yaw"])
-            made = drawpeople.render(people, pictures, frame)
+            dials = _STYLES[style](shots(identities[rows], numbers[rows], seed))
+            dials["yaw"] = torch.where(away[rows], 180 + 0.8 * dials["yaw"], dials["yaw"])
+            made = render(people(identities[rows], seed), dials, frame)
             for image, coverage in zip(_bleed(made.images, made.coverage), made.coverage):
                 files += _compressed(image, coverage)
             parts.append((made.landmarks, made.visibility))
@@ -201,36 +181,32 @@ def _render(person: Tensor, number: Tensor, away: Tensor, style: str, seed: int,
     landmarks, visibility = (torch.cat(part) for part in zip(*parts))
     ends = torch.tensor([len(f) for f in files]).cumsum(0).view(-1, 2)
     joined = torch.frombuffer(bytearray(b"".join(files)), dtype=torch.uint8)
-    return {"files": joined, "ends": ends, "landmarks": landmarks, "visibility": visibility}
+    return Cutouts(joined, ends, landmarks, visibility, torch.where(away, -1, identities), ~away, float(eyes))
 
 
-def _crowd(pictures: dict[str, Tensor]) -> dict[str, Tensor]:
+def _crowd(dials: dict[str, Tensor]) -> dict[str, Tensor]:
     """The face's box follows the distance between the eyes, which a profile has none of: heads turn only so far."""
-    turned = {"yaw": (0.8 * pictures["yaw"]).clamp(-40, 40), "pitch": pictures["pitch"].clamp(-15, 15)}
-    return pictures | turned | _set(pictures, _PLAIN | _NO_CAMERA | _PAPER)
+    turned = {"yaw": (0.8 * dials["yaw"]).clamp(-40, 40), "pitch": dials["pitch"].clamp(-15, 15)}
+    return dials | turned | _all_alike(dials, _CUT_OUT)
 
 
-def _studio(pictures: dict[str, Tensor]) -> dict[str, Tensor]:
-    mild = {name: 0.4 * pictures[name] for name in ("yaw", "pitch", "roll")}
-    mild |= {"yaw": mild["yaw"].clamp(-25, 25), "light_azimuth": 0.4 * pictures["light_azimuth"]}
-    plain = {"light_hardness": 0, "light_fill": 0.5, "ambient": 0.9, "sunglasses": 0, "mask": 0, "hat": 0}
-    return pictures | mild | _set(pictures, plain | _PLAIN | _NO_CAMERA | _PAPER)
+def _studio(dials: dict[str, Tensor]) -> dict[str, Tensor]:
+    mild = {name: 0.4 * dials[name] for name in ("yaw", "pitch", "roll", "light_azimuth")}
+    mild["yaw"] = mild["yaw"].clamp(-25, 25)
+    return dials | mild | _all_alike(dials, _STUDIO_LIGHT | _CUT_OUT)
 
 
 _STYLES = {"crowd": _crowd, "studio": _studio}
 
 
-def _set(pictures: dict[str, Tensor], dials: dict[str, float]) -> dict[str, Tensor]:
-    return {name: torch.full_like(pictures["yaw"], value) for name, value in dials.items()}
+def _all_alike(dials: dict[str, Tensor], values: dict[str, float]) -> dict[str, Tensor]:
+    return {name: torch.full_like(dials["yaw"], value) for name, value in values.items()}
 
 
 def _bleed(images: Tensor, coverage: Tensor) -> Tensor:
-    """Let the person's colours run over the edge, so that nothing of the background is pasted along with them.
+    """Let people's colours run over their edge, so that nothing of the background is pasted along with them.
 
-    Args:
-        images, coverage: uint8 ``(N, 3, H, W)`` and ``(N, H, W)``.
-    Returns:
-        uint8 ``(N, 3, H, W)``: what is covered only in part, or not at all, has the colour of what is near and covered.
+    What is covered only in part, or not at all, gets the colour of what is near and covered.
     """
     solid = (coverage >= _SOLID).float()[:, None]
     painted = images * solid

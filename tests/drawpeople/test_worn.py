@@ -7,7 +7,7 @@ import torch
 
 import drawpeople
 from dlsfaces.geometry import LOOSE
-from drawpeople import covers, hats, things
+from drawpeople import covers, hats, worn
 from drawpeople.directions import displace
 from drawpeople.head import HAND, HAT, JEWEL, MASK, mesh
 from drawpeople.people import PERSON, SHOT
@@ -34,8 +34,8 @@ def _wearers(n: int = 4, **turned: float | torch.Tensor) -> Wearers:
     return Wearers(people | shots, displace(shared.rest, shared.fields, people | {"average": torch.ones(n)}), shared)
 
 
-def _wear(w: Wearers) -> things.Worn:
-    return things.wear(w.dials, w.body, w.shared)
+def _wear(w: Wearers) -> worn.Worn:
+    return worn.wear(w.dials, w.body, w.shared)
 
 
 def _render(**turned: float | torch.Tensor) -> drawpeople.Rendering:
@@ -43,16 +43,16 @@ def _render(**turned: float | torch.Tensor) -> drawpeople.Rendering:
 
 
 def _count(rendering: drawpeople.Rendering, region: Region) -> torch.Tensor:
-    """Pixels a picture that show a region."""
+    """Pixels an image that show a region."""
     return (rendering.regions == int(region)).sum((1, 2))
 
 
 def test_nothing_is_a_point_and_everything_is_not():
     assert (_wear(_wearers()).points == 0).all()
-    worn = _wear(_wearers(**_EVERYTHING)).points
-    block = things.block(torch.device("cpu"))
-    assert worn.shape[1] == int(block.triangles.max()) + 1
-    assert worn.isfinite().all() and worn.abs().max() < 45
+    points = _wear(_wearers(**_EVERYTHING)).points
+    block = worn.block(torch.device("cpu"))
+    assert points.shape[1] == int(block.triangles.max()) + 1
+    assert points.isfinite().all() and points.abs().max() < 45
     assert len(block.triangles) == len(block.parts) == len(block.two_sided) <= 2500
 
 
@@ -69,7 +69,7 @@ def test_same_bits_in_any_batch():
 def test_surfaces_face_outwards(side: float):
     """The volume within a closed surface is positive where its triangles are clockwise as seen from outside."""
     w = _wearers(4, **_EVERYTHING, hand_side=side, hat_kind=torch.tensor([0.1, 0.3, 0.5, 0.7]))
-    points, block = _wear(w).points, things.block(torch.device("cpu"))
+    points, block = _wear(w).points, worn.block(torch.device("cpu"))
     for grid in block.grids:
         if grid.part in (HAND, JEWEL) or (grid.part == HAT and grid.rows > 4):
             triangles = grid.triangles()
@@ -131,4 +131,4 @@ def test_switches_are_drawn_with_their_chance():
         if dial.chance is not None and name != "earrings":
             assert drawn[name].unique().tolist() == [0, 1]
             assert abs(float(drawn[name].mean()) - dial.chance) < 4 * (dial.chance / 4000) ** 0.5, name
-    assert MASK in things.PARTS
+    assert MASK in worn.PARTS

@@ -1,26 +1,24 @@
-"""Photos of several people made of photos of one: glued beside and below each other, as Mosaic augmentation does
+"""Photos of several people made of photos of one, glued beside and below each other, as Mosaic augmentation does
 (Bochkovskiy et al. 2020, "YOLOv4", section 3.3), boxes and landmarks moved along.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
 
-from dlsfaces.data.compose.photosets import PhotoSet
-from dlsfaces.data.records import UNKNOWN, Face, Photo, Source
-from dlsfaces.rng import Dice
+from dlsfaces.data.records import UNKNOWN, Face, Photo, PhotoSet, Source
+from drawpeople import Dice
 
 _MOSAIC_SEED = 36
 _MOST = 3  # rows of an uneven mosaic; a row has at most one cell more
 _SMALLEST = 16  # pixels a side of a cell
-Cell = tuple[int, int, int, int]
+Box = tuple[float, float, float, float]
 
 
 def mosaics(
@@ -32,23 +30,21 @@ def mosaics(
     split: str = "train",
     seed: int = 0,
 ) -> PhotoSet:
-    """Photos glued together, a photo a cell; a lesson in finding and naming several people from photos of one.
+    """Photos glued together, a photo a cell.
 
-    Each photo is scaled, without distortion, to fill its cell, and what sticks out is cut off, but never a part of a
-    face's box: where that cannot be had, the whole photo is fitted in, on its own mean colour. Nobody is twice in a
-    mosaic; faces of ``UNKNOWN`` people are taken for different ones, but no photo comes twice. Mosaic ``i`` depends on
-    the arguments and ``i`` alone.
+    Each photo is scaled to fill its cell, and what sticks out is cut off, but never a part of a face's box: where that
+    cannot be had, the whole photo is fitted in. Nobody is twice in a mosaic, and no photo comes twice. Mosaic ``i``
+    depends on the arguments and ``i`` alone.
 
     Args:
         photos: any sequence of photos, such as ``data.studio(...)`` or a ``FaceSet``.
         count: how many mosaics.
         size: ``(height, width)`` of a mosaic in pixels.
-        grid: ``(rows, columns)`` of equal cells; where None, up to 3 rows of up to 4 cells of uneven sizes are drawn.
+        grid: ``(rows, columns)`` of equal cells; up to 3 rows of up to 4 cells of uneven sizes where None.
         split: only named in the photos' source and in the set's own name; another split, other mosaics.
         seed: another seed, other mosaics.
     Raises:
-        ValueError: no photos, a size or grid that leaves cells of under 16 pixels; when a mosaic is made: too few
-            people to fill it with.
+        ValueError: no photos, cells of under 16 pixels; when a mosaic is made: too few people to fill it with.
     """
     rows, columns = grid or (2 * _MOST, 2 * _MOST)
     if len(photos) == 0:
@@ -82,9 +78,9 @@ class _Mosaics:
         return Photo(image, Source(f"mosaic{index:06d}", "mosaics", self.split), tuple(faces))
 
     def _choose(self, wanted: int, dice: Dice) -> list[Photo]:
-        """So many photos, in any order, in which nobody is twice."""
+        """So many photos, in any order, in which nobody is twice; people who are not known are taken for others."""
         chosen, met = [], set()
-        for index in _shuffled(len(self.photos), dice):
+        for index in sorted(range(len(self.photos)), key=lambda _: dice()):
             photo = self.photos[index]
             there = {face.identity for face in photo.faces} - {UNKNOWN}
             if not there & met:
@@ -98,28 +94,17 @@ class _Mosaics:
         )
 
 
-def _shuffled(count: int, dice: Dice) -> Iterator[int]:
-    """The numbers from 0 to ``count`` - 1, each once, one at a time: only as many are drawn as are asked for."""
-    moved: dict[int, int] = {}
-    for left in range(count, 0, -1):
-        place = dice.integer(0, left - 1)
-        yield moved.get(place, place)
-        moved[place] = moved.get(left - 1, left - 1)
-
-
-def _even(size: tuple[int, int], rows: int, columns: int) -> list[Cell]:
+def _even(size: tuple[int, int], rows: int, columns: int) -> list[tuple[int, ...]]:
     ys, xs = ([round(side * k / n) for k in range(n + 1)] for side, n in zip(size, (rows, columns)))
     return [(xs[i], ys[j], xs[i + 1], ys[j + 1]) for j in range(rows) for i in range(columns)]
 
 
-def _uneven(size: tuple[int, int], dice: Dice) -> list[Cell]:
+def _uneven(size: tuple[int, int], dice: Dice) -> list[tuple[int, ...]]:
     """Rows of different heights, each with its own columns of different widths, neither flat nor tall."""
     height, width = size
-    rows = _parts(height, dice.integer(2 if 2 * height > width else 1, _MOST), dice)
     cells = []
-    for top, bottom in rows:
-        square = width / (bottom - top)  # so many would be square
-        columns = min(max(1, round(square * dice(0.6, 1.3))), _MOST + 1)
+    for top, bottom in _parts(height, dice.integer(2 if 2 * height > width else 1, _MOST), dice):
+        columns = min(max(1, round(width / (bottom - top) * dice(0.6, 1.3))), _MOST + 1)
         cells += [(left, top, right, bottom) for left, right in _parts(width, columns, dice)]
     return cells
 
@@ -127,48 +112,37 @@ def _uneven(size: tuple[int, int], dice: Dice) -> list[Cell]:
 def _parts(side: int, count: int, dice: Dice) -> list[tuple[int, int]]:
     """A side in ``count`` parts, the longest at most twice the shortest."""
     lengths = [dice(1, 2) for _ in range(count)]
-    ends = [round(side * sum(lengths[:k]) / sum(lengths)) for k in range(count + 1)]
-    return list(pairwise(ends))
+    return list(pairwise(round(side * sum(lengths[:k]) / sum(lengths)) for k in range(count + 1)))
 
 
-def _glue(canvas: Image.Image, photo: Photo, cell: Cell, dice: Dice) -> list[Face]:
+def _glue(canvas: Image.Image, photo: Photo, cell: tuple[int, ...], dice: Dice) -> list[Face]:
     """Paint a photo into its cell, and say where its faces are then."""
-    picture = Image.fromarray(photo.image.permute(1, 2, 0).numpy())
+    image = Image.fromarray(photo.image.permute(1, 2, 0).numpy())
     left, top, right, bottom = cell
     wide, high = right - left, bottom - top
-    scale = max(wide / picture.width, high / picture.height)
-    window = _window(picture.size, (wide / scale, high / scale), _union(photo.faces), dice)
+    scale = max(wide / image.width, high / image.height)
+    window = _window(image.size, (wide / scale, high / scale), photo.faces, dice)
     if window is not None:
-        canvas.paste(picture.resize((wide, high), Image.Resampling.BILINEAR, window, 2.0), (left, top))
+        canvas.paste(image.resize((wide, high), Image.Resampling.BILINEAR, window, 2.0), (left, top))
         return [_moved(face, scale, left - scale * window[0], top - scale * window[1]) for face in photo.faces]
-    scale = min(wide / picture.width, high / picture.height)
-    inside = (max(1, int(scale * picture.width + 1e-6)), max(1, int(scale * picture.height + 1e-6)))
-    part = (0, 0, min(picture.width, inside[0] / scale), min(picture.height, inside[1] / scale))
+    scale = min(wide / image.width, high / image.height)
+    inside = (max(1, int(scale * image.width + 1e-6)), max(1, int(scale * image.height + 1e-6)))
+    part = (0, 0, min(image.width, inside[0] / scale), min(image.height, inside[1] / scale))
     x, y = left + dice.integer(0, wide - inside[0]), top + dice.integer(0, high - inside[1])
-    canvas.paste(picture.resize((1, 1), Image.Resampling.BOX).getpixel((0, 0)), cell)
-    canvas.paste(picture.resize(inside, Image.Resampling.BILINEAR, part, 2.0), (x, y))
+    canvas.paste(image.resize((1, 1), Image.Resampling.BOX).getpixel((0, 0)), cell)
+    canvas.paste(image.resize(inside, Image.Resampling.BILINEAR, part, 2.0), (x, y))
     return [_moved(face, scale, x, y) for face in photo.faces]
 
 
-def _union(faces: Sequence[Face]) -> tuple[float, float, float, float] | None:
-    """The box around all faces; None where none has a box."""
-    boxes = [face.box for face in faces if face.box is not None]
-    if not boxes:
-        return None
-    corners = torch.stack(boxes)
-    return (*corners[:, :2].amin(0).tolist(), *corners[:, 2:].amax(0).tolist())
-
-
-def _window(
-    size: tuple[int, int], wanted: tuple[float, float], kept: tuple[float, float, float, float] | None, dice: Dice
-) -> tuple[float, float, float, float] | None:
-    """A part of a photo, ``wanted`` (width, height) large, with all of ``kept`` in it that the photo shows; or None."""
+def _window(size: tuple[int, int], wanted: tuple[float, float], faces: Sequence[Face], dice: Dice) -> Box | None:
+    """A part of a photo, ``wanted`` (width, height) large, in which all of its faces' boxes lie; or None."""
+    boxes = torch.stack([face.box for face in faces if face.box is not None] or [torch.empty(0)])
     corner = []
     for k in range(2):
         low, high = 0.0, max(0.0, size[k] - wanted[k])
-        if kept is not None:
-            low = max(low, min(size[k], kept[2 + k]) - wanted[k])
-            high = min(high, max(0.0, kept[k]))
+        if boxes.numel():
+            low = max(low, min(size[k], float(boxes[:, 2 + k].max())) - wanted[k])
+            high = min(high, max(0.0, float(boxes[:, k].min())))
         if low > high + 1e-6:
             return None
         corner.append(dice(low, max(low, high)))
@@ -178,11 +152,13 @@ def _window(
 
 def _moved(face: Face, scale: float, x: float, y: float) -> Face:
     """The face in the mosaic's pixels; its map from the file, where one is known, goes on to there."""
-    shift = torch.tensor([x, y], dtype=torch.float32)
-    box = None if face.box is None else face.box * scale + shift.repeat(2)
-    landmarks = None if face.landmarks is None else face.landmarks * scale + shift
-    matrix: Tensor | None = None
-    if face.photo_to_crop is not None:
-        matrix = face.photo_to_crop * scale
-        matrix[:, 2] += shift
-    return replace(face, box=box, landmarks=landmarks, parts=None, photo_to_crop=matrix)
+    shift, matrix = torch.tensor([x, y], dtype=torch.float32), face.photo_to_crop
+    return replace(
+        face,
+        box=None if face.box is None else face.box * scale + shift.repeat(2),
+        landmarks=None if face.landmarks is None else face.landmarks * scale + shift,
+        parts=None,
+        photo_to_crop=None
+        if matrix is None
+        else torch.cat((matrix[:, :2] * scale, matrix[:, 2:] * scale + shift[:, None]), 1),
+    )

@@ -1,1 +1,0 @@
-"""Photos put together from people and places: scenes with many people, studio portraits, mosaics."""

@@ -1,0 +1,281 @@
+"""Photos of people put together by :mod:`drawpeople`: crowds for detectors, and studio portraits of one person each."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from dlsfaces.data import built_in
+from dlsfaces.data.images import EXTENSIONS, find_broken, list_images, open_image
+from dlsfaces.data.records import UNKNOWN, Face, FaceSet, Photo, PhotoSet, Source
+from drawpeople import Cutout, Cutouts, Dice, Scene, cut_out, cut_portrait, draw_portrait, draw_scene
+from drawpeople.cutouts import EYES
+
+_SCENES_SEED, _STUDIO_SEED = 34, 35
+_AWAY = 8  # one image in so many of a bank shows somebody from behind
+_FEW = 8  # eyes closer than so many pixels show no face
+_SIDE_OF_EYES = 8  # a studio photo's side in eye distances of a cutout
+#: The first person's number in each split that has people of its own; train's begin at 0.
+FIRST_PERSON = {
+    "train": 0,
+    "validation": 3_000_000,
+    "test": 4_000_000,
+    "query": built_in.QUERY_FROM,
+    "distractors": built_in.DISTRACTORS_FROM,
+}
+
+
+@dataclass(frozen=True)
+class SceneSettings:
+    """What is in the photos of :func:`scenes`.
+
+    Attributes:
+        faces_per_photo: fewest and most faces, drawn evenly; ``(0, 0)``: photos without any.
+        face_width: smallest and largest width of a face's box in pixels, drawn log-uniformly; at most a third of the
+            photo's height where None. The more faces a photo holds, the smaller its largest ones are.
+        overlap: the largest share of a face's box that nearer people may cover, from 0 to 1.
+        clutter: how many things there are that are no faces, and people seen from behind; 0 none, 1 many.
+        people, images_per_person: of the built-in people, how many there are, and how many images of each.
+        known: validation and test show train's people, in other images of them, for networks that also say who it is.
+    """
+
+    faces_per_photo: tuple[int, int] = (0, 30)
+    face_width: tuple[float, float | None] = (16, None)
+    overlap: float = 0.3
+    clutter: float = 0.5
+    people: int = 100
+    images_per_person: int = 4
+    known: bool = False
+
+
+def scenes(
+    split: str = "train",
+    count: int = 1000,
+    size: tuple[int, int] = (480, 640),
+    settings: SceneSettings | None = None,
+    *,
+    faces: FaceSet | None = None,
+    backgrounds: str | Path | None = None,
+    seed: int = 0,
+) -> PhotoSet:
+    """Photos with any number of people in them, each face with its box, landmarks, visibility and identity.
+
+    Scene ``i`` depends on the arguments and ``i`` alone; a longer set begins with the shorter one's scenes. A scene
+    that has no room for as many people as it drew holds fewer. Faces lie wholly within the photo. Landmarks that
+    somebody nearer, or a thing on the face, hides are not visible. Each split shows other built-in people, unless
+    ``settings.known``. The first use renders them; they are then kept in the cache folder.
+
+    Args:
+        split: ``"train"``, ``"validation"``, ``"test"``, ``"query"`` or ``"distractors"``.
+        count: how many photos.
+        size: ``(height, width)`` pixels.
+        settings: what is in them; the defaults of :class:`SceneSettings` where None.
+        faces: real portraits with landmarks instead of built-in people, in the loose framing, such as
+            ``data.load("celeba500", "test", framing="loose")``, whichever split they are of.
+        backgrounds: a folder of photos without people; drawn places where None.
+        seed: another seed, other scenes.
+    Raises:
+        ValueError: an argument out of its range, or not of use here; a folder without photos.
+        FileNotFoundError: no such folder.
+    """
+    chosen = settings or SceneSettings()
+    low, high = _checked(split, count, size, chosen)
+    bank = _built_in(split, chosen, seed) if faces is None else _Portraits(faces)
+    photos = None if backgrounds is None else photos_in(backgrounds, "backgrounds")
+    key = (_SCENES_SEED, seed, list(FIRST_PERSON).index(split))
+    made = _Scenes((size[0], size[1]), chosen, (low, high), bank, photos, key, split)
+    fewest, most = chosen.faces_per_photo
+    about = f"{fewest} to {most} people, faces of {low:g} to {high:g} pixels, {size[0]}x{size[1]}"
+    return PhotoSet("scenes", split, made, range(count), about)
+
+
+def studio(
+    split: str = "train", side: int = 320, *, people: int = 280, images_per_person: int = 7, seed: int = 0
+) -> PhotoSet:
+    """Square photos of one built-in person each, in plain light before a plain wall.
+
+    Such are FEI (Thomaz and Giraldi 2010), Caltech Faces 1999 and the Georgia Tech face database, on which a network
+    that looks for exactly one face is usually tried first. Splits are those of ``data.load("synthetic")``: train,
+    validation and test show the same people in other images, query and distractors other people. The first use renders
+    them, some minutes for 280 people; they are then kept in the cache folder.
+
+    Args:
+        split: ``"train"``, ``"validation"``, ``"test"``, ``"query"`` or ``"distractors"``.
+        side: height and width in pixels; 320 or 640 are usual.
+        people, images_per_person: how many people, and how many images of each in the first three splits together.
+        seed: another seed is another population.
+    Raises:
+        ValueError: an unknown split, too few people or images to make the splits of, or a side under 64.
+    """
+    if side < 64:
+        raise ValueError(f"side={side} pixels is too small for a face to be seen; take at least 64")
+    person, number = built_in.members(split, people, images_per_person)
+    bank = _cached(person, number, torch.zeros_like(person, dtype=torch.bool), "studio", seed, side // _SIDE_OF_EYES)
+    made = _Studio(side, bank, number, seed, split)
+    return PhotoSet("studio", split, made, range(len(person)), f"{person.unique().numel()} people, {side}x{side}")
+
+
+def _checked(split: str, count: int, size: tuple[int, int], chosen: SceneSettings) -> tuple[float, float]:
+    """The smallest and largest width of a face; ``ValueError`` where something is wrong."""
+    (fewest, most), (low, high) = chosen.faces_per_photo, chosen.face_width
+    high = size[0] / 3 if high is None else high
+    if split not in FIRST_PERSON:
+        raise ValueError(f"split={split!r} is none of {', '.join(FIRST_PERSON)}")
+    if count < 0:
+        raise ValueError(f"count={count} is a number of photos, 0 or more")
+    if min(size) < 32:
+        raise ValueError(f"size={size} is (height, width) in pixels, at least 32 each")
+    if not 0 <= fewest <= most:
+        raise ValueError(f"faces_per_photo={chosen.faces_per_photo} is the fewest and the most, at least 0")
+    if not 4 <= low <= high:
+        raise ValueError(
+            f"face_width={chosen.face_width}: smallest and largest, at least 4 pixels, here up to {high:g}"
+        )
+    if 1.2 * high > min(size):
+        raise ValueError(f"face_width={chosen.face_width}: a photo of {size[0]}x{size[1]} has no room for such a face")
+    for name in ("overlap", "clutter"):
+        if not 0 <= getattr(chosen, name) <= 1:
+            raise ValueError(f"{name}={getattr(chosen, name)} is a share, from 0 to 1")
+    if min(chosen.people, chosen.images_per_person) < 1:
+        raise ValueError(f"people={chosen.people}, images_per_person={chosen.images_per_person}: at least 1 each")
+    return float(low), float(high)
+
+
+def _built_in(split: str, chosen: SceneSettings, seed: int) -> Cutouts:
+    """People of a split, ``images_per_person`` each, and every eighth image more of somebody from behind."""
+    known = chosen.known and split in ("validation", "test")
+    people, images = chosen.people, chosen.images_per_person
+    first, start = (0 if known else FIRST_PERSON[split]), (1000 * (1 + (split == "test")) if known else 0)
+    person = (first + torch.arange(people)).repeat_interleave(images)
+    number = (start + torch.arange(images)).repeat(people)
+    extra = torch.arange(max(1, len(person) // _AWAY))
+    away = torch.cat((torch.zeros_like(person), torch.ones_like(extra))).bool()
+    person = torch.cat((person, first + extra % people))
+    number = torch.cat((number, start + images + extra // people))
+    return _cached(person, number, away, "crowd", seed, EYES)
+
+
+def _cached(person: Tensor, number: Tensor, away: Tensor, style: str, seed: int, eyes: int) -> Cutouts:
+    """The cutouts, rendered once and kept in the cache folder."""
+
+    def make() -> dict[str, Tensor]:
+        made = cut_out(person, number, away=away, style=style, seed=seed, eyes=eyes)
+        return {name: getattr(made, name) for name in ("files", "ends", "landmarks", "visibility")}
+
+    members = torch.stack((person, number, away.long())).tolist()
+    found = built_in.cached({"style": style, "seed": seed, "eyes": eyes, "members": members}, make)
+    return Cutouts(**found, identities=torch.where(away, UNKNOWN, person), faces_us=~away, eyes=float(eyes))
+
+
+@dataclass(frozen=True, eq=False)
+class _Portraits:
+    """Real people to paste, cut out when asked for, always in the portrait's own size."""
+
+    set: FaceSet
+
+    def __post_init__(self) -> None:
+        if not self._usable:
+            raise ValueError(
+                f"{self.set!r} has no landmarks, by which its faces could be cut out; use a set that has them, such "
+                "as data.load('celeba500', framing='loose')"
+            )
+        if self.set.framing != "loose":
+            raise ValueError(f"{self.set!r} is cut too closely to hold a whole head; load it with framing='loose'")
+
+    @functools.cached_property
+    def _usable(self) -> list[int]:
+        """The portraits whose eyes are known, and far enough from each other."""
+        if self.set.landmarks is None:
+            return []
+        across = self.set.landmarks[:, 1] - self.set.landmarks[:, 0]
+        known = ~self.set.landmarks.isnan().flatten(1).any(1)
+        return (known & (across.norm(dim=1) >= _FEW) & (across[:, 0] > 0)).nonzero()[:, 0].tolist()
+
+    @functools.cached_property
+    def identities(self) -> Tensor:
+        return self.set.identities[self._usable]
+
+    @property
+    def faces_us(self) -> Tensor:
+        return torch.ones(len(self._usable), dtype=torch.bool)
+
+    def get(self, index: int, eyes: float = math.inf) -> Cutout:
+        i = self._usable[index]
+        return cut_portrait(self.set.read([i], None)[0], self.set.landmarks[i], int(self.set.identities[i]), i)
+
+
+@dataclass(frozen=True, eq=False)
+class _Scenes:
+    """Makes scene ``i``; a class and not a closure, so that worker processes can be sent one."""
+
+    size: tuple[int, int]
+    settings: SceneSettings
+    face_width: tuple[float, float]
+    bank: Cutouts | _Portraits
+    backgrounds: Sequence[Path] | None
+    key: tuple[int, ...]
+    split: str
+
+    def draw(self, index: int) -> Scene:
+        """The scene with all that is known of it."""
+        dice, place = Dice(*self.key, index), None
+        if self.backgrounds is not None:
+            place = open_image(self.backgrounds[dice.integer(0, len(self.backgrounds) - 1)])
+        return draw_scene(
+            self.bank,
+            self.size,
+            dice,
+            faces=self.settings.faces_per_photo,
+            face_width=self.face_width,
+            overlap=self.settings.overlap,
+            clutter=self.settings.clutter,
+            place=place,
+        )
+
+    def __call__(self, index: int) -> Photo:
+        return _photo(self.draw(index), Source(f"scene{index:06d}", "scenes", self.split))
+
+
+@dataclass(frozen=True, eq=False)
+class _Studio:
+    """Takes photo ``i``: that of the bank's cutout ``i``."""
+
+    side: int
+    bank: Cutouts
+    numbers: Tensor
+    seed: int
+    split: str
+
+    def __call__(self, index: int) -> Photo:
+        person, number = int(self.bank.identities[index]), int(self.numbers[index])
+        scene = draw_portrait(self.bank.get(index), self.side, Dice(_STUDIO_SEED, self.seed, person, number))
+        identity = UNKNOWN if self.split == "distractors" else person % built_in.QUERY_FROM
+        return _photo(scene, Source(f"person{person:07d}_{number:03d}", "studio", self.split), identity)
+
+
+def _photo(scene: Scene, source: Source, identity: int | None = None) -> Photo:
+    faces = (
+        Face(face.identity if identity is None else identity, face.box, face.landmarks, face.visibility)
+        for face in scene.faces
+    )
+    return Photo(scene.image, source, tuple(faces))
+
+
+def photos_in(folder: str | Path, option: str) -> list[Path]:
+    """The photos of a folder that can be read; errors name the option that it was given by."""
+    folder = Path(folder).expanduser()
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{option}={str(folder)!r} is no folder; give one of photos without people, or None")
+    found = list_images(folder)
+    if not found:
+        raise ValueError(
+            f"{option}={str(folder)!r} holds no photos ({', '.join(EXTENSIONS)}); give another folder, or None"
+        )
+    broken = find_broken(found, folder, f"{option} in {folder.name}")
+    return [path for path in found if path not in broken]

@@ -1,1 +1,0 @@
-"""Photos that a collection would be better without, made of good ones."""
