@@ -12,7 +12,7 @@ from dlsfaces.align.recipe import LandmarkRecipe, train_landmarks
 from dlsfaces.data import FaceSet
 from dlsfaces.train import History
 
-PEOPLE, PICTURES, SEED = 900, 14, 6  #: synthetic people to learn from
+PEOPLE, IMAGES_PER_PERSON, SEED = 900, 14, 6  #: built-in people to learn from
 RECIPES = {
     "regression": LandmarkRecipe(kind="regression", size="medium", epochs=20),
     "hourglass": LandmarkRecipe(kind="hourglass", size="medium", epochs=14),
@@ -22,8 +22,8 @@ REAL_EPOCHS = {"regression": 10, "hourglass": 8}
 
 
 def synthetic_faces(split: str) -> FaceSet:
-    """Synthetic people in loose pictures, with exact landmarks."""
-    return data.load("synthetic", split, framing="loose", people=PEOPLE, pictures=PICTURES, seed=SEED)
+    """Built-in people in loose images, with exact landmarks."""
+    return data.load("synthetic", split, framing="loose", people=PEOPLE, images_per_person=IMAGES_PER_PERSON, seed=SEED)
 
 
 EVERY = 10  #: of CelebA-500's people each tenth is held out: no landmark network has seen the 50
@@ -79,7 +79,7 @@ def write_weights(nets: dict, detail: dict[str, dict], histories: dict[str, Hist
         faces = "synthetic people" + (
             ", then CelebA-500 (450 people, pseudo-landmarks)" if trained_on == "celeba" else ""
         )
-        data_hash = RECIPES[kind].checkpoint(invented).stem.rpartition("-")[2]  # of the recipe and the pictures
+        data_hash = RECIPES[kind].checkpoint(invented).stem.rpartition("-")[2]  # of the recipe and the images
         about = {"data": faces, "data_hash": data_hash, "recipe": repr(RECIPES[kind]), "terms": TERMS[trained_on]}
         path = weights.FOLDER / f"{name}.safetensors"
         save_landmark_net(model, path, about)
@@ -98,7 +98,7 @@ def card(name: str, kind: str, trained_on: str, about: dict, detail: dict, histo
         rows.append(
             f"| {title} | {100 * score['nme']:.2f} % | {100 * score['failure_rate']:.1f} % | {score['area']:.3f} |"
         )
-    epochs = f"{recipe.epochs} epochs of {PEOPLE * PICTURES * 5 // 7:,} pictures of {PEOPLE} synthetic people"
+    epochs = f"{recipe.epochs} epochs of {PEOPLE * IMAGES_PER_PERSON * 5 // 7:,} images of {PEOPLE} synthetic people"
     if trained_on == "celeba":
         epochs += (
             f", then {REAL_EPOCHS[kind]} epochs of CelebA-500's training photos of 450 people at half the learning rate"

@@ -21,9 +21,9 @@ from torch import Tensor
 from benchmarks._landmarks import RECIPES, held_out_faces, strangers, trained, write_weights
 from benchmarks._peers import Finder, MissingPeerError
 from benchmarks._record import ROOT, record
-from dlsfaces import align, data, evaluate, geometry
+from dlsfaces import align, evaluate, geometry
 from dlsfaces.align.networks import LandmarkNet
-from dlsfaces.data import FaceSet
+from dlsfaces.data import FaceSet, cmu_mit
 
 ROUNDS = 5
 SPEED_FACES = 256
@@ -122,7 +122,7 @@ def from_sets(sets: list[FaceSet]) -> Faces:
 def from_photos(root: str) -> Faces:
     """The faces of CMU+MIT, each on a square of one size with a box's width around it."""
     squares, boxes, points = [], [], []
-    for photo in data.cmu_mit(root):
+    for photo in cmu_mit.load(root):
         for face in photo.faces:
             matrix = around(face.box, 2 * CROP)
             squares.append(geometry.warp(photo.image[None], matrix, (2 * CROP, 2 * CROP), "edge")[0])

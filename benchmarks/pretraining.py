@@ -53,7 +53,7 @@ def main() -> None:
         "pretraining",
         figures,
         "python -m benchmarks.pretraining",
-        pictures_seen=seen,
+        images_seen=seen,
         validation_accuracy=curves,
         notes=[
             f"FaceResNet small, {ROUND.size[0]}x{ROUND.size[1]}, cross-entropy, on the real set the course's default "

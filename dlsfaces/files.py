@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+FORGOTTEN = 3600.0  #: seconds after which what an unfinished writer left is taken to be a killed one's
 
 
 @contextmanager
@@ -14,10 +19,14 @@ def written_whole(path: Path) -> Iterator[Path]:
     """Write to the path this gives; it takes ``path``'s place when the block ends, and is removed if the block fails.
 
     A reader sees the old file or the new one, never half of one. The new one lies in a hidden folder beside ``path``
-    until then, under the same name.
+    until then, under the same name. What a killed writer left is removed by one that comes an hour later.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".part-", dir=path.parent) as folder:
+    prefix = f".part-{path.name}-"
+    for left in path.parent.glob(glob.escape(prefix) + "*"):
+        if time.time() - left.lstat().st_mtime > FORGOTTEN:
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=path.parent) as folder:
         part = Path(folder) / path.name
         yield part
         with part.open("rb+") as file:  # on the disk before its name is: a power cut must not leave the name alone

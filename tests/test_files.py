@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from dlsfaces.files import written_whole
@@ -19,3 +21,14 @@ def test_a_failure_leaves_the_old_content_and_no_part(tmp_path):
         part.write_text("half")
         raise RuntimeError
     assert path.read_text() == "old" and [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_what_a_killed_writer_left_is_removed_an_hour_later(tmp_path):
+    left, recent = (tmp_path / f".part-a.txt-{name}" for name in ("old", "new"))
+    for folder in (left, recent):
+        folder.mkdir()
+        (folder / "a.txt").touch()
+    os.utime(left, (0, 0))
+    with written_whole(tmp_path / "a.txt") as part:
+        part.write_text("whole")
+    assert sorted(p.name for p in tmp_path.iterdir()) == [recent.name, "a.txt"]

@@ -9,7 +9,8 @@ from tqdm.auto import tqdm
 from dlsfaces import geometry
 from dlsfaces.align.networks import LandmarkNet, Landmarks
 from dlsfaces.align.squares import square_matrices
-from dlsfaces.data import FaceSet, warped
+from dlsfaces.data import FaceSet
+from dlsfaces.data.warped import warped
 
 
 @torch.no_grad()

@@ -28,7 +28,7 @@ ADVICE = (
 )
 
 
-def load_photos(root: str | Path | None = None) -> PhotoSet:
+def load(root: str | Path | None = None) -> PhotoSet:
     """All 130 photos, also the 13 without a face: 511 faces in the other 117, some of them drawn or upside down.
 
     A face has its annotated ``box``, float32 ``(4,)``, and ``landmarks``, float32 ``(5, 2)``, both in pixels counted

@@ -13,7 +13,9 @@ TINY = LandmarkRecipe("regression", "small", 32, epochs=2, batch_size=8, lr=0.00
 
 @pytest.fixture(scope="module")
 def people():
-    return [data.load("synthetic", split, framing="loose", people=5, pictures=7) for split in ("train", "test")]
+    return [
+        data.load("synthetic", split, framing="loose", people=5, images_per_person=7) for split in ("train", "test")
+    ]
 
 
 def plain(n=16):

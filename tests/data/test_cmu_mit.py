@@ -5,6 +5,7 @@ import torch
 from PIL import Image
 
 from dlsfaces import data, geometry
+from dlsfaces.data import cmu_mit
 from dlsfaces.data.cmu_mit import match
 
 
@@ -49,7 +50,7 @@ def write(root, which, text):
 
 
 def test_every_photo_is_in_the_set(root):
-    photos = data.cmu_mit(root)
+    photos = cmu_mit.load(root)
     assert repr(photos) == "PhotoSet(cmu_mit/test: 3 photos, 4 faces in 2 of them)"
     assert [(p.source.file, len(p.faces), tuple(p.image.shape)) for p in photos] == [
         ("a.png", 0, (3, 20, 30)),
@@ -62,11 +63,11 @@ def test_every_photo_is_in_the_set(root):
 
 def test_overlapping_faces_get_their_own_landmarks(root):
     """Both rows lie in both boxes; numbers are taken as they are, and the mouth's middle is left out."""
-    first, second, third = data.cmu_mit(root)[1].faces
+    first, second, third = cmu_mit.load(root)[1].faces
     assert first.box.tolist() == [5, 5, 35, 39] and first.box.dtype == torch.float32
     assert torch.equal(first.landmarks, five(15, 17)) and torch.equal(second.landmarks, five(22, 21))
     assert third.landmarks is None and third.identity == data.UNKNOWN
-    assert data.cmu_mit(root)[2].faces[0].landmarks is None  # a photo that the list of landmarks leaves out
+    assert cmu_mit.load(root)[2].faces[0].landmarks is None  # a photo that the list of landmarks leaves out
 
 
 def test_match_is_one_to_one_and_the_best_pair_first():
@@ -90,17 +91,17 @@ def test_match_is_one_to_one_and_the_best_pair_first():
 def test_damaged_lists(root, which, content, message):
     write(root, which, content)
     with pytest.raises(ValueError, match=message):
-        data.cmu_mit(root)
+        cmu_mit.load(root)
 
 
 def test_incomplete_copies(root):
     folder = root / "cmu_mit"
     (folder / "images" / "b.png").unlink()
     with pytest.raises(data.DataUnavailable, match=r"images lacks b\.png and 0 other photos"):
-        data.cmu_mit(root)
+        cmu_mit.load(root)
     (folder / "ground_truth_landmarks.txt").unlink()
     with pytest.raises(data.DataUnavailable, match=r"landmarks\.txt is missing"):
-        data.cmu_mit(root)
+        cmu_mit.load(root)
     (folder / "ground_truth_bboxes.txt").unlink()
     with pytest.raises(data.DataUnavailable, match=r"no folder cmu_mit with a ground_truth.*DLSFACES_ROOT"):
-        data.cmu_mit(root)
+        cmu_mit.load(root)

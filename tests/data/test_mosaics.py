@@ -80,7 +80,7 @@ def test_a_mosaic_depends_on_its_number_alone_and_splits_differ():
 
 
 def test_a_face_set_can_be_glued_too():
-    faces = data.load("synthetic", "validation", framing="loose", people=5, pictures=7)
+    faces = data.load("synthetic", "validation", framing="loose", people=5, images_per_person=7)
     (mosaic,) = data.mosaics(faces, 1, (120, 120), grid=(2, 2))
     assert len({face.identity for face in mosaic.faces}) == 4
 

@@ -15,11 +15,12 @@ from PIL import Image
 
 from dlsfaces import data
 from dlsfaces.data import celeba, celeba500, folder, folders
+from dlsfaces.data.records import Source
 
 PEOPLE = 12
 
 
-def picture(path, number, size=(178, 218)):
+def make_image(path, number, size=(178, 218)):
     path.parent.mkdir(parents=True, exist_ok=True)
     image = np.zeros((size[1], size[0], 3), np.uint8)
     image[..., 0], image[75:175, 44:127, 1] = number, 200
@@ -49,7 +50,7 @@ def make_celeba500(root):
     train = root / "celebA_train_500"
     names, annotation, split = [], [], []
     for n in range(8):
-        name = picture(train / "celebA_imgs" / f"{n:06d}", n).name
+        name = make_image(train / "celebA_imgs" / f"{n:06d}", n).name
         names.append(name)
         annotation.append(f"{name} {n % 3}")
         split.append(f"{name} {(0, 0, 0, 0, 1, 1, 2, 2)[n]}")
@@ -60,8 +61,8 @@ def make_celeba500(root):
     rows = [f"{names[0]},1,0,0,9,9," + ",".join(map(str, points)), f"{names[1]}" + "," * 15]
     (train / "landmarks_mtcnn.csv").write_text("\n".join([header, *rows]) + "\n")
     test = root / "celebA_ir"
-    query = [picture(test / "celebA_query" / f"q{n}", 100 + n, (83, 100)).name for n in range(4)]
-    [picture(test / "celebA_distractors" / f"d{n}", 150 + n, (83, 100)) for n in range(3)]
+    query = [make_image(test / "celebA_query" / f"q{n}", 100 + n, (83, 100)).name for n in range(4)]
+    [make_image(test / "celebA_distractors" / f"d{n}", 150 + n, (83, 100)) for n in range(3)]
     with (test / "celebA_anno_query.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["img", "id"], *([name, 35 + n // 2] for n, name in enumerate(query))])
     return root
@@ -75,7 +76,7 @@ def test_celeba500_has_its_splits_crops_and_landmarks(tmp_path):
     assert distractors.identities.tolist() == [data.UNKNOWN] * 3
     photo = train[0]
     assert photo.image.shape == (3, 100, 83) and (photo.image[1] == 200).all()  # just what lies in the tight box
-    assert photo.source == data.Source("000000.png", "celeba500", "train")
+    assert photo.source == Source("000000.png", "celeba500", "train")
     assert photo.faces[0].landmarks.tolist() == [[26, 37], [65, 37], [45, 62], [28, 78], [63, 78]]
     assert photo.faces[0].box is not None and train[1].faces[0].landmarks is None and train[1].faces[0].box is None
     assert query[-1].image[0, 0, 0] == 103 and query[-1].faces[0].identity == 36
@@ -84,7 +85,7 @@ def test_celeba500_has_its_splits_crops_and_landmarks(tmp_path):
     with pytest.raises(ValueError, match="tight crops only"):
         data.load("celeba500", "query", tmp_path, framing="loose")
     assert train.images((50, 40)).shape == (4, 3, 50, 40)
-    assert repr(train) == "FaceSet(celeba500/train: 4 photos, 3 people, tight framing)"
+    assert repr(train) == "FaceSet(celeba500/train: 4 images, 3 people, tight framing)"
 
 
 def test_celeba500_under_kaggle_in_two_data_sets(nowhere):
@@ -205,7 +206,7 @@ def test_links_and_locked_folders_do_not_stop_the_search(tmp_path, monkeypatch):
 def make_folder(root, counts, size=(40, 50)):
     for person, count in counts.items():
         for n in range(count):
-            picture(root / person / f"photo {n}", n, size)
+            make_image(root / person / f"photo {n}", n, size)
     return root
 
 
@@ -241,7 +242,7 @@ def test_the_best_covered_people(tmp_path):
 
 def test_a_folder_with_a_crop(tmp_path):
     root = make_folder(tmp_path / "aligned", {"a": 3, "b": 3}, (178, 218))
-    photo = data.load(root, "train", crop=(44, 75, 127, 175))[0]
+    photo = folder.load(root, "train", crop=(44, 75, 127, 175))[0]
     assert photo.image.shape == (3, 100, 83) and (photo.image[1] == 200).all()
     assert photo.faces[0].photo_to_crop.tolist() == [[1, 0, -44], [0, 1, -75]]
 
@@ -291,7 +292,7 @@ def test_litter_changes_nothing(tmp_path, caplog):
         (root / name).write_text("litter")
         (root / "lonely" / Path(name).name).with_suffix(".txt").write_text("litter")
     assert {split: data.load(root, split).files for split in data.SPLITS} == before and not caplog.records
-    picture(root / "group", 0)
+    make_image(root / "group", 0)
     assert data.load(root, "train").files == before["train"]
     assert "1 images beside the people's folders are ignored: group.png" in caplog.text
     with pytest.raises(ValueError, match=r"faces/alone holds no person.*1 images lie loose in it"):
@@ -305,7 +306,9 @@ def test_a_division_does_not_depend_on_how_accents_are_stored(tmp_path):
         root = tmp_path / form
         for person, count in counts.items():
             for n in range(count):
-                picture(root / unicodedata.normalize(form, person) / unicodedata.normalize(form, f"й {n}"), n, (40, 50))
+                make_image(
+                    root / unicodedata.normalize(form, person) / unicodedata.normalize(form, f"й {n}"), n, (40, 50)
+                )
         sets.append({split: data.load(root, split) for split in data.SPLITS})
     for composed, decomposed in zip(sets[0].values(), sets[1].values()):
         assert [unicodedata.normalize("NFC", name) for name in decomposed.files] == composed.files
@@ -334,16 +337,16 @@ def test_a_broken_image_is_left_out_even_the_first(tmp_path, caplog):
     (root / first).write_bytes(b"")
     assert data.load(root, "train").crop_size == (50, 40)
     assert "1 of 6 images cannot be read; they are left out" in caplog.text and first in caplog.text
-    picture(root / small, 0, (20, 20))
-    assert data.load(root, "train", crop=(0, 0, 30, 30)).skipped == [first, small]
+    make_image(root / small, 0, (20, 20))
+    assert folder.load(root, "train", crop=(0, 0, 30, 30)).skipped == [first, small]
 
 
 def make_celeba(root, monkeypatch):
-    """CelebA's own tables for 12 people of 6 pictures: people 1-8 in the training partition, 9-12 in the test one."""
+    """CelebA's own tables for 12 people of 6 images: people 1-8 in the training partition, 9-12 in the test one."""
     base = root / "celeba"
     names = []
     for n in range(PEOPLE * 6):
-        names.append(picture(base / "img_align_celeba" / f"{n + 1:06d}", n).name)
+        names.append(make_image(base / "img_align_celeba" / f"{n + 1:06d}", n).name)
     person = [1 + n // 6 for n in range(len(names))]
     lines = {
         "list_eval_partition.txt": [f"{f} {0 if p <= 8 else 2}" for f, p in zip(names, person, strict=True)],
@@ -427,26 +430,18 @@ def test_sets_can_be_sent_to_worker_processes(tmp_path):
         (dict(name_or_path="synthetic", framing="wide"), "framing='wide'"),
         (dict(name_or_path="celeba500", people=5), "'celeba500' does not take people"),
         (dict(name_or_path="lfw", framing="loose"), "'lfw' does not take framing"),
-        (dict(name_or_path="celeba", pictures=5), "only synthetic people"),
-        (dict(name_or_path="synthetic", crop=(0, 0, 1, 1)), "only a folder of people"),
+        (
+            dict(name_or_path="celeba", images_per_person=5),
+            "'celeba' does not take images_per_person; 'synthetic' does",
+        ),
+        (dict(name_or_path=".", seed=5), "does not take seed"),
+        (dict(name_or_path=" "), "the name of the set is empty"),
         (dict(name_or_path="synthetic", people=2), "at least 5 people"),
     ],
 )
 def test_arguments_that_do_not_fit(arguments, message):
     with pytest.raises(ValueError, match=message):
         data.load(**arguments)
-
-
-def test_a_set_is_a_sequence(tmp_path):
-    faces = data.load(make_folder(tmp_path / "faces", {"a": 5, "b": 5}), "train")
-    assert len(list(faces)) == len(faces) and faces[-1].source == faces[len(faces) - 1].source
-    with pytest.raises(IndexError):
-        faces[len(faces)]
-    part = faces.subset([2, 0])
-    assert part.files == [faces.files[2], faces.files[0]] and torch.equal(part[1].image, faces[0].image)
-    assert torch.equal(part.images(), torch.stack([faces[2].image, faces[0].image]))
-    with pytest.raises(ValueError, match="4 files but 3 identities"):
-        data.FaceSet("x", "train", "tight", list("abcd"), torch.zeros(3), [], faces.read, (1, 1))
 
 
 def test_division_does_not_depend_on_other_people():

@@ -56,7 +56,7 @@ def test_a_little_training_beats_none(real_data):
         return evaluate.nearest_centre_accuracy(vectors[0], few.identities, vectors[1], test.identities)
 
     loader = data.batches(few, (40, 32), 32, shuffle=True)
-    history = train.fit(model, loss, loader, epochs=8, lr=0.05, precision="no", progress=False)
+    history = train.fit(model, loss, loader, train.Settings(8, lr=0.05, precision="no"))
     assert history[-1]["loss"] < 0.7 * history[0]["loss"] and accuracy() > 0.4
 
 

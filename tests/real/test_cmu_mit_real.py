@@ -3,14 +3,15 @@
 import pytest
 import torch
 
-from dlsfaces import data, geometry
+from dlsfaces import geometry
+from dlsfaces.data import cmu_mit
 
 pytestmark = pytest.mark.real
 
 
 @pytest.fixture(scope="module")
 def photos(real_data):
-    return list(data.cmu_mit(real_data))
+    return list(cmu_mit.load(real_data))
 
 
 @pytest.fixture(scope="module")
