@@ -24,13 +24,6 @@ def test_uniform_is_splitmix64_counted_from_the_key():
     assert torch.equal(rng.uniform(keys, 3).double(), torch.tensor(expected, dtype=torch.float64))
 
 
-def test_numbers_belong_to_the_key_and_not_to_the_batch():
-    keys = rng.key(7, 3, torch.arange(50))
-    whole = rng.uniform(keys, 4)
-    assert torch.equal(whole[17:18], rng.uniform(keys[17:18], 4))
-    assert torch.equal(whole[:, :2], rng.uniform(keys, 2))
-
-
 def test_keys_depend_on_every_part_and_its_place():
     keys = [int(rng.key(*parts)) for parts in [(0,), (1,), (0, 0), (0, 1), (1, 0), (0, 0, 0), (2**40, 1)]]
     assert len(set(keys)) == len(keys)
