@@ -9,9 +9,7 @@ from torch import Tensor
 from drawpeople import neutral_shots
 from drawpeople.directions import displace
 from drawpeople.head import mesh
-from drawpeople.light import shade
-from drawpeople.samples import Samples
-from drawpeople.shadows import arriving, sphere
+from drawpeople.shadows import arriving
 
 CPU = torch.device("cpu")
 
@@ -31,21 +29,6 @@ def _at(values: Tensor, x: float, y: float, front: bool = True) -> Tensor:
     points = displace(shared.rest, shared.fields, {"average": torch.ones(1)})[0, : values.shape[1]]
     near = ((points[:, 0] - x).abs() < 0.7) & ((points[:, 1] - y).abs() < 0.6) & ((points[:, 2] > 0) == front)
     return values[:, near].mean(1)
-
-
-def _ball(n: int, points: int = 300, shot: int | None = None) -> Samples:
-    """Samples all over the side of a ball that the camera sees, in each of ``n`` images."""
-    normal = sphere(2 * points)
-    normal = normal[normal[:, 2] > 0]
-    which = torch.arange(n) if shot is None else torch.tensor([shot])
-    values = torch.ones(9, len(which) * len(normal))
-    values[:3] = normal.repeat(len(which), 1).T
-    return Samples(which.repeat_interleave(len(normal)), torch.zeros(values.shape[1]).long(), values, {}, 0.1)
-
-
-def _shade(samples: Samples, shot: dict[str, Tensor], gloss: float = 0.0, skin: float = 0.0) -> Tensor:
-    one = torch.ones(len(samples.image))
-    return shade(samples, 0.4 * torch.ones(3, len(one)), gloss * one, skin * one, shot)
 
 
 def test_ambient_light_is_less_in_hollows():
@@ -76,24 +59,3 @@ def test_shadows_stay_when_head_and_lamp_turn_together(pose: dict[str, float]):
     _, straight = _arriving(light_azimuth=0.0, light_elevation=0.0)
     _, other = _arriving(light_azimuth=50.0, light_elevation=30.0)
     assert (turned - straight).abs().max() < 1e-3 < (other - straight).abs().max()
-
-
-def test_light_comes_from_where_the_dials_say():
-    samples = _ball(1)
-    for azimuth, elevation, axis, sign in (
-        (60.0, 0.0, 0, 1),
-        (-60.0, 0.0, 0, -1),
-        (0.0, 65.0, 1, 1),
-        (0.0, -20.0, 1, -1),
-    ):
-        lit = _shade(samples, _shots(light_azimuth=azimuth, light_elevation=elevation, ambient=0.1, light_fill=0.0))
-        side = (samples.normal[axis] * sign) > 0
-        assert lit[:, side].mean() > 1.15 * lit[:, ~side].mean()
-
-
-def test_the_camera_is_set_for_the_light():
-    """A face is about as bright in a bright room and a dark one, lit from the front or the side."""
-    dials = {"ambient": [0.1, 0.5, 1.5, 0.4, 0.4], "light_fill": [0, 0.1, 0.6, 0.1, 0.1]}
-    shot = _shots(5, **dials, light_azimuth=[0, 20, 20, 80, 0], light_elevation=[20, 20, 20, 10, 60])
-    lit = _shade(_ball(5), shot).view(3, 5, -1).mean((0, 2)).sqrt()
-    assert lit.max() < 1.25 * lit.min()

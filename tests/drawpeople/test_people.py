@@ -48,16 +48,6 @@ def test_skin_in_even_shares_from_darkest_to_lightest(crowd):
         assert _share_is(count / _N, 0.2), k
 
 
-def test_attributes_are_known_and_belong_together(crowd):
-    man, old = crowd["sex"] > 0.5, crowd["age"] > 0.8
-    assert (crowd["beard"][~man] == 0).all() and (crowd["baldness"][~man] == 0).all()
-    assert 0.2 < (crowd["beard"][man] > 0.5).float().mean() < 0.8
-    for name in ("wrinkles", "hair_grey"):
-        assert crowd[name][old].mean() > crowd[name][~old].mean() + 0.2, name
-    for name in ("jaw_width", "brow_ridge", "neck_width"):
-        assert crowd[name][man].mean() > crowd[name][~man].mean() + 0.2, name
-
-
 def test_switches_occur_with_their_chance(crowd):
     who = torch.arange(_N)
     for values, dials in ((crowd, PERSON), (drawpeople.shots(who, who), SHOT)):

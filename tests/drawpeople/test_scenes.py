@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 import drawpeople
-from drawpeople import backdrops, bodies, clutter, cutouts, occluders, scenes, shapes
+from drawpeople import backdrops, bodies, clutter, cutouts, occluders, shapes
 from drawpeople.rng import Dice
 
 PERSON, NUMBER = torch.tensor([0, 1, 2, 7, 8]), torch.tensor([0, 0, 3, 1, 0])
@@ -123,12 +123,6 @@ def test_a_portrait_that_is_cut_out_keeps_the_face_as_it_is():
     for x, y in points.int().tolist():
         assert pixels[y + top, x + left].tolist() == [*image[:, y, x].tolist(), 255]
     assert pixels[0, 0, 3] == 0 and (pixels[-1, :, 3] > 200).any() and cutout.identity == 3
-
-
-def test_the_nearer_is_lower():
-    stage = scenes._Stage(100.0, 3.0, 0.0, 200.0)
-    rows = [np.mean([stage.eyes(eyes, 0, Dice(k)) for k in range(200)]) for eyes in (5, 10, 20, 40)]
-    assert rows == sorted(rows) and rows[-1] - rows[0] > 50
 
 
 @pytest.mark.parametrize("make", occluders.OCCLUDERS)

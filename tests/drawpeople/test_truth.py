@@ -62,17 +62,6 @@ def test_the_camera_projects_the_landmarks_even_at_extreme_poses(framing):
     assert (torch.stack((u / w, v / w), -1) - made.dense).norm(dim=-1).max() < 0.01
 
 
-def test_the_camera_knows_the_pose():
-    people, shots = _extremes(8)
-    axis = drawpeople.render(people, shots, size=(25, 21)).camera[:, 2, :3]  # along which things are farther away
-    assert torch.allclose(axis.norm(dim=1), torch.ones(8), atol=1e-4)
-    assert torch.allclose(axis[:, 0].asin().rad2deg(), shots["yaw"], atol=0.01)
-    assert torch.allclose(torch.atan2(axis[:, 1], -axis[:, 2]).rad2deg(), shots["pitch"], atol=0.01)
-    left, right = drawpeople.render(*average(2, roll=[40.0, -40.0])).landmarks[:, :2].unbind(1)
-    eyes = right - left
-    assert torch.allclose(torch.atan2(eyes[:, 1], eyes[:, 0]).rad2deg(), torch.tensor([40.0, -40.0]), atol=0.1)
-
-
 def test_left_is_the_viewers_left_and_angles_turn_as_named():
     poses = {
         "yaw": [0.0, 30.0, -30.0, 0, 0, 0, 0],
@@ -114,14 +103,6 @@ def test_what_is_worn_hides_what_it_covers(thing: str):
     assert seen[free].min() > 0.9
     if hidden is not None:
         assert seen[hidden].max() < 0.2
-
-
-def test_outside_the_image_nothing_is_seen():
-    made = drawpeople.render(*various(6, scale=1.6, shift_x=0.5, shift_y=[-0.5, 0.5] * 3), TIGHT)
-    x, y = made.dense.unbind(-1)
-    outside = (x < 0) | (x >= TIGHT.width) | (y < 0) | (y >= TIGHT.height)
-    assert outside.any(1).all() and not made.dense_visibility[outside].any()
-    assert made.dense_visibility[:, 30].all()
 
 
 @pytest.fixture(scope="module")
