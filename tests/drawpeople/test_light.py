@@ -31,13 +31,6 @@ def _at(values: Tensor, x: float, y: float, front: bool = True) -> Tensor:
     return values[:, near].mean(1)
 
 
-def test_ambient_light_is_less_in_hollows():
-    ambient, _ = _arriving(yaw=0.0)
-    assert 0 <= ambient.min() and ambient.max() <= 1
-    forehead, under_nose, under_chin = _at(ambient, 0, 6), _at(ambient, 0, -5.2), _at(ambient, 0, -13)
-    assert forehead > 0.9 and under_nose < forehead - 0.1 and under_chin < forehead - 0.3
-
-
 def test_the_nose_throws_its_shadow_away_from_the_lamp():
     _, key = _arriving(light_azimuth=[-65.0, 65.0], light_elevation=10.0, light_hardness=1.0)
     left, right = _at(key, -1.7, -2.5), _at(key, 1.7, -2.5)

@@ -54,21 +54,6 @@ def test_no_background_shows_at_the_edge(monkeypatch):
     assert difference[edge].mean() < difference[inside].mean() + 6  # the wall's light on the skin differs, too
 
 
-def test_scaling_and_cropping_move_the_landmarks_exactly(bank):
-    cutout = bank.get(2)
-    pixels = np.asarray(cutout.image).copy()
-    x, y = (int(v) for v in cutout.landmarks[2])
-    pixels[y - 3 : y + 4, x - 3 : x + 4, :3] = (0, 255, 0)
-    at = torch.tensor([x + 0.5, y + 0.5]).expand(5, 2)
-    marked = replace(cutout, image=Image.fromarray(pixels), landmarks=at.clone())
-    for factor in (0.317, 0.9, 1.37):
-        moved = marked.cropped().scaled(factor)
-        green = rgba(moved.image)
-        rows, columns = np.nonzero((green[..., 1] > 140) & (green[..., 0] < 90) & (green[..., 2] < 90))
-        found = torch.tensor([columns.mean() + 0.5, rows.mean() + 0.5])
-        assert (found - moved.landmarks[0]).abs().max() < 0.5
-
-
 class Marked:
     """A bank of people with purple pupils."""
 
