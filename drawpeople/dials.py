@@ -32,6 +32,10 @@ def _switch(chance: float) -> Dial:
     return Dial(0, 1, 0, chance=chance)
 
 
+def _all(dial: Dial, names: str) -> dict[str, Dial]:
+    return dict.fromkeys(names.split(), dial)
+
+
 #: Shapes run from -1 to 1 with 0 the average; shares from 0 to 1.
 PERSON: dict[str, Dial] = {
     "sex": _SHARE,  # 0 a woman, 1 a man; shifts shapes, hair and beard
@@ -39,66 +43,33 @@ PERSON: dict[str, Dial] = {
     "weight": _SHAPE,  # 0 average; shifts cheeks, chin and neck
     "epicanthus": Dial(0, 1, 0, None),  # a fold at the inner corner of the eye, and the features that often go with it
     # head
-    "skull_width": _SHAPE,
-    "skull_height": _SHAPE,
-    "skull_depth": _SHAPE,
-    "forehead_slope": _SHAPE,
-    "face_width": _SHAPE,
-    "face_length": _SHAPE,
-    "forehead_bulge": _SHAPE,
-    "temples": _SHAPE,
-    "cheekbones": _SHAPE,
-    "cheek_fullness": _SHAPE,
-    "cheek_hollow": _SHAPE,
-    "jaw_width": _SHAPE,
-    "jaw_angle": _SHAPE,
-    "chin_length": _SHAPE,
-    "chin_width": _SHAPE,
-    "chin_forward": _SHAPE,
-    "midface_length": _SHAPE,
-    "midface_forward": _SHAPE,
+    **_all(
+        _SHAPE,
+        "skull_width skull_height skull_depth forehead_slope face_width face_length "
+        "forehead_bulge temples cheekbones cheek_fullness cheek_hollow jaw_width "
+        "jaw_angle chin_length chin_width chin_forward midface_length midface_forward",
+    ),
     "double_chin": Dial(0, 1, 0, 0.35),
-    "ear_size": _SHAPE,
-    "ear_out": _SHAPE,
-    "neck_width": _SHAPE,
-    "asymmetry": _SHAPE,
+    **_all(_SHAPE, "ear_size ear_out neck_width asymmetry"),
     # eyes and brows
-    "eye_size": _SHAPE,
-    "eye_spacing": _SHAPE,
-    "eye_height": _SHAPE,
-    "eye_tilt": _SHAPE,
-    "eye_openness": _SHAPE,
-    "eye_depth": _SHAPE,
+    **_all(_SHAPE, "eye_size eye_spacing eye_height eye_tilt eye_openness eye_depth"),
     "eye_roundness": _SHARE,
     "eye_droop": _SHAPE,
     "eyelid_fold": _SHARE,
     "lashes": _SHARE,
-    "brow_ridge": _SHAPE,
-    "brow_height": _SHAPE,
-    "brow_thickness": _SHAPE,
-    "brow_tilt": _SHAPE,
-    "brow_arch": _SHAPE,
+    **_all(_SHAPE, "brow_ridge brow_height brow_thickness brow_tilt brow_arch"),
     "brow_peak": _SHAPE,  # where the arch is highest: -1 over the pupil, 1 near the temple
     "brow_apart": _SHAPE,
     "brow_length": _SHAPE,
     "brow_density": _SHARE,
     # nose
-    "nose_length": _SHAPE,
-    "nose_width": _SHAPE,
-    "nose_bridge": _SHAPE,
-    "nose_bridge_width": _SHAPE,
-    "nose_tip": _SHAPE,
-    "nose_tip_width": _SHAPE,
-    "nose_up": _SHAPE,
-    "nose_hump": _SHAPE,
-    "nose_wings": _SHAPE,
+    **_all(
+        _SHAPE,
+        "nose_length nose_width nose_bridge nose_bridge_width nose_tip nose_tip_width nose_up nose_hump nose_wings",
+    ),
     "nose_bend": _SHAPE,  # to the viewer's right
     # mouth
-    "mouth_width": _SHAPE,
-    "mouth_height": _SHAPE,
-    "mouth_curve": _SHAPE,
-    "lip_upper": _SHAPE,
-    "lip_lower": _SHAPE,
+    **_all(_SHAPE, "mouth_width mouth_height mouth_curve lip_upper lip_lower"),
     "lip_bow": _SHARE,
     "lips_forward": _SHAPE,
     "philtrum": _SHAPE,  # the length of the upper lip's skin

@@ -1,11 +1,9 @@
-"""Sets with known defects: a share of the photos becomes trash, and the set says which and why.
-
-What a chapter on cleaning a collection needs: it searches, and the answer is known.
-"""
+"""Sets with known defects: a share of the photos becomes trash, and the set says which and why."""
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,11 +27,6 @@ TRASH = (*DEFECTS, "not_a_face", "wrong_identity", "duplicate")  #: the kinds of
 SHARE = (0.5, 1.0)  #: of a crop that shows nobody: its side, of the largest that fits into the photo
 _RANK, _SOURCE, _PERSON = 71, 72, 73  # what a key is for
 _FINE = 300  # pixels of width with which a place without people is drawn at least
-_TOO_FEW = (
-    "{faces!r} is too small for {counts}: a duplicate needs another photo of its person that stays clean, a wrong "
-    "identity photos of others with names; lower the rate, give those kinds less weight in mix, or give strangers=..."
-)
-
 Given = Sequence[Path] | Sequence[Photo] | Sequence[Tensor]
 
 
@@ -95,9 +88,6 @@ def plant_trash(
     )
 
 
-# --- which photos ---------------------------------------------------------------------------------------------------
-
-
 #: What becomes of a photo, and the number of the photo whose image it shows, where that is another.
 Choice = tuple[str, int | None]
 
@@ -138,7 +128,11 @@ def _choose(faces: FaceSet, counts: dict[str, int], seed: int, strangers: FaceSe
         raise ValueError(
             f"{faces!r} has no identities, so no 'wrong_identity' and no 'duplicate'; leave both out of mix"
         )
-    too_few = ValueError(_TOO_FEW.format(faces=faces, counts={kind: n for kind, n in counts.items() if n}))
+    asked = {kind: number for kind, number in counts.items() if number}
+    too_few = ValueError(
+        f"{faces!r} is too small for {asked}: a duplicate needs another photo of its person that stays clean, a wrong "
+        "identity photos of others; lower the rate, give those kinds less weight in mix, or give strangers=..."
+    )
     order = _ranked(faces.files, seed, _RANK)
     last = {ids[i]: i for i in order}  # of each person one photo stays clean if any of theirs becomes a copy
     copies = [i for i in order if ids[i] != UNKNOWN and i != last[ids[i]]][: counts["duplicate"]]
@@ -152,7 +146,8 @@ def _choose(faces: FaceSet, counts: dict[str, int], seed: int, strangers: FaceSe
     chosen = {i: (kind, None) for i, kind in zip(free, others)}
     dirty = {*chosen, *copies, *wrong}
     clean = [i for i in _ranked(faces.files, seed, _SOURCE) if i not in dirty]
-    chosen |= _copied(copies, clean, ids)
+    shown_by = {person: itertools.cycle(photos) for person, photos in _by_person(clean, ids).items()}
+    chosen |= {i: ("duplicate", next(shown_by[ids[i]])) for i in copies}
     if strangers is None:
         shown = _changed_places(wrong, clean, ids, seed)
     else:
@@ -181,22 +176,11 @@ def _by_person(photos: Iterable[int], ids: Sequence[int]) -> dict[int, list[int]
     return people
 
 
-def _copied(copies: Sequence[int], clean: Sequence[int], ids: Sequence[int]) -> dict[int, Choice]:
-    """Each copy shows a clean photo of its person, each of them once as long as there are any."""
-    of, used = _by_person(clean, ids), defaultdict(int)
-    chosen = {}
-    for i in copies:
-        mine = of[ids[i]]
-        chosen[i] = ("duplicate", mine[used[ids[i]] % len(mine)])
-        used[ids[i]] += 1
-    return chosen
-
-
 def _changed_places(wrong: Sequence[int], clean: Sequence[int], ids: Sequence[int], seed: int) -> list[int]:
-    """What each of these photos shows: another one of them, and somebody else; or fewer, where that cannot be had.
+    """Another one of these photos for each of them, of somebody else; none at all where that cannot be had.
 
-    Ordered by person and moved on by the size of the largest person's group, nobody comes to their own place, unless
-    that group is more than half of all; then a clean photo of somebody else is shown.
+    Ordered by person and moved on by the size of the largest group, nobody comes to their own place, unless that group
+    is more than half of all; then a clean photo of somebody else is shown.
     """
     people, spare = _by_person(wrong, ids), list(clean)
     among = sorted(people, key=lambda person: int(rng.key(_PERSON, seed, person)))
@@ -212,9 +196,6 @@ def _changed_places(wrong: Sequence[int], clean: Sequence[int], ids: Sequence[in
             spare.remove(other)
             shown[i] = other
     return [shown[i] for i in wrong]
-
-
-# --- what becomes of them -------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)

@@ -47,15 +47,6 @@ def test_no_face_is_cut_and_nobody_is_twice():
             assert x1 > -0.01 and y1 > -0.01 and x2 < 240.01 and y2 < 200.01
 
 
-def test_unknown_people_are_taken_for_different_ones_but_no_photo_comes_twice():
-    photos = [photo(data.UNKNOWN, at=(20 + k, 20 + k)) for k in range(4)]
-    (mosaic,) = data.mosaics(photos, 1, (120, 160), grid=(2, 2))
-    distances = [tuple(face.landmarks[2].div(1).tolist()) for face in mosaic.faces]
-    assert len(mosaic.faces) == 4 and len(set(distances)) == 4
-    with pytest.raises(ValueError, match="only 4 photos"):
-        data.mosaics(photos, 1, (120, 160), grid=(3, 2))[0]
-
-
 def test_too_few_people_are_named():
     with pytest.raises(ValueError, match=r"only 2 photos .* mosaic of 4"):
         data.mosaics([photo(0), photo(1), photo(0), photo(1)], 1, grid=(2, 2))[0]
@@ -77,12 +68,6 @@ def test_a_mosaic_depends_on_its_number_alone_and_splits_differ():
     assert torch.equal(few[2].image, many[2].image)
     assert not torch.equal(few[2].image, data.mosaics(PHOTOS, 3, (100, 120), split="test")[2].image)
     assert not torch.equal(few[2].image, data.mosaics(PHOTOS, 3, (100, 120), seed=1)[2].image)
-
-
-def test_a_face_set_can_be_glued_too():
-    faces = data.load("synthetic", "validation", framing="loose", people=5, images_per_person=7)
-    (mosaic,) = data.mosaics(faces, 1, (120, 120), grid=(2, 2))
-    assert len({face.identity for face in mosaic.faces}) == 4
 
 
 def test_bad_arguments_are_named():

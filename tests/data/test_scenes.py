@@ -180,15 +180,6 @@ def test_bad_arguments_are_named(wrong, message):
         made(**wrong)
 
 
-def test_folders_that_are_of_no_use_are_named(tmp_path):
-    for folder, error, message in (
-        (tmp_path, ValueError, "holds no photos"),
-        (tmp_path / "nowhere", FileNotFoundError, "nowhere"),
-    ):
-        with pytest.raises(error, match=message):
-            made(1, more={"backgrounds": folder})
-
-
 # --- studio portraits
 
 SMALL = dict(people=5, images_per_person=7)

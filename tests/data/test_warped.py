@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from dlsfaces import data, geometry, rng
-from dlsfaces.align import aligned
+from dlsfaces.align import landmarks
+from dlsfaces.data.warped import warped
 from tests.align.dots import dots, dotted_set
 
 
@@ -13,7 +14,7 @@ def people(n=12, size=(218, 178)):
 
 
 def only_points(n):
-    """A set that has no pictures."""
+    """A set that has no images."""
     points, ids = geometry.LOOSE.template.expand(n, 5, 2), torch.zeros(n, dtype=torch.int64)
     return data.FaceSet("n", "train", "loose", [""] * n, ids, ["a"], None, (218, 178), points)
 
@@ -21,7 +22,7 @@ def only_points(n):
 def on_file(faces, scale=2.0, border=10.0):
     """The same, as a crop of a file of another size: a map for each."""
     matrix = torch.tensor([[1 / scale, 0, -border / scale], [0, 1 / scale, 0]])
-    return data.warped(
+    return warped(
         data.FaceSet(**{**vars(faces), "photo_to_crop": matrix.expand(len(faces), 2, 3)}),
         torch.eye(2, 3).expand(len(faces), 2, 3),
         "loose",
@@ -29,7 +30,7 @@ def on_file(faces, scale=2.0, border=10.0):
     )
 
 
-def test_landmarks_are_carried_along_with_the_picture():
+def test_landmarks_are_carried_along_with_the_image():
     faces = people()
     moved = data.unaligned(faces)
     assert moved.crop_size == (218, 178) and moved.framing == "loose" and moved.split == "train"
@@ -51,7 +52,7 @@ def test_the_way_from_the_file_goes_on():
     assert torch.allclose(one.photo_to_crop, moved.photo_to_crop, atol=1e-5)  # one map for all
 
 
-def test_the_same_seed_and_place_give_the_same_picture():
+def test_the_same_seed_and_place_give_the_same_image():
     faces = people()
     moved = data.unaligned(faces)
     assert torch.equal(moved.images(), data.unaligned(people()).images())
@@ -65,7 +66,7 @@ def test_a_subset_is_what_it_was_in_the_whole():
     faces = people()
     scales = torch.linspace(0.15, 1, len(faces))
     matrices = geometry.turned(torch.zeros(len(faces)), scales, torch.tensor([89.0, 109]), torch.tensor([30.0, 40]))
-    for moved in (data.unaligned(faces), data.warped(faces, matrices, "own", (80, 60))):
+    for moved in (data.unaligned(faces), warped(faces, matrices, "own", (80, 60))):
         whole = moved.images()
         for chosen in ([3], [7, 0, 11]):
             part = moved.subset(chosen)
@@ -88,7 +89,7 @@ def test_strengths_are_kept_and_used():
     assert torch.allclose(still.landmarks, faces.landmarks, atol=1e-3)
 
 
-def test_the_tight_box_stays_within_a_loose_picture():
+def test_the_tight_box_stays_within_a_loose_image():
     """But for a corner of one in some thousands, by 3 pixels at most."""
     n = 20_000
     faces = only_points(n)
@@ -105,8 +106,8 @@ def test_nothing_of_the_padding_is_seen_in_what_is_put_upright():
     white = dotted_set(geometry.LOOSE.template.expand(n, 5, 2), (218, 178))
     white.read.images.fill_(255)
     moved = data.unaligned(white, padding="black")
-    assert (moved.images() < 255).any()  # it is seen in the pictures themselves
-    assert (aligned(moved, moved.landmarks, padding="black").images() == 255).all()
+    assert (moved.images() < 255).any()  # it is seen in the images themselves
+    assert (landmarks.aligned(moved, moved.landmarks, padding="black").images() == 255).all()
 
 
 def test_padding_repeats_the_edge_by_default():
@@ -118,11 +119,11 @@ def test_padding_repeats_the_edge_by_default():
 def test_maps_that_are_none_are_refused():
     faces, same = people(3), torch.eye(2, 3).expand(3, 2, 3)
     with pytest.raises(ValueError, match=r"dots/train.*shape \(2, 2, 3\), not \(3, 2, 3\)"):
-        data.warped(faces, same[:2], "own", (9, 9))
+        warped(faces, same[:2], "own", (9, 9))
     with pytest.raises(ValueError, match="cannot be undone"):
-        data.warped(faces, 0 * same, "own", (9, 9))
+        warped(faces, 0 * same, "own", (9, 9))
     with pytest.raises(ValueError, match="NaN or infinity"):
-        data.warped(faces, torch.nan * same, "own", (9, 9))
+        warped(faces, torch.nan * same, "own", (9, 9))
 
 
 def test_unknown_landmarks_stay_unknown_and_none_stay_none():
@@ -133,5 +134,3 @@ def test_unknown_landmarks_stay_unknown_and_none_stay_none():
     assert moved[1].faces[0].landmarks is None
     without = data.unaligned(data.FaceSet(**{**vars(faces), "landmarks": None}))
     assert without.landmarks is None and without.images().shape == (3, 3, 218, 178)
-    named = data.warped(faces, torch.eye(2, 3).expand(3, 2, 3), "own", (218, 178), split="other")
-    assert (named.split, named.framing) == ("other", "own") and torch.equal(named.images(), faces.images())

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 import drawpeople
-from drawpeople import backdrops, bodies, clutter, cutouts, occluders, scenes, shapes
+from drawpeople import backdrops, bodies, clutter, cutouts, occluders, shapes
 from drawpeople.rng import Dice
 
 PERSON, NUMBER = torch.tensor([0, 1, 2, 7, 8]), torch.tensor([0, 0, 3, 1, 0])
@@ -52,21 +52,6 @@ def test_no_background_shows_at_the_edge(monkeypatch):
     difference = np.abs(red - green)[..., :3].max(2)
     assert edge.sum() > 100
     assert difference[edge].mean() < difference[inside].mean() + 6  # the wall's light on the skin differs, too
-
-
-def test_scaling_and_cropping_move_the_landmarks_exactly(bank):
-    cutout = bank.get(2)
-    pixels = np.asarray(cutout.image).copy()
-    x, y = (int(v) for v in cutout.landmarks[2])
-    pixels[y - 3 : y + 4, x - 3 : x + 4, :3] = (0, 255, 0)
-    at = torch.tensor([x + 0.5, y + 0.5]).expand(5, 2)
-    marked = replace(cutout, image=Image.fromarray(pixels), landmarks=at.clone())
-    for factor in (0.317, 0.9, 1.37):
-        moved = marked.cropped().scaled(factor)
-        green = rgba(moved.image)
-        rows, columns = np.nonzero((green[..., 1] > 140) & (green[..., 0] < 90) & (green[..., 2] < 90))
-        found = torch.tensor([columns.mean() + 0.5, rows.mean() + 0.5])
-        assert (found - moved.landmarks[0]).abs().max() < 0.5
 
 
 class Marked:
@@ -123,12 +108,6 @@ def test_a_portrait_that_is_cut_out_keeps_the_face_as_it_is():
     for x, y in points.int().tolist():
         assert pixels[y + top, x + left].tolist() == [*image[:, y, x].tolist(), 255]
     assert pixels[0, 0, 3] == 0 and (pixels[-1, :, 3] > 200).any() and cutout.identity == 3
-
-
-def test_the_nearer_is_lower():
-    stage = scenes._Stage(100.0, 3.0, 0.0, 200.0)
-    rows = [np.mean([stage.eyes(eyes, 0, Dice(k)) for k in range(200)]) for eyes in (5, 10, 20, 40)]
-    assert rows == sorted(rows) and rows[-1] - rows[0] > 50
 
 
 @pytest.mark.parametrize("make", occluders.OCCLUDERS)

@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from drawpeople import neutral_shots, shots
+from drawpeople import neutral_shots
 from drawpeople.jpeg import compress
-from drawpeople.sensor import metered, sensor
+from drawpeople.sensor import photograph, sensor
 
 SCALE = (1.0, 1.0, 0.0, 0.0)
 OFF = {"noise": 0.0, "blur": 0.0, "shake": 0.0, "vignette": 0.0, "jpeg": 100.0, "low_resolution": 0.0}
@@ -40,13 +40,6 @@ def _stripes(down: bool = False) -> Tensor:
     """Lines two pixels wide, side by side or one under the other."""
     lines = ((torch.arange(96) // 2) % 2).float() * 0.3 + 0.1
     return (lines[:, None] if down else lines).expand(1, 3, 96, 96).clone()
-
-
-def test_without_faults_grey_stays_even_and_light_is_ordered():
-    photos = [_photo(_grey(light)) for light in (0.0, 0.05, 0.2, 0.5, 1.0, 4.0)]
-    assert all(photo.std() == 0 for photo in photos)
-    levels = [float(photo.mean()) for photo in photos]
-    assert levels == sorted(levels) and levels[0] == 0 and 90 < levels[2] < 150 and levels[4] < 250 < levels[5]
 
 
 def test_exposure_white_balance_contrast_and_corners():
@@ -78,14 +71,6 @@ def test_noise_has_its_size_and_is_a_cameras():
     assert not torch.equal(_photo(_grey(), noise=0.05, grain=0.1), _photo(_grey(), noise=0.05, grain=0.7))
 
 
-def test_small_prints_and_jpeg_lose_detail():
-    image = torch.rand(1, 3, 96, 96, generator=torch.Generator().manual_seed(0)) * 0.4
-    clean = _photo(image)
-    assert _photo(image, low_resolution=1.5).std() < 0.6 * clean.std()
-    good, bad = ((_photo(image, jpeg=q) - clean).abs().mean() for q in (97.0, 25.0))
-    assert 0 < good < bad
-
-
 @pytest.mark.parametrize("quality", [20, 60, 95])
 def test_jpeg_is_a_real_files(quality: int):
     noise = torch.rand(2, 3, 6, 5, generator=torch.Generator().manual_seed(2)) * 255
@@ -97,33 +82,12 @@ def test_jpeg_is_a_real_files(quality: int):
     assert (ours[1] - theirs).abs().mean() < 0.25 * (image[1] - theirs).abs().mean() + 0.5
 
 
-def test_the_meter_brings_faces_nearer_to_each_other_but_not_to_one_brightness():
-    skins = torch.tensor([[0.04, 0.03, 0.02], [0.3, 0.2, 0.13], [0.8, 0.6, 0.5]])
-    gain = metered(skins)
-    assert (gain.diff() < 0).all()  # the darker, the more light
-    taken = gain * skins[:, 1]
-    assert (taken.diff() > 0).all()  # the darker stays the darker
-    assert taken[2] / taken[0] < 0.4 * skins[2, 1] / skins[0, 1]
-    assert metered(torch.full((1, 3), 0.55)) == pytest.approx(1.0)
-    image = _grey(0.05).repeat(2, 1, 1, 1)
-    dark, light = sensor(image, _shots(2), SCALE, skins[[0, 2]]).float().mean((1, 2, 3))
-    assert dark > 1.3 * light
-
-
-def test_same_bits_in_any_batch():
-    who = torch.arange(24)
-    shot = shots(who, who)
-    images = torch.rand(24, 3, 50, 42, generator=torch.Generator().manual_seed(1))
-    together = _taken(images.clone(), shot)
-    assert together.dtype == torch.uint8
-    for k in (0, 5, 23):
-        alone = {name: value[k : k + 1] for name, value in shot.items()}
-        assert torch.equal(_taken(images[k : k + 1].clone(), alone)[0], together[k])
-
-
-def test_most_images_are_good_photos():
-    who = torch.arange(1000)
-    shot = shots(who, who)
-    good = (shot["noise"] < 0.02) & (shot["blur"] < 0.8) & (shot["shake"].abs() < 0.8)
-    good &= (shot["exposure"].abs() < 0.6) & (shot["low_resolution"] < 0.7) & (shot["jpeg"] > 60)
-    assert 0.75 < good.float().mean() < 0.99
+def test_a_photo_of_a_photo_is_as_dark_blurred_and_noisy_as_asked_for():
+    image = (255 * _stripes()[0] ** 0.5).byte()
+    assert torch.equal(photograph(image), image)
+    assert photograph(image, exposure=-2.0).float().mean() == pytest.approx(image.float().mean() / 2, abs=1)
+    assert photograph(image, blur=2.0).float().std() < 0.3 * image.float().std()
+    assert torch.equal(photograph(image, shake=-2.0), image)  # down, along the stripes
+    grey = torch.full((3, 96, 96), 128, dtype=torch.uint8)
+    assert 4 < photograph(grey, noise=0.02).float().std() < 6
+    assert not torch.equal(photograph(image, quality=30), image)
