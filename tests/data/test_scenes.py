@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from dlsfaces import data, geometry
-from dlsfaces.data import invented
+from dlsfaces.data import built_in
 
 FEW = dict(people=6, images_per_person=1)  # whom all of these tests share
 SIZE = (160, 220)
@@ -144,7 +144,7 @@ def test_photos_without_people_and_backgrounds_from_a_folder(tmp_path):
 def faces_of(landmarks, framing="loose", size=(218, 178)):
     images = torch.randint(0, 255, (len(landmarks), 3, *size), generator=torch.Generator().manual_seed(0)).byte()
     names = [str(i) for i in range(len(landmarks))]
-    reader = invented._Rendered(images)
+    reader = built_in._Rendered(images)
     return data.FaceSet("mine", "test", framing, names, torch.arange(len(names)), names, reader, size, landmarks)
 
 

@@ -10,15 +10,14 @@ from PIL import Image
 from torch.nn import functional as F
 
 from dlsfaces import data, geometry, rng
-from dlsfaces.data import invented
 from drawpeople import defects
 
 RATE = 0.7
 
 
 @pytest.fixture(scope="module")
-def faces(tmp_path_factory):
-    return invented.load("train", people=10, images_per_person=14, cache=tmp_path_factory.mktemp("cache"))
+def faces():
+    return data.load("synthetic", "train", people=10, images_per_person=14)
 
 
 @pytest.fixture(scope="module")
@@ -238,7 +237,7 @@ def test_wrong_people_change_places(faces, planted, before, after):
 
 
 def test_strangers_are_shown(faces, tmp_path):
-    strangers = invented.load("distractors", people=5, images_per_person=7, cache=tmp_path)
+    strangers = data.load("synthetic", "distractors", people=5, images_per_person=7)
     planted = data.plant_trash(faces, 0.2, {"wrong_identity": 1}, strangers=strangers)
     theirs, shown = strangers.images(), planted.images()
     found = [source(shown[i], theirs) for i in of(planted, "wrong_identity")]
