@@ -27,14 +27,9 @@ _WIDEST = 2.5  # standard deviations of a blur that are summed
 
 
 def sensor(image: Tensor, shot: dict[str, Tensor], scale: tuple[float, float, float, float], skin: Tensor) -> Tensor:
-    """Take the photo.
+    """Take the photo of linear light ``(N, 3, H, W)``: uint8, of that shape.
 
-    Args:
-        image: linear float32 ``(N, 3, H, W)``.
-        skin: linear ``(N, 3)``, the colour of the face that the camera is set for.
-        scale: from loose pixels to the image's, see :func:`camera.framing_scale`.
-    Returns:
-        uint8 ``(N, 3, H, W)``.
+    The camera is set for faces of the linear colours ``skin`` ``(N, 3)``; ``scale`` is :func:`camera.framing_scale`'s.
     """
     image = _lens(image, shot, scale, metered(skin))
     image = _develop(image, shot)
