@@ -12,7 +12,7 @@ from functools import cache
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from drawpeople import rng
 from drawpeople.rng import Dice
@@ -81,12 +81,12 @@ def _clouds() -> np.ndarray:
 
 def _textured(image: Image.Image, dice: Dice) -> Image.Image:
     """Plaster, cloth and dirt: nothing in the world has one colour all over."""
-    height, width = image.height, image.width
     strength, rows, columns = dice(0.1, 0.6), dice.integer(0, _GRAIN - 1), dice.integer(0, _GRAIN - 1)
-    r = (rows + np.arange(height)) % _GRAIN
-    c = (columns + np.arange(width)) % _GRAIN
-    clouds = (strength * _clouds()).astype(np.int16)[r[:, None], c]
-    return Image.fromarray((np.asarray(image).astype(np.int16) + clouds[..., None]).clip(0, 255).astype(np.uint8))
+    clouds = (128 + strength * _clouds()).clip(0, 255).astype(np.uint8)
+    times = (-(-(rows + image.height) // _GRAIN), -(-(columns + image.width) // _GRAIN))
+    part = np.tile(clouds, times)[rows : rows + image.height, columns : columns + image.width]
+    grey = Image.fromarray(part)
+    return ImageChops.add(image, Image.merge("RGB", (grey, grey, grey)), 1, -128)
 
 
 def _gradient(image: Image.Image, box: tuple[int, int, int, int], colours: list[Colour], across: bool = False) -> None:

@@ -57,14 +57,12 @@ class View:
 
 
 def background(image: Tensor, x: Tensor, y: Tensor, dials: dict[str, Tensor]) -> Tensor:
-    """The colour behind the person.
+    """The linear colour ``(3, M)`` behind people.
 
     Args:
         image: int64 ``(M,)``, which image each place belongs to.
         x, y: loose pixels ``(M,)``.
         dials: the images' parameters, ``(N,)`` each.
-    Returns:
-        linear ``(3, M)``.
     """
     u = rng.uniform(rng.key((dials["grain"] * 2**24).long(), _BACKGROUND_SEED), _NUMBERS).T
     view = View(image, x * (2 / LOOSE.width) - 1, y * (2 / LOOSE.height) - 1, dials, u)

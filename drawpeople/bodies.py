@@ -102,7 +102,7 @@ class _Painter:
         colours = Image.new("RGB", self.space)
         seen = [(shapes, paint, colour) for shapes, paint, colour in layers if self._is_seen(shapes)]
         for shapes, paint, colour in seen:
-            colours.paste(paint(colour), (0, 0), self._mask(shapes, 1))
+            colours.paste(paint(colour), (0, 0, *self.space), self._mask(shapes, 1))
         self._crease(colours, cloth, thin)
         colours.putalpha(self._mask([outline for shapes, _, _ in seen for outline in shapes], self.fine))
         whole = Image.new("RGBA", self.size)
@@ -157,7 +157,7 @@ class _Painter:
     def _crease(self, colours: Image.Image, cloth: np.ndarray, thin: float) -> None:
         """The shade between sleeves and trunk."""
         dark = tuple((0.55 * cloth[1].mean(0)).astype(int).tolist())
-        lines = Image.new("L", colours.size)
+        lines = Image.new("L", (self.space[0], min(self.space[1], math.ceil(self._place(0, _HEM + 1)[1]))))
         draw = ImageDraw.Draw(lines)
         width = max(1, round(0.12 * self.unit))
         for side in (-1, 1):
@@ -165,11 +165,10 @@ class _Painter:
                 self._place(side * x, y) for x, y in ((0.66, max(5.2, self.start)), (0.7, 8), (0.73 * thin, _HEM))
             ]
             draw.line(points, 150, width)
-        colours.paste(dark, (0, 0), lines.filter(ImageFilter.BoxBlur(max(0.5, 0.06 * self.unit))))
+        colours.paste(dark, (0, 0, *lines.size), lines.filter(ImageFilter.BoxBlur(max(0.5, 0.06 * self.unit))))
 
-    def _flat(self, colour: np.ndarray) -> Image.Image:
-        fill = tuple(int(min(255, c)) for c in colour)
-        return Image.new("RGB", self.space, fill)
+    def _flat(self, colour: np.ndarray) -> tuple[int, ...]:
+        return tuple(int(min(255, c)) for c in colour)
 
     def _wide(self, row: np.ndarray) -> Image.Image:
         """One row of colours ``(width, 3)``, all the way down."""

@@ -111,16 +111,10 @@ class View(NamedTuple):
 def frame(
     landmarks: Tensor, neutral: Tensor, shot: dict[str, Tensor], scale: tuple[float, float, float, float]
 ) -> View:
-    """Aim the camera as an aligned set frames a face.
+    """Aim the camera as an aligned set frames a face, by the five landmarks ``(N, 5, 3)`` as they are posed.
 
-    Size and place come from the landmarks as they are, as those of aligned sets do. A profile, whose eyes lie behind
-    each other, is not blown up for that: no side counts as shorter than ``_FORESHORTENED`` of its length from the
-    front.
-
-    Args:
-        landmarks: ``(N, 5, 3)`` the five, posed.
-        neutral: ``(N, 5, 3)`` the person's from the front, without expression.
-        scale: of the framing, see :func:`framing_scale`.
+    A profile, whose eyes lie behind each other, is not blown up for that: no side counts as shorter than
+    ``_FORESHORTENED`` of its length from the front, where the landmarks are ``neutral``.
     """
     sx, sy, ox, oy = scale
     template = torch.tensor(LOOSE.landmarks, device=landmarks.device)

@@ -109,16 +109,10 @@ def ear_fields(points: tuple[Tensor, Tensor, Tensor]) -> dict[str, list[Term]]:
 
 
 def displace(rest: Tensor, fields: dict[str, list[Term]], amounts: dict[str, Tensor]) -> Tensor:
-    """Rest points moved along named directions.
+    """Rest points ``(M, 3)`` or ``(N, M, 3)`` moved along named directions: ``(N, M, 3)``.
 
-    Term by term, not as a matrix product, whose order of summation could change with the batch.
-
-    Args:
-        rest: ``(M, 3)`` or ``(N, M, 3)``.
-        fields: name to (axis, displacement ``(M,)`` or ``(N, M)``) terms.
-        amounts: name to ``(N,)``; a direction without an amount is left out.
-    Returns:
-        ``(N, M, 3)``.
+    Term by term, not as a matrix product, whose order of summation could change with the batch. A direction without
+    an amount ``(N,)`` is left out.
     """
     n = len(next(iter(amounts.values())))
     axes = [c.expand(n, -1).clone() for c in rest.unbind(-1)]

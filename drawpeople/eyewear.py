@@ -179,13 +179,7 @@ def _mirrored(s: Samples) -> Tensor:
 
 
 def light_on_face(s: Samples) -> tuple[Tensor, Tensor]:
-    """What glasses do to the skin and eyes behind them.
-
-    Args:
-        s: samples of heads that wear some.
-    Returns:
-        the share of light that arrives, less under the rims; and the light that clear lenses mirror; ``(M,)`` each.
-    """
+    """The share of light that arrives behind glasses, and the light that clear lenses mirror: ``(M,)`` each."""
     high = 1.75 + 0.15 * s.dial("glasses_size")
     x, y = (s.x.abs() - 3.3) * (1 / 2.55), s.y / high
     ring = (x * x + y * y).sqrt()

@@ -31,14 +31,7 @@ def hair_colour(person: dict[str, Tensor]) -> Tensor:
 
 
 def strands(s: Samples, locks: Tensor) -> Tensor:
-    """The colour of each place on hair: strands, lighter and darker locks, dark roots.
-
-    Args:
-        s: samples of hair; their place is that of :class:`hair.Hair`.
-        locks: the person's colour at each of them, linear ``(3, M)``.
-    Returns:
-        linear ``(3, M)``.
-    """
+    """The linear colour ``(3, M)`` of places on hair of the colours ``locks``: strands, streaks, dark roots."""
     across, along, own = s.x, s.y, s.z
     fine = torch.sin(9.0 * across + 40.0 * own + 2.0 * along) + torch.sin(17.0 * across - 70.0 * own)
     strip = across * 0.5 + 0.5
@@ -59,14 +52,9 @@ def _scatter(own: Tensor) -> Tensor:
 
 
 def reflects(s: Samples, colour: Tensor, direction: Tensor) -> Tensor:
-    """The share of a lamp's light that hair sends to the viewer, where all of it arrives.
+    """Light that hair sends to the viewer, linear ``(3, M)``, where all of a lamp's arrives.
 
-    Args:
-        s: samples of hair, whose normals are the locks' tangents in camera coordinates.
-        colour: as from :func:`strands`.
-        direction: of the lamp, unit ``(N, 3)``.
-    Returns:
-        linear ``(3, M)``.
+    ``colour`` is :func:`strands`', ``direction`` that of the lamp, unit ``(N, 3)``; the samples' normals are tangents.
     """
     tx, ty, tz = unit(s.normal, 0)
     half = unit(direction + direction.new_tensor([0.0, 0.0, 1.0]), 1)

@@ -56,12 +56,9 @@ _STRAIGHT = ("side part", "swept back", "bob", "long straight", "shag")
 
 
 def style_of(share: Tensor, man: Tensor, curly: Tensor) -> Tensor:
-    """The dial ``hair_style`` of people drawn evenly: women and men wear each style as often as ``STYLES`` says.
+    """The dial ``hair_style`` of shares drawn evenly ``(N,)``: each style is worn as often as ``STYLES`` says.
 
-    Args:
-        share: uniform in [0, 1], ``(N,)``.
-        man: bool ``(N,)``.
-        curly: bool ``(N,)``: those whose hair grows curly wear no straight style.
+    Those whose hair grows curly wear no straight style.
     """
     shares = torch.tensor([[0.0] + [s.women for s in STYLES], [0.0] + [s.men for s in STYLES]], device=share.device)
     straight = torch.tensor([False] + [s.name in _STRAIGHT for s in STYLES], device=share.device)

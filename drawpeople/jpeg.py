@@ -26,14 +26,7 @@ _WAVES[0] = [math.sqrt(0.125)] * 8
 
 
 def compress(image: Tensor, quality: Tensor) -> Tensor:
-    """Save and load images.
-
-    Args:
-        image: float32 ``(N, 3, H, W)``, RGB from 0 to 255.
-        quality: ``(N,)`` 1 to 100, as Pillow and libjpeg count.
-    Returns:
-        the same, not rounded.
-    """
+    """Save and load images, float32 ``(N, 3, H, W)`` RGB from 0 to 255; the qualities ``(N,)`` are libjpeg's."""
     height, width = image.shape[2:]
     if height % 16 or width % 16:
         image = pad(image, (0, -width % 16, 0, -height % 16), mode="replicate")

@@ -112,15 +112,12 @@ def _cosine(samples: Samples, direction: Tensor) -> Tensor:
 
 
 def shade(samples: Samples, colour: Tensor, gloss: Tensor, skin: Tensor, shot: dict[str, Tensor]) -> Tensor:
-    """Light surfaces.
+    """Light surfaces: linear ``(3, M)``.
 
     Args:
-        samples: where; their normals are unit vectors in camera coordinates.
         colour: linear ``(3, M)``.
         gloss: ``(M,)`` from 0, dull as cloth, over 0.4, skin, to 1, wet.
         skin: ``(M,)`` 1 where light travels under the surface, 0 where it does not.
-    Returns:
-        linear ``(3, M)``.
     """
     lights, shine = lamps(shot), _Shine.of(gloss)
     lit = _surroundings(samples, colour, shine, skin, lights)

@@ -66,16 +66,10 @@ def point(x: Tensor, y: Tensor, z: Tensor) -> Tensor:
 
 
 def tube(path: Tensor, ahead: Tensor, high: Tensor, wide: Tensor, around: int) -> Tensor:
-    """A tube along a path.
+    """A tube along a path ``(N, K, 3)``: ``(N, K, around, 3)``; the last column closes the ring.
 
-    Args:
-        path: ``(N, K, 3)``.
-        ahead: ``(N, K, 3)`` the path's directions, of any length.
-        high: ``(N, K, 3)`` from the path to the tube's first column; must not run along the path.
-        wide: ``(N, K)`` its other radius in centimetres.
-        around: columns, the last of which closes the ring.
-    Returns:
-        ``(N, K, around, 3)``.
+    ``ahead`` is the path's direction, ``high`` leads from the path to the first column, ``wide`` is the other radius
+    ``(N, K)``.
     """
     angle = torch.linspace(0, 2 * torch.pi, around, device=path.device)[:, None]
     across = unit(_cross(high, ahead), -1) * wide[..., None]

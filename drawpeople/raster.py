@@ -54,10 +54,7 @@ class Spots(NamedTuple):
 def spots(seen: Tensor, depth: Tensor, parts: Tensor, size: tuple[int, int]) -> Spots:
     """Which pixels are shaded once, and which twice: those whose halves show different parts or depths.
 
-    Args:
-        seen, depth: as from :func:`rasterize`.
-        parts: ``(T,)`` of which part each triangle is.
-        size: ``(height, width)``.
+    ``seen`` and ``depth`` come from :func:`rasterize`; ``parts`` ``(T,)`` says of which part each triangle is.
     """
     height, width = size
     halves = seen.view(-1, height, 2, width)
@@ -130,10 +127,8 @@ def rasterize(points: Tensor, triangles: Tensor, two_sided: Tensor, size: tuple[
 
     Args:
         points: float32 ``(N, V, 3)``: x and y in pixels, and a depth that is smaller nearer to the viewer.
-        triangles: int64 ``(T, 3)`` corners; one that turns its back (counter-clockwise on the screen, whose y axis
-            points down) is not seen.
+        triangles: int64 ``(T, 3)`` corners, clockwise on the screen as seen from the front.
         two_sided: bool ``(T,)``: triangles that are seen from behind, too.
-        size: ``(height, width)``.
     Returns:
         int64 ``(N, 2 * height * width)``, row by row of samples: the triangle each sees, or -1; and its depth, float32.
     """
@@ -174,15 +169,7 @@ def rasterize(points: Tensor, triangles: Tensor, two_sided: Tensor, size: tuple[
 
 
 def interpolate(points: Tensor, values: Tensor, triangles: Tensor, where: Spots) -> Tensor:
-    """Vertex values at spots that have a triangle, linear on the screen.
-
-    Args:
-        points: ``(N, V, 3)`` as for :func:`rasterize`.
-        values: ``(N, V, C)``.
-        where: spots whose triangles are all at least 0.
-    Returns:
-        ``(C, M)``.
-    """
+    """Vertex values ``(N, V, C)`` at spots that have a triangle, linear on the screen: ``(C, M)``."""
     n, vertices = points.shape[:2]
     corners = triangles.index_select(0, where.triangle) + (where.image * vertices)[:, None]
     place = points[..., :2].reshape(-1, 2).index_select(0, corners.view(-1)).view(-1, 6)

@@ -35,7 +35,7 @@ class Rendering:
     images: Tensor  # uint8 (N, 3, H, W)
     landmarks: Tensor  # float32 (N, 5, 2) pixels: left eye, right eye, nose, left and right mouth corner
     visibility: Tensor  # bool (N, 5): inside the image, and nothing in front of it
-    boxes: Tensor  # float32 (N, 4): the course's face box, geometry.face_box
+    boxes: Tensor  # float32 (N, 4): the face boxes, see framing.face_box
     dense: Tensor  # float32 (N, 68, 2) pixels: landmarks in 300-W's order, see truth.dense_places
     dense_3d: Tensor  # float32 (N, 68, 3) the same in the head's coordinates: centimetres, x right, y up, z forward
     dense_visibility: Tensor  # bool (N, 68)

@@ -19,14 +19,7 @@ _LOW, _CELLS = (0, -16, -18), (16, 36, 36)  # the table of distances: first corn
 
 
 def edge(angles: Tensor, person: dict[str, Tensor]) -> Tensor:
-    """The hair line: the height below which no hair has its root.
-
-    Args:
-        angles: radians from the front, positive to the viewer's right, ``(A,)``.
-        person: name to ``(N,)``; of these ``hair_line`` and ``baldness`` count.
-    Returns:
-        centimetres above the eyes, ``(N, A)``.
-    """
+    """The hair line, centimetres above the eyes ``(N, A)``, at angles ``(A,)`` from the front."""
     line, bald = person["hair_line"][:, None], person["baldness"][:, None]
     around_head = angles.abs()
     recedes = 2.6 * smooth(0.15, 0.5, bald)
@@ -42,13 +35,9 @@ def edge(angles: Tensor, person: dict[str, Tensor]) -> Tensor:
 
 
 def place(angles: Tensor, share: Tensor, ends: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Points of the scalp at angles around the head and shares of the way from the crown (0) to the hair line (1).
+    """Points x, y, z ``(N, M)`` of the scalp, at angles and shares ``(M,)`` of the way from crown to hair line.
 
-    Args:
-        angles, share: ``(M,)``.
-        ends: the hair line at the angles, ``(N, M)``.
-    Returns:
-        x, y, z ``(N, M)``.
+    ``ends`` ``(N, M)`` is the hair line at these angles.
     """
     y = 12 - (12 - ends) * share**1.6
     width, middle, depth = slice_at(y)
@@ -95,13 +84,7 @@ def _distances(device: torch.device) -> Tensor:
 
 
 def clearance(x: Tensor, y: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-    """How far points are from the head, and which way leads away from it.
-
-    Args:
-        x, y, z: any shape.
-    Returns:
-        centimetres, below 0 inside, in that shape; unit vectors ``(3, ...)``.
-    """
+    """How far points are from the head (cm, below 0 inside), and the unit vectors ``(3, ...)`` away from it."""
     right = x.abs()
     i, j, k = right.round(), y.floor(), z.floor()
     i, j, k = (c.clamp(low, low + n - 1) for c, low, n in zip((i, j, k), _LOW, _CELLS))

@@ -335,7 +335,7 @@ def _taken(image: Image.Image, dice: Dice, strength: float = 1.0) -> Tensor:
         pixels,
         exposure=strength * dice(-0.25, 0.25),
         warmth=strength * dice(-0.4, 0.4),
-        blur=max(0.0, strength * dice(-0.3, 0.75)),
+        blur=max(0.0, strength * dice(-0.4, 0.6)),
         noise=strength * dice(0.002, 0.012),
         quality=dice.integer(round(95 - 30 * strength), 96),
         grain=dice(),

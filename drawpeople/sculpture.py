@@ -98,13 +98,7 @@ def _rows(table: tuple[tuple[float, ...], ...], y: Tensor) -> Tensor:
 
 
 def stands_out(x: Tensor, y: Tensor, z: Tensor) -> Tensor:
-    """How far the average face stands out of the head's smooth slices.
-
-    Args:
-        x, y, z: points on the slices, ``(M,)``.
-    Returns:
-        centimetres along z, ``(M,)``.
-    """
+    """How far, in centimetres along z ``(M,)``, the average face stands out of the head's smooth slices."""
     relief = (_rows(_FACE, y) * spline(_ACROSS, x.abs())).sum(1)
     relief = relief * _fade(y, -12.0, -11.4) * _fade(-y, -9.5, -8.7)
     front = ((z + 1) / 4).clamp(0, 1)
@@ -114,14 +108,8 @@ def stands_out(x: Tensor, y: Tensor, z: Tensor) -> Tensor:
 def after_photos(x: Tensor, y: Tensor, z: Tensor) -> dict[int, Tensor]:
     """How far the average face moves across (0) and up (1) to have the mean proportions of faces in photos.
 
-    A predictor of 68 landmarks was run on real and on synthetic frontal faces. Most of what differs between the two
-    means is taken away here, as far as the face stays on the template of aligned photos: eyes further apart, a shorter
-    and narrower nose, a smaller mouth, a higher chin.
-
-    Args:
-        x, y, z: points on the slices, ``(M,)``.
-    Returns:
-        centimetres by axis, ``(M,)``.
+    A predictor of 68 landmarks was run on real and on drawn frontal faces; most of what differs between the means is
+    taken away here: eyes further apart, a shorter and narrower nose, a smaller mouth, a higher chin.
     """
     front, side = ((z + 1) / 4).clamp(0, 1), torch.tanh(x / 0.6)
     eyes = 0.08 * _bump(x, y, 3.1, 0.1, 2.4, 1.8)

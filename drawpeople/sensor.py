@@ -27,14 +27,9 @@ _WIDEST = 2.5  # standard deviations of a blur that are summed
 
 
 def sensor(image: Tensor, shot: dict[str, Tensor], scale: tuple[float, float, float, float], skin: Tensor) -> Tensor:
-    """Take the photo.
+    """Take the photo of linear light ``(N, 3, H, W)``: uint8, of that shape.
 
-    Args:
-        image: linear float32 ``(N, 3, H, W)``.
-        skin: linear ``(N, 3)``, the colour of the face that the camera is set for.
-        scale: from loose pixels to the image's, see :func:`camera.framing_scale`.
-    Returns:
-        uint8 ``(N, 3, H, W)``.
+    The camera is set for faces of the linear colours ``skin`` ``(N, 3)``; ``scale`` is :func:`camera.framing_scale`'s.
     """
     image = _lens(image, shot, scale, metered(skin))
     image = _develop(image, shot)
@@ -71,7 +66,8 @@ def photograph(
     dials = {"blur": blur, "shake": shake, "exposure": exposure, "white_balance": warmth, "vignette": 0.0}
     dials |= {"noise": noise, "grain": grain}
     dials = {name: torch.tensor([float(value)]) for name, value in dials.items()}
-    grey = _lens((image[None] / 255).square_(), dials, (1.0, 1.0, 0.0, 0.0), torch.ones(1)).clamp_(0, 1).sqrt_()
+    light = (image[None].contiguous() / 255).square_()
+    grey = _lens(light, dials, (1.0, 1.0, 0.0, 0.0), torch.ones(1)).clamp_(0, 1).sqrt_()
     if noise:
         grey = _add_noise(grey, dials).clamp_(0, 1)
     pixels = grey[0].mul_(255).add_(0.5).to(torch.uint8)
@@ -92,14 +88,18 @@ def metered(skin: Tensor) -> Tensor:
 
 
 def _lens(image: Tensor, shot: dict[str, Tensor], scale: tuple[float, float, float, float], meter: Tensor) -> Tensor:
-    """Blur, by the lens in both directions and by a shaking hand in one; darker corners; exposure and white balance."""
+    """Blur, by the lens in both directions and by a shaking hand in one; darker corners; exposure and white balance.
+
+    The image given may be changed.
+    """
     sx, sy, *_ = scale
     across, down = shot["shake"].clamp(min=0), (-shot["shake"]).clamp(min=0)
     image = _blur(image, 3, (shot["blur"] ** 2 + across**2).sqrt() * sx)
     image = _blur(image, 2, (shot["blur"] ** 2 + down**2).sqrt() * sy)
     gain = (meter * torch.exp2(shot["exposure"]))[:, None] * warmth(shot["white_balance"], 0.15)
-    image = image * _corners(image, shot["vignette"], scale)[:, None] if shot["vignette"].any() else image
-    return image * gain[:, :, None, None]
+    if shot["vignette"].any():
+        image = image.mul_(_corners(image, shot["vignette"], scale)[:, None])
+    return image.mul_(gain[:, :, None, None])
 
 
 def _corners(image: Tensor, vignette: Tensor, scale: tuple[float, float, float, float]) -> Tensor:
@@ -175,10 +175,14 @@ def _add_noise(image: Tensor, shot: dict[str, Tensor]) -> Tensor:
     n, _, height, width = image.shape
     keys = rng.key((shot["grain"] * 2**24).long(), _NOISE_SEED)
     start = (rng.uniform(keys, 2) * _TILE).long()
-    row = (start[:, :1] + torch.arange(height, device=image.device)) % _TILE
-    column = (start[:, 1:] + torch.arange(width, device=image.device)) % _TILE
-    at = (row[:, :, None] * _TILE + column[:, None, :]).view(-1)
-    noise = _noise_tile(image.device).index_select(1, at).view(3, n, height, width).transpose(0, 1)
+    if n == 1:  # without an index: quicker for a large one
+        tile = _noise_tile(image.device).view(3, _TILE, _TILE).roll((-start[0]).tolist(), (1, 2))
+        noise = tile.repeat(1, 1 + height // _TILE, 1 + width // _TILE)[None, :, :height, :width]
+    else:
+        row = (start[:, :1] + torch.arange(height, device=image.device)) % _TILE
+        column = (start[:, 1:] + torch.arange(width, device=image.device)) % _TILE
+        at = (row[:, :, None] * _TILE + column[:, None, :]).view(-1)
+        noise = _noise_tile(image.device).index_select(1, at).view(3, n, height, width).transpose(0, 1)
     return image.addcmul_(noise, (1.3 - 0.6 * image) * shot["noise"][:, None, None, None])
 
 

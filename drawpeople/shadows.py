@@ -41,13 +41,9 @@ def sphere(n: int) -> Tensor:
 
 
 def arriving(shared: Mesh, shot: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """The shares of the ambient light and of the lamp's light that reach the vertices of head, ears and neck.
+    """The shares of the ambient light and of the lamp's that reach head, ears and neck: ``(N, V)`` each.
 
-    The lamp's share says what other parts of the head leave of it; how the surface is turned to the lamp is for
-    :func:`light.shade`.
-
-    Returns:
-        ambient and key, ``(N, V)`` each, 0 to 1.
+    How the surface is turned to the lamp is for :func:`light.shade`.
     """
     ambient, open_to = _tables(shared.rest.device)
     toward = _in_head(light_direction(shot), shot)

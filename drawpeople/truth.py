@@ -55,16 +55,10 @@ def five_places(n: int, device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 def dense_places(dial: Callable[[str], Tensor]) -> tuple[Tensor, Tensor]:
-    """Rest points of 68 landmarks in the order of 300-W (Sagonas et al. 2013, figure 1).
+    """Rest points, x and y ``(N, 68)``, of 68 landmarks in the order of 300-W (Sagonas et al. 2013, figure 1).
 
-    From the viewer's left: jaw (0 to 16), brows (17 to 26), bridge and base of the nose (27 to 35), eyes (36 to 47),
-    outer and inner edge of the lips (48 to 67). Those of the jaw are places on the jaw bone, not on its outline in the
-    image. Lids, brows and lips are where the person's are painted.
-
-    Args:
-        dial: gives the parameter of a name, ``(N, 1)``.
-    Returns:
-        x and y, ``(N, 68)``.
+    Those of the jaw are places on the jaw bone, not on its outline in the image. Lids, brows and lips are where the
+    person's are painted. ``dial`` gives the parameter of a name, ``(N, 1)``.
     """
     n, device = len(dial("sex")), dial("sex").device
 
@@ -121,13 +115,9 @@ def _mouth(row: Callable[..., Tensor], dial: Callable[[str], Tensor]) -> tuple[t
 
 
 def on_surface(points: Tensor, places: tuple[Tensor, Tensor], shared: Mesh) -> Tensor:
-    """Where rest points of the face lie on heads as they are drawn: bilinear within a cell of the mesh.
+    """Where rest points of the face, x and y ``(N, L)``, lie on heads as they are drawn: ``(N, L, 3)``.
 
-    Args:
-        points: ``(N, V, 3)`` vertices, in any coordinates.
-        places: rest x and y, ``(N, L)`` each.
-    Returns:
-        ``(N, L, 3)``.
+    ``points`` are the vertices ``(N, V, 3)`` in any coordinates; bilinear within a cell of the mesh.
     """
     row, column = grid_place(*places)
     columns = shared.grids[0].columns
@@ -144,14 +134,10 @@ def on_surface(points: Tensor, places: tuple[Tensor, Tensor], shared: Mesh) -> T
 
 
 def seen(points: Tensor, depth: Tensor, regions: Tensor) -> Tensor:
-    """Which landmarks lie in the image, with nothing in front of them.
+    """Which landmarks ``(N, L, 3)`` (pixels and depth) lie in the image with nothing in front of them: bool ``(N, L)``.
 
-    Args:
-        points: ``(N, L, 3)`` pixels and depth.
-        depth: of the samples, as from :func:`raster.rasterize`.
-        regions: what the pixels show, ``(N, H, W)``: a mask or a lens may lie too near for its depth to tell.
-    Returns:
-        bool ``(N, L)``.
+    ``depth`` is that of the samples, see :func:`raster.rasterize`; ``regions`` is what the pixels show, as
+    a mask or a lens may lie too near for its depth to tell.
     """
     height, width = regions.shape[1:]
     x, y = points[..., 0], points[..., 1]
