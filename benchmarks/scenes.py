@@ -25,6 +25,7 @@ from benchmarks._peers import Finder, MissingPeerError
 from benchmarks._record import ROOT, record
 from dlsfaces import data
 from dlsfaces.data import PhotoSet
+from dlsfaces.data.records import Photo
 from dlsfaces.geometry import face_box, iou
 from drawpeople import cut_out
 
@@ -150,7 +151,7 @@ def rates(kind: str, widths: Tensor, hits: Tensor, found: int) -> dict[str, floa
 # --- sheets ------------------------------------------------------------------------------------------------------
 
 
-def sheet(photos: Sequence[data.Photo], path: Path, count: int = 12, columns: int = 4) -> None:
+def sheet(photos: Sequence[Photo], path: Path, count: int = 12, columns: int = 4) -> None:
     """The first photos beside each other."""
     tiles = [Image.fromarray(photos[i].image.permute(1, 2, 0).numpy()) for i in range(min(count, len(photos)))]
     if not tiles:

@@ -8,7 +8,7 @@ import torch
 
 import drawpeople
 from dlsfaces import evaluate, plots, widgets
-from dlsfaces.data import Face, Photo, Source
+from dlsfaces.data.records import Face, Photo, Source
 from dlsfaces.plots.sheets import REGION_COLOURS
 
 matplotlib.use("agg")

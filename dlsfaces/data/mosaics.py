@@ -157,7 +157,6 @@ def _moved(face: Face, scale: float, x: float, y: float) -> Face:
         face,
         box=None if face.box is None else face.box * scale + shift.repeat(2),
         landmarks=None if face.landmarks is None else face.landmarks * scale + shift,
-        parts=None,
         photo_to_crop=None
         if matrix is None
         else torch.cat((matrix[:, :2] * scale, matrix[:, 2:] * scale + shift[:, None]), 1),

@@ -56,7 +56,7 @@ def test_start_weights_are_used_and_left_as_they_were(people):
 
 
 def test_what_is_wrong_is_said():
-    with pytest.raises(ValueError, match=r"FaceSet\(dots/train: 16 photos.* has no landmarks to learn from"):
+    with pytest.raises(ValueError, match=r"FaceSet\(dots/train: 16 images.* has no landmarks to learn from"):
         train_landmarks(dataclasses.replace(plain(), landmarks=None), plain(), TINY)
     with pytest.raises(ValueError, match="kind='forest' is none of regression, hourglass"):
         train_landmarks(plain(), plain(), dataclasses.replace(TINY, kind="forest"))

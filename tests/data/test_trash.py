@@ -10,6 +10,7 @@ from PIL import Image
 from torch.nn import functional as F
 
 from dlsfaces import data, geometry, rng
+from dlsfaces.data.records import Photo, Source
 from drawpeople import defects
 
 RATE = 0.7
@@ -92,13 +93,14 @@ def test_the_seed_and_the_names_decide_and_nothing_else(faces, planted, after):
     assert torch.equal(shuffled.landmarks.nan_to_num(-1), planted.landmarks[order].nan_to_num(-1))
 
 
-def test_photos_are_the_same_alone_in_a_subset_and_in_another_process(planted, after):
+def test_photos_are_the_same_alone_in_a_subset_and_in_another_process(planted, after, monkeypatch):
     few = [5, 90, 17, 33, 2, 61]
     part = planted.subset(few)
     assert torch.equal(part.images(), after[few])
     assert part.defects == [planted.defects[i] for i in few] and part[1].source.origin == planted.origins[90]
     assert all(torch.equal(planted[i].image, after[i]) for i in few)
-    loader = data.batches(planted, planted.crop_size, 25, workers=1, memory_limit=0)
+    monkeypatch.setitem(data.batches.__globals__, "MEMORY_LIMIT", 0)
+    loader = data.batches(planted, planted.crop_size, 25, workers=1)
     assert torch.equal(torch.cat([images for images, _, _ in loader]), after)
 
 
@@ -211,7 +213,7 @@ def test_crops_of_given_photos(faces, tmp_path):
     ramp = np.stack((x, y, np.full_like(x, 99)), -1).round().astype(np.uint8)
     Image.fromarray(ramp).save(tmp_path / "ramp.png")
     image = torch.from_numpy(ramp).permute(2, 0, 1)
-    photo = data.Photo(image, data.Source("a", "b", "c"), ())
+    photo = Photo(image, Source("a", "b", "c"), ())
     for given in (tmp_path, [image], [photo], made(image[None], [0])):
         planted = data.plant_trash(faces, 0.2, {"not_a_face": 1}, not_faces=given)
         shown = planted.subset(of(planted, "not_a_face")).images().float()
