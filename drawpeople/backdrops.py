@@ -1,4 +1,4 @@
-"""Places without people, drawn at any size: rooms, streets, gardens, halls, and walls of no place in particular.
+"""Places without people, drawn at any size: rooms, streets, gardens, and walls of no place in particular.
 
 A portrait's background, out of focus, is :mod:`drawpeople.background`'s; these are backgrounds of whole photos,
 with things in focus and edges for a detector to stumble over.
@@ -31,7 +31,7 @@ def backdrop(size: tuple[int, int], ground: float, dice: Dice) -> tuple[Image.Im
         ground: the row at which the ground begins, where people farthest away have their feet.
         dice: draw the place.
     Returns:
-        Pillow's RGB of that size, and what it shows: ``"room"``, ``"street"``, ``"garden"``, ``"hall"`` or ``"stage"``.
+        Pillow's RGB of that size, and what it shows: ``"room"``, ``"street"``, ``"garden"`` or ``"stage"``.
     """
     height, width = size
     if min(size) < 1:
@@ -331,25 +331,6 @@ def _leaves(image: Image.Image, at: tuple[float, float], reach: float, count: in
         draw.ellipse([x - size, y - 0.7 * size, x + size, y + 0.7 * size], darker(green, light))
 
 
-def _hall(image: Image.Image, row: int, dice: Dice) -> None:
-    """Rows of seats or steps, seen from the stage."""
-    width, height = image.size
-    colour, rows = tint(dice, (0.15, 0.7), 0.5), dice.integer(5, 14)
-    _gradient(image, (0, 0, width, height), [darker(colour, dice(0.3, 0.9)), colour])
-    draw = ImageDraw.Draw(image)
-    for k in range(rows):
-        share = (k / rows) ** 1.4
-        y, high = (0.1 + share) * height, (0.03 + 0.1 * share) * height
-        draw.rectangle([0, y, width, y + high], darker(colour, 0.6 + 0.6 * dice()))
-        if dice.happens(0.8):
-            step, start = 1.3 * high, dice(-1, 0) * high
-            for i in range(int(width / step) + 2):
-                x = start + i * step
-                draw.ellipse(
-                    [x, y - 0.7 * high, x + 0.9 * step, y + 0.8 * high], darker(colour, 0.9), darker(colour, 0.5)
-                )
-
-
 def _abstract(image: Image.Image, row: int, dice: Dice) -> None:
     """A wall of light: colours that run into each other, and discs or beams over them."""
     width, height = image.size
@@ -369,7 +350,6 @@ _PLACES: tuple[tuple[str, Callable[[Image.Image, int, Dice], None]], ...] = (
     *[("room", _room)] * 2,
     ("street", _street),
     ("garden", _garden),
-    ("hall", _hall),
     ("stage", _abstract),
 )
 

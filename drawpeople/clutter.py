@@ -167,17 +167,6 @@ def _socket(side: int, dice: Dice) -> Image.Image:
     return sheet.done()
 
 
-def _button(side: int, dice: Dice) -> Image.Image:
-    sheet, colour = _Sheet(side), tint(dice, (0.2, 0.95), 0.7)
-    sheet.oval(0, 0, 0.95, 0.95, colour, darker(colour, 0.7))
-    sheet.oval(0, 0, 0.68, 0.68, darker(colour, 0.92), darker(colour, 0.75))
-    for x in (-0.22, 0.22):
-        for y in (-0.22, 0.22) if dice.happens(0.5) else (0,):
-            sheet.oval(x, y, 0.1, 0.1, darker(colour, 0.2))
-    sheet.shaded(dice, 0.4)
-    return sheet.done()
-
-
 def _car(side: int, dice: Dice) -> Image.Image:
     """A car from the front: lamps for eyes, a grille for a mouth."""
     sheet, paint = _Sheet(side, 0.85), tint(dice, (0.15, 0.9), 0.9)
@@ -233,7 +222,6 @@ _THINGS: dict[str, Callable[[int, Dice], Image.Image]] = {
     "clock": _clock,
     "dots": _dots,
     "socket": _socket,
-    "button": _button,
     "hand": _hand,
 }
 NAMES = tuple(_THINGS)
