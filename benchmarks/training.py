@@ -16,6 +16,7 @@ import statistics
 import subprocess
 import sys
 import time
+from unittest import mock
 
 import torch
 
