@@ -54,7 +54,7 @@ def trained(kind: str, root: str | None = None) -> tuple[LandmarkNet, History]:
 
 
 def strangers() -> FaceSet:
-    """A picture each of 1,000 synthetic people whom no network has seen, tilted."""
+    """An image each of 1,000 synthetic people whom no network has seen, tilted."""
     return data.unaligned(data.load("synthetic", "distractors", framing="loose", people=200, seed=SEED))
 
 

@@ -1,4 +1,4 @@
-"""Other people's software as judges of our pictures: MTCNN finds faces, dlib's network tells people apart.
+"""Other people's software as judges of our images: MTCNN finds faces, dlib's network tells people apart.
 
 Both live in ``.venv-peers`` (``make peers``), bring their weights along, and are never needed by the course.
 """
@@ -61,7 +61,7 @@ class Finder:
 
 
 def _floats(found: object, *shape: int) -> Tensor:
-    """What MTCNN gives for one picture, None where it found nothing, as float32 ``(faces, *shape)``."""
+    """What MTCNN gives for one image, None where it found nothing, as float32 ``(faces, *shape)``."""
     return torch.zeros(0, *shape) if found is None else torch.as_tensor(np.asarray(found, np.float32)).view(-1, *shape)
 
 
@@ -88,13 +88,13 @@ class Judge:
 
     def chip(self, image: Tensor, landmarks: Tensor) -> np.ndarray:
         """One face of :func:`upright_canvas` as the network wants it: uint8 ``(150, 150, 3)``."""
-        picture = np.ascontiguousarray(image.permute(1, 2, 0).numpy())
+        image = np.ascontiguousarray(image.permute(1, 2, 0).numpy())
         box = self.dlib.rectangle(*detection_box(landmarks).round().int().tolist())
-        return self.dlib.get_face_chip(picture, self.predictor(picture, box), size=150, padding=0.25)
+        return self.dlib.get_face_chip(image, self.predictor(image, box), size=150, padding=0.25)
 
 
 def upright_canvas(images: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor]:
-    """Every face at one size in the middle of a square, not turned; where the picture ends, its edge is repeated.
+    """Every face at one size in the middle of a square, not turned; where the image ends, its edge is repeated.
 
     Args:
         images: uint8 ``(N, 3, H, W)``.

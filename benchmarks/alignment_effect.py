@@ -47,7 +47,7 @@ NOTES = [
     "accuracy: test photos of the 450. No distractors: false pairs are those within the query.",
     f"FaceResNet small, {RECIPE.image_size[0]}x{RECIPE.image_size[1]}, cross-entropy, {RECIPE.epochs} epochs "
     f"in batches of {RECIPE.batch_size}, the course's augmentation, which itself turns by up to 10 degrees; mirrored "
-    "test pictures; one seed. minus: paired person-bootstrap of the difference of TPR, 95 %.",
+    "test images; one seed. minus: paired person-bootstrap of the difference of TPR, 95 %.",
 ]
 
 

@@ -67,7 +67,7 @@ def main() -> None:
 NOTES = [
     "nme: mean distance from the true five landmarks by the distance of the true eyes, mean over faces; failure: share "
     "of faces whose own mean exceeds 0.1. Two looks of the network, from the face's box.",
-    "nme_synthetic: weights trained on synthetic people alone, on 1,000 pictures of 1,000 others, tilted by up to 25 "
+    "nme_synthetic: weights trained on synthetic people alone, on 1,000 images of 1,000 others, tilted by up to 25 "
     "degrees, zoomed by 0.87 to 1.15, shifted; hidden landmarks count. nme_cmu_mit, *_celeba_held_out: those weights "
     "trained on with CelebA-500's pseudo-landmarks (an MTCNN's) of 450 people; synthetic_only: without that. CMU+MIT: "
     "all 511 faces, from their annotated boxes, annotated in whole pixels; four are upside down, some are drawn. "

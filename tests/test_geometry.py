@@ -205,7 +205,7 @@ def test_framings_agree_with_their_boxes_in_the_loose_one():
     assert torch.allclose(exact, geometry.crop_matrix(geometry.TIGHT.in_loose, geometry.TIGHT.size), atol=1e-5)
 
 
-def pictures(n=2, size=(24, 32)):
+def random_images(n=2, size=(24, 32)):
     return torch.rand(n, 3, *size, generator=torch.Generator().manual_seed(7))
 
 
@@ -214,7 +214,7 @@ def shift_matrix(dx, dy, n=2):
 
 
 def test_warp_with_the_identity_returns_the_picture():
-    images = pictures()
+    images = random_images()
     assert torch.allclose(geometry.warp(images, shift_matrix(0, 0), (24, 32)), images, atol=1e-5)
     bytes_ = (images * 255).round().to(torch.uint8)
     shown = geometry.warp(bytes_, shift_matrix(0, 0), (24, 32))
@@ -222,7 +222,7 @@ def test_warp_with_the_identity_returns_the_picture():
 
 
 def test_warp_by_whole_pixels_and_what_is_beyond():
-    images = pictures()
+    images = random_images()
     rows, columns = (np.arange(n) - d for n, d in ((24, 3), (32, -5)))
     for padding, mode in (("black", "constant"), ("edge", "edge"), ("mirror", "symmetric")):
         shown = geometry.warp(images, shift_matrix(-5, 3), (24, 32), padding)
@@ -247,7 +247,7 @@ def test_warp_that_shrinks_averages():
 
 
 def test_a_warped_picture_does_not_depend_on_its_batch():
-    images = pictures(3, (64, 64))
+    images = random_images(3, (64, 64))
     matrices = torch.stack([geometry.crop_matrix((0, 0, 64, 64), s) for s in ((60, 60), (30, 30), (9, 9))])
     together = geometry.warp(images, matrices, (60, 60))
     for i in range(3):
@@ -255,7 +255,7 @@ def test_a_warped_picture_does_not_depend_on_its_batch():
 
 
 def test_one_picture_expanded_gives_what_its_copies_give():
-    one = (255 * pictures(1, (64, 64))).to(torch.uint8)
+    one = (255 * random_images(1, (64, 64))).to(torch.uint8)
     matrices = torch.stack([geometry.crop_matrix((i, 0, 40 + 8 * i, 40), (16, 16)) for i in range(4)])
     expected = geometry.warp(one.repeat(4, 1, 1, 1), matrices, (16, 16))
     assert torch.equal(geometry.warp(one.expand(4, -1, -1, -1), matrices, (16, 16)), expected)
@@ -273,7 +273,7 @@ def test_a_dot_lands_where_the_points_are_moved_to(scale):
 
 
 def test_warp_says_what_is_wrong():
-    images = pictures()
+    images = random_images()
     with pytest.raises(ValueError, match="padding='wrap' is none of black, edge, mirror"):
         geometry.warp(images, shift_matrix(0, 0), (24, 32), "wrap")
     with pytest.raises(ValueError, match="2 images but 3 matrices"):

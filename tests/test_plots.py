@@ -140,8 +140,8 @@ def test_every_slider_of_the_demo_turns_a_dial_that_there_is():
 
 
 def test_ground_truth_draws_each_landmark_once_seen_or_hidden():
-    people, pictures = drawpeople.average_people(2), drawpeople.neutral_shots(2)
-    made = drawpeople.render(people, pictures | {"yaw": torch.tensor([0.0, 70.0]), "hat": torch.tensor([1.0, 0.0])})
+    people, shots = drawpeople.average_people(2), drawpeople.neutral_shots(2)
+    made = drawpeople.render(people, shots | {"yaw": torch.tensor([0.0, 70.0]), "hat": torch.tensor([1.0, 0.0])})
     figure = plots.ground_truth(made)
     for axes, points, visible in zip(figure.axes[4:6], made.dense, made.dense_visibility):
         seen, hidden = (c.get_offsets() for c in axes.collections)

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 
 
-def people(seed=0, n=12, pictures=5, distractors=40, dim=16, spread=1.0):
-    """A query of ``n`` people with ``pictures`` each, their identities, and distractors; of lengths from 1 to 10."""
+def people(seed=0, n=12, images=5, distractors=40, dim=16, spread=1.0):
+    """A query of ``n`` people with ``images`` each, their identities, and distractors; of lengths from 1 to 10."""
     generator = torch.Generator().manual_seed(seed)
     centres = torch.randn(n, dim, generator=generator)
-    ids = torch.arange(n).repeat_interleave(pictures)
+    ids = torch.arange(n).repeat_interleave(images)
     query = centres[ids] + spread * torch.randn(len(ids), dim, generator=generator)
     return (
         query * (1 + 9 * torch.rand(len(ids), 1, generator=generator)),

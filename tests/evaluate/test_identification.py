@@ -112,7 +112,7 @@ def test_difference_draws_the_same_people_for_both():
 
 
 def test_pairs_are_listed_as_triu_indices_lists_them():
-    query, ids, distractors = people(n=4, pictures=3, distractors=5)
+    query, ids, distractors = people(n=4, images=3, distractors=5)
     ids = ids.flip(0)
     scores = pair_scores(query, 10 * ids + 7, distractors)
     first, second = torch.triu_indices(12, 12, 1)
@@ -204,7 +204,7 @@ def test_all_pairs_at_once_are_refused_before_they_fill_the_memory():
 
 
 def test_more_pairs_than_fit_take_little_memory():
-    query, ids, distractors = people(n=100, pictures=10, distractors=200_000, dim=8)
+    query, ids, distractors = people(n=100, images=10, distractors=200_000, dim=8)
     tracemalloc.start()
     rate = identification_rate(query, ids, distractors, [0.01, 0.2])
     _, peak = tracemalloc.get_traced_memory()
