@@ -12,13 +12,9 @@ from dlsfaces.recognize.backbones import Backbone
 
 @torch.no_grad()
 def features_of(model: Backbone, images: Tensor, *, mirror: bool = False, batch_size: int = 256) -> Tensor:
-    """Raw features of many images, with the network in evaluation mode.
+    """Raw features, float32 ``(N, embedding_dim)`` on the CPU, of images ``(N, 3, H, W)``, uint8 or float in [0, 1].
 
-    Args:
-        images: uint8, or float in [0, 1], ``(N, 3, H, W)``, wherever they lie.
-        mirror: average each image's features with its mirror image's.
-    Returns:
-        float32 ``(N, embedding_dim)`` on the CPU.
+    The network is in evaluation mode. ``mirror`` averages each image's features with its mirror image's.
     """
     was_training = model.training
     model.eval()

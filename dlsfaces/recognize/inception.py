@@ -10,17 +10,14 @@ from dlsfaces.recognize.backbones import Backbone
 
 SMALLEST = 75  #: pixels a side, of which the last blocks' maps still have one place
 
-Kernel = int | tuple[int, int]
 
-
-def _unit(channels_in: int, channels: int, kernel: Kernel, stride: int = 1, *, valid: bool = False) -> nn.Sequential:
-    """Convolution, batch norm, ReLU. Strided and ``valid`` ones (the paper's "V") are not padded, others keep the size.
-
-    The batch norm's eps is that of the public implementations; PyTorch's own, 1e-5, changes what their weights give.
-    """
-    height, width = kernel if isinstance(kernel, tuple) else (kernel, kernel)
-    padding = (0, 0) if valid or stride > 1 else (height // 2, width // 2)
-    convolution = nn.Conv2d(channels_in, channels, (height, width), stride, padding, bias=False)
+def _unit(
+    channels_in: int, channels: int, kernel: int | tuple[int, int], stride: int = 1, valid: bool = False
+) -> nn.Sequential:
+    """Convolution, batch norm, ReLU. Strided and ``valid`` ones (the paper's "V") are not padded."""
+    padding = "valid" if valid or stride > 1 else "same"
+    convolution = nn.Conv2d(channels_in, channels, kernel, stride, padding, bias=False)
+    # The eps is that of the public implementations: PyTorch's own, 1e-5, changes what their weights give.
     return nn.Sequential(convolution, nn.BatchNorm2d(channels, eps=1e-3), nn.ReLU())
 
 
@@ -50,12 +47,10 @@ class ScaledResidual(nn.Module):
     Unscaled, very wide residuals drive the sums until the network dies early in training (section 3.3, figure 20).
     """
 
-    def __init__(
-        self, channels: int, channels_branches: int, *branches: nn.Module, scale: float = 1.0, relu: bool = True
-    ) -> None:
+    def __init__(self, channels: int, scale: float, *branches: list[tuple], relu: bool = True) -> None:
         super().__init__()
-        self.branches = Branches(*branches)
-        self.to_residual = nn.Conv2d(channels_branches, channels, 1)
+        self.branches = Branches(*(_branch(channels, *units) for units in branches))
+        self.to_residual = nn.Conv2d(sum(units[-1][0] for units in branches), channels, 1)
         self.scale, self.relu = scale, relu
 
     def forward(self, x: Tensor) -> Tensor:
@@ -78,10 +73,7 @@ def _stem() -> nn.Sequential:
 
 def _block_a() -> ScaledResidual:
     """Figure 10."""
-    one = _branch(256, (32, 1))
-    two = _branch(256, (32, 1), (32, 3))
-    three = _branch(256, (32, 1), (32, 3), (32, 3))
-    return ScaledResidual(256, 96, one, two, three, scale=0.17)
+    return ScaledResidual(256, 0.17, [(32, 1)], [(32, 1), (32, 3)], [(32, 1), (32, 3), (32, 3)])
 
 
 def _reduction_a() -> Branches:
@@ -93,9 +85,7 @@ def _reduction_a() -> Branches:
 
 def _block_b() -> ScaledResidual:
     """Figure 11."""
-    one = _branch(896, (128, 1))
-    two = _branch(896, (128, 1), (128, (1, 7)), (128, (7, 1)))
-    return ScaledResidual(896, 256, one, two, scale=0.10)
+    return ScaledResidual(896, 0.10, [(128, 1)], [(128, 1), (128, (1, 7)), (128, (7, 1))])
 
 
 def _reduction_b() -> Branches:
@@ -106,22 +96,16 @@ def _reduction_b() -> Branches:
     return Branches(one, two, three, nn.MaxPool2d(3, 2))
 
 
-def _block_c(scale: float, *, relu: bool = True) -> ScaledResidual:
+def _block_c(scale: float, relu: bool = True) -> ScaledResidual:
     """Figure 13."""
-    one = _branch(1792, (192, 1))
-    two = _branch(1792, (192, 1), (192, (1, 3)), (192, (3, 1)))
-    return ScaledResidual(1792, 384, one, two, scale=scale, relu=relu)
+    return ScaledResidual(1792, scale, [(192, 1)], [(192, 1), (192, (1, 3)), (192, (3, 1))], relu=relu)
 
 
 class InceptionResnetV1(Backbone):
-    """Inception-ResNet-v1, a network of 23 million weights.
+    """Inception-ResNet-v1 (Szegedy et al. 2017, section 3.2, figures 7 and 10 to 15): 23 million weights.
 
-    Szegedy, Ioffe, Vanhoucke and Alemi 2017, "Inception-v4, Inception-ResNet and the Impact of Residual Connections on
-    Learning", section 3.2 (figures 7 and 10 to 15), with what FaceNet's public implementations made of it: the scales
-    of the residuals, a sixth block C without scale and ReLU, a linear layer without bias and a batch norm at the end.
-    Weights of facenet-pytorch fit: they stand in the same order.
-
-    ``dropout`` is the share of the 1792 averaged channels that is dropped in training.
+    From FaceNet's public implementations come the scales, a sixth block C without scale and ReLU, and a linear layer
+    without bias and a batch norm at the end. Weights of facenet-pytorch fit: they stand in the same order.
     """
 
     def __init__(self, embedding_dim: int = 512, dropout: float = 0.6) -> None:
@@ -146,8 +130,6 @@ class InceptionResnetV1(Backbone):
         """As every backbone's; ``ValueError`` for images smaller than 75 x 75 pixels too."""
         height, width = images.shape[2:]
         if min(height, width) < SMALLEST:
-            raise ValueError(
-                f"images of {height} x {width} pixels are too small for this network: "
-                f"resize them to at least {SMALLEST} pixels a side"
-            )
+            advice = f"resize them to at least {SMALLEST} pixels a side"
+            raise ValueError(f"images of {height} x {width} pixels are too small for this network: {advice}")
         return super().features(images)

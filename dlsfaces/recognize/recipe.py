@@ -16,18 +16,9 @@ from dlsfaces.recognize.losses import CrossEntropy
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is made and trained; the checkpoint of a run is named by all of it.
+    """How a network is made and trained; the checkpoint of a run is named by all of it."""
 
-    Attributes:
-        size: of the :class:`FaceResNet`.
-        image_size: ``(height, width)`` of the images.
-        embedding_dim: length of the features.
-        epochs, batch_size, lr, label_smoothing, dropout: as in :class:`dlsfaces.train.Settings` and the modules.
-        augmentation: see :class:`dlsfaces.data.Augmentation`.
-        seed: of the weights, the order and the augmentation.
-    """
-
-    size: str = "medium"
+    size: str = "medium"  #: of the FaceResNet
     image_size: tuple[int, int] = (80, 64)
     embedding_dim: int = 256
     epochs: int = 30
@@ -36,15 +27,15 @@ class Recipe:
     label_smoothing: float = 0.1
     dropout: float = 0.0
     augmentation: Augmentation = field(default_factory=Augmentation)
-    seed: int = 0
+    seed: int = 0  #: of the weights, the order and the augmentation
 
     @property
     def settings(self) -> train.Settings:
-        """What of it the training loop takes."""
+        """Those of the training loop."""
         return train.Settings(self.epochs, lr=self.lr, seed=self.seed)
 
     def checkpoint(self, faces: FaceSet, loss: str = "cross_entropy", more: object = ()) -> Path:
-        """Where a run of this recipe on these faces is kept; ``more`` is what else it depends on, told by its repr."""
+        """Where a run of this recipe is kept; ``more`` is what else it depends on, told by its ``repr``."""
         return train.checkpoint_path(loss, faces, (self, more))
 
 
@@ -53,11 +44,8 @@ def train_cross_entropy(
 ) -> train.Trained:
     """Train a network from scratch to tell the people of ``faces`` apart.
 
-    Args:
-        faces: whom to train on; ``validation`` holds other images of the same people.
-        checkpoint: a file that keeps the run: stopped, it goes on from there; finished, it is not run again.
-    Returns:
-        The network, the history with ``validation_accuracy`` each epoch, and the loss with its head.
+    ``validation`` holds other images of the same people; the history has the ``validation_accuracy`` of each epoch. A
+    run that was stopped goes on from its ``checkpoint``; a finished one is not repeated.
     """
     torch.manual_seed(recipe.seed)
     model = FaceResNet(recipe.size, recipe.embedding_dim, recipe.image_size, recipe.dropout)
@@ -70,12 +58,6 @@ def train_cross_entropy(
         return {"validation_accuracy": evaluate.accuracy(logits, validation.identities)}
 
     history = train.fit(
-        model,
-        loss,
-        batches,
-        recipe.settings,
-        augment=recipe.augmentation,
-        validate=validate,
-        checkpoint=checkpoint,
+        model, loss, batches, recipe.settings, augment=recipe.augmentation, validate=validate, checkpoint=checkpoint
     )
     return train.Trained(model, history, loss)

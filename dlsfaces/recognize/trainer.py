@@ -16,16 +16,14 @@ from dlsfaces.recognize.recipe import Recipe
 
 
 class EmbeddingScore:
-    """How good an embedding is, for any loss: by the nearest class centre, and by pairs.
+    """How good an embedding is: by the nearest class centre, and by pairs.
 
     The loss itself does not say: a triplet loss stays where it is while its miner finds ever harder triplets, and a
     margin's is high however well people are told apart.
 
     Args:
-        gallery: images from which the centres are made, at most ``per_person`` of each, or all where None.
-        probe: other images of the same people.
-        image_size: ``(height, width)``.
-        fprs: at which the TPR over pairs of ``probe`` is measured.
+        gallery: images that make the centres, at most ``per_person`` of each, or all where None.
+        probe: other images of the same people; their pairs give the TPR at ``fprs``.
         mirror: average each image's features with its mirror image's.
     """
 
@@ -63,33 +61,21 @@ def train_embedding(
     images_per_person: int | None = None,
     checkpoint: Path | None = None,
 ) -> train.Trained:
-    """Train a network in place with a loss of its embedding.
+    """Train a network in place with a loss of its embedding; the history has the :class:`EmbeddingScore` of each epoch.
 
     Args:
         model: new or trained before: several stages are several calls, each with its loss and head.
         loss: features ``(N, D)`` and identities ``(N,)`` to a scalar.
-        faces: whom to train on; ``validation`` holds other images of the same people.
-        recipe: of its fields those of the network and ``label_smoothing`` are not looked at.
-        images_per_person: for triplets; see :func:`dlsfaces.data.batches`.
-        checkpoint: a file that keeps the run: stopped, it goes on from there; finished, it is not run again.
-    Returns:
-        The same model and loss, and the history with the :class:`EmbeddingScore` of each epoch.
+        validation: other images of the same people.
+        recipe: its fields of the network and ``label_smoothing`` are not looked at.
+        images_per_person: in a batch, for triplets.
+        checkpoint: a run that was stopped goes on from it; a finished one is not repeated.
     """
     batches = data.batches(
-        faces,
-        recipe.image_size,
-        recipe.batch_size,
-        shuffle=True,
-        seed=recipe.seed,
-        images_per_person=images_per_person,
+        faces, recipe.image_size, recipe.batch_size, shuffle=True, seed=recipe.seed, images_per_person=images_per_person
     )
+    score = EmbeddingScore(faces, validation, recipe.image_size)
     history = train.fit(
-        model,
-        loss,
-        batches,
-        recipe.settings,
-        augment=recipe.augmentation,
-        validate=EmbeddingScore(faces, validation, recipe.image_size),
-        checkpoint=checkpoint,
+        model, loss, batches, recipe.settings, augment=recipe.augmentation, validate=score, checkpoint=checkpoint
     )
     return train.Trained(model, history, loss)
