@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -21,21 +23,19 @@ def _unit(
     return nn.Sequential(convolution, nn.BatchNorm2d(channels, eps=1e-3), nn.ReLU())
 
 
-def _branch(channels_in: int, *units: tuple) -> nn.Sequential:
-    """Units one after another, each given as ``(channels, kernel)`` or ``(channels, kernel, stride)``."""
-    layers = []
-    for channels, *shape in units:
-        layers.append(_unit(channels_in, channels, *shape))
-        channels_in = channels
-    return nn.Sequential(*layers)
-
-
 class Branches(nn.Module):
-    """Several looks at one map, their channels side by side: ``(N, C, H, W)`` to ``(N, sum of theirs, H', W')``."""
+    """Several looks at one map, their channels side by side: ``(N, C, H, W)`` to ``(N, sum of theirs, H', W')``.
 
-    def __init__(self, *branches: nn.Module) -> None:
+    A branch lists its units, each as ``(channels, kernel)`` or ``(channels, kernel, stride)``.
+    """
+
+    def __init__(self, channels_in: int, branches: Sequence[list[tuple]], *others: nn.Module) -> None:
         super().__init__()
-        self.branches = nn.ModuleList(branches)
+        self.branches = nn.ModuleList()
+        for units in branches:
+            widths = [channels_in, *(channels for channels, *_ in units)]
+            self.branches.append(nn.Sequential(*(_unit(width, *unit) for width, unit in zip(widths, units))))
+        self.branches.extend(others)
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.cat([branch(x) for branch in self.branches], dim=1)
@@ -47,9 +47,9 @@ class ScaledResidual(nn.Module):
     Unscaled, very wide residuals drive the sums until the network dies early in training (section 3.3, figure 20).
     """
 
-    def __init__(self, channels: int, scale: float, *branches: list[tuple], relu: bool = True) -> None:
+    def __init__(self, channels: int, branches: Sequence[list[tuple]], scale: float, relu: bool = True) -> None:
         super().__init__()
-        self.branches = Branches(*(_branch(channels, *units) for units in branches))
+        self.branches = Branches(channels, branches)
         self.to_residual = nn.Conv2d(sum(units[-1][0] for units in branches), channels, 1)
         self.scale, self.relu = scale, relu
 
@@ -58,47 +58,11 @@ class ScaledResidual(nn.Module):
         return F.relu(x) if self.relu else x
 
 
-def _stem() -> nn.Sequential:
-    """Figure 14: an image ``(N, 3, H, W)`` to ``(N, 256, about H / 8, about W / 8)``."""
-    return nn.Sequential(
-        _unit(3, 32, 3, 2),
-        _unit(32, 32, 3, valid=True),
-        _unit(32, 64, 3),
-        nn.MaxPool2d(3, 2),
-        _unit(64, 80, 1),
-        _unit(80, 192, 3, valid=True),
-        _unit(192, 256, 3, 2),
-    )
-
-
-def _block_a() -> ScaledResidual:
-    """Figure 10."""
-    return ScaledResidual(256, 0.17, [(32, 1)], [(32, 1), (32, 3)], [(32, 1), (32, 3), (32, 3)])
-
-
-def _reduction_a() -> Branches:
-    """Figure 7, with the widths in table 1: 256 channels to 896, half the size."""
-    one = _branch(256, (384, 3, 2))
-    two = _branch(256, (192, 1), (192, 3), (256, 3, 2))
-    return Branches(one, two, nn.MaxPool2d(3, 2))
-
-
-def _block_b() -> ScaledResidual:
-    """Figure 11."""
-    return ScaledResidual(896, 0.10, [(128, 1)], [(128, 1), (128, (1, 7)), (128, (7, 1))])
-
-
-def _reduction_b() -> Branches:
-    """Figure 12: 896 channels to 1792, half the size."""
-    one = _branch(896, (256, 1), (384, 3, 2))
-    two = _branch(896, (256, 1), (256, 3, 2))
-    three = _branch(896, (256, 1), (256, 3), (256, 3, 2))
-    return Branches(one, two, three, nn.MaxPool2d(3, 2))
-
-
-def _block_c(scale: float, relu: bool = True) -> ScaledResidual:
-    """Figure 13."""
-    return ScaledResidual(1792, scale, [(192, 1)], [(192, 1), (192, (1, 3)), (192, (3, 1))], relu=relu)
+BLOCK_A = [(32, 1)], [(32, 1), (32, 3)], [(32, 1), (32, 3), (32, 3)]  # figure 10
+REDUCTION_A = [(384, 3, 2)], [(192, 1), (192, 3), (256, 3, 2)]  # figure 7, with the widths in table 1
+BLOCK_B = [(128, 1)], [(128, 1), (128, (1, 7)), (128, (7, 1))]  # figure 11
+REDUCTION_B = [(256, 1), (384, 3, 2)], [(256, 1), (256, 3, 2)], [(256, 1), (256, 3), (256, 3, 2)]  # figure 12
+BLOCK_C = [(192, 1)], [(192, 1), (192, (1, 3)), (192, (3, 1))]  # figure 13
 
 
 class InceptionResnetV1(Backbone):
@@ -110,14 +74,23 @@ class InceptionResnetV1(Backbone):
 
     def __init__(self, embedding_dim: int = 512, dropout: float = 0.6) -> None:
         super().__init__(embedding_dim, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))  # images become [-1, 1]
+        stem = nn.Sequential(  # figure 14: to 256 channels, an eighth of the size
+            _unit(3, 32, 3, 2),
+            _unit(32, 32, 3, valid=True),
+            _unit(32, 64, 3),
+            nn.MaxPool2d(3, 2),
+            _unit(64, 80, 1),
+            _unit(80, 192, 3, valid=True),
+            _unit(192, 256, 3, 2),
+        )
         self.body = nn.Sequential(
-            _stem(),
-            *(_block_a() for _ in range(5)),
-            _reduction_a(),
-            *(_block_b() for _ in range(10)),
-            _reduction_b(),
-            *(_block_c(0.20) for _ in range(5)),
-            _block_c(1.0, relu=False),
+            stem,
+            *(ScaledResidual(256, BLOCK_A, 0.17) for _ in range(5)),
+            Branches(256, REDUCTION_A, nn.MaxPool2d(3, 2)),  # to 896 channels, half the size
+            *(ScaledResidual(896, BLOCK_B, 0.10) for _ in range(10)),
+            Branches(896, REDUCTION_B, nn.MaxPool2d(3, 2)),  # to 1792
+            *(ScaledResidual(1792, BLOCK_C, 0.20) for _ in range(5)),
+            ScaledResidual(1792, BLOCK_C, 1.0, relu=False),
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
             nn.Dropout(dropout),

@@ -12,8 +12,7 @@ from dlsfaces.data import FaceSet
 from dlsfaces.recognize.backbones import FaceResNet
 from dlsfaces.recognize.losses import CrossEntropy
 from dlsfaces.recognize.margins import AdaFace, arcface, cosface
-from dlsfaces.recognize.recipe import Recipe
-from dlsfaces.recognize.trainer import train_embedding
+from dlsfaces.recognize.recipe import Recipe, train_embedding
 from dlsfaces.recognize.triplet import Triplet, WeightedSum
 from dlsfaces.train import History, Trained
 
@@ -82,14 +81,8 @@ def train_loss_recipe(
         part = replace(recipe, epochs=max(1, round(recipe.epochs * stage.share)), lr=recipe.lr * stage.lr)
         steps = part.epochs * max(1, len(faces) // part.batch_size)
         loss = stage.loss(recipe.embedding_dim, len(faces.people), steps)
-        trained = train_embedding(
-            model,
-            loss,
-            faces,
-            validation,
-            part,
-            images_per_person=None if stage.mining is None else IMAGES_PER_PERSON,
-            checkpoint=part.checkpoint(faces, name, stages[: number + 1]) if keep else None,
-        )
+        per_person = None if stage.mining is None else IMAGES_PER_PERSON
+        path = part.checkpoint(faces, name, stages[: number + 1]) if keep else None
+        trained = train_embedding(model, loss, faces, validation, part, images_per_person=per_person, checkpoint=path)
         history += trained.history
     return Trained(model, history, loss)

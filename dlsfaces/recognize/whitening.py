@@ -30,8 +30,6 @@ def within_class_whitening(features: Tensor, identities: Tensor, shrinkage: floa
     variance in all directions, so that one in which few images differ by chance is not blown up. ``ValueError`` where W
     cannot be inverted.
     """
-    if len(features) != len(identities):
-        raise ValueError(f"{len(features)} features but {len(identities)} identities")
     if not 0 <= shrinkage <= 1:
         raise ValueError(f"shrinkage={shrinkage} is a share, from 0 to 1")
     people, number, counts = identities.unique(return_inverse=True, return_counts=True)

@@ -56,8 +56,8 @@ def on_all_gpus(
 
 def _run(folder: str, count: int) -> tuple[int, str]:
     """Start the processes and pass on what they say: a notebook shows only what its own process prints."""
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--local-addr=127.0.0.1"]
-    command = [*torchrun, f"--nproc-per-node={count}", "-m", "dlsfaces.train.launch", folder]
+    torchrun = ["torch.distributed.run", "--standalone", "--local-addr=127.0.0.1", f"--nproc-per-node={count}"]
+    command = [sys.executable, "-m", *torchrun, "-m", "dlsfaces.train.launch", folder]
     path = os.pathsep.join(os.path.abspath(p) for p in sys.path)  # a notebook may have added to it
     threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, torch.get_num_threads() // count))
     environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": threads, "PYTHONUNBUFFERED": "1"}

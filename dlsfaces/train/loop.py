@@ -202,8 +202,8 @@ class _Run:
             at.images, at.total = at.images + images, at.total + loss * images
         self.recent.clear()
         at.seconds = time.perf_counter() - self.started
-        rate = f"{at.images / at.seconds:.0f}"
-        self.bar.set_postfix(epoch=len(at.history) + 1, loss=f"{losses[-1]:.3f}", images_per_second=rate)
+        rate = at.images / at.seconds
+        self.bar.set_postfix(epoch=len(at.history) + 1, loss=f"{losses[-1]:.3f}", images_per_second=f"{rate:.0f}")
 
     def _save(self) -> None:
         if self.path is not None and self.accelerator.is_main_process:
