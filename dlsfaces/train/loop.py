@@ -21,7 +21,7 @@ from dlsfaces.data import to_float
 from dlsfaces.train import checkpoints, processes
 from dlsfaces.train.settings import Settings
 
-History = list[dict[str, float]]  #: one row per epoch
+History = list[dict[str, float]]  #: one row per epoch, with what `validate` measured; see `_Run.end_epoch`
 Move = Callable[[Tensor, Tensor, Tensor], "tuple[Tensor, Tensor]"]  #: (images, targets, keys) -> (images, targets)
 Augment = Callable[[Tensor, Tensor], Tensor]  #: (images, keys) -> float images
 Validate = Callable[[nn.Module], "dict[str, float]"]
@@ -177,7 +177,7 @@ class _Run:
             "loss": at.total / at.images,
             "lr": self._lr(at.step),
             "images_per_second": at.images / at.seconds,
-            "data_wait_share": min(1.0, at.waited / at.seconds),
+            "data_wait_share": min(1.0, at.waited / at.seconds),  # of the time, spent waiting for data
             "seconds": at.seconds,
             **{name: float(value) for name, value in measured.items()},  # numpy's could not be loaded without pickle
         }
