@@ -1,14 +1,12 @@
 """Who is it? Backbones, losses and what they make of a face."""
 
-from dlsfaces.recognize.backbones import Backbone, FaceResNet, ImageNetResNet
-from dlsfaces.recognize.embedding import embed, features_of
+from dlsfaces.recognize.backbones import Backbone, FaceResNet, ImageNetResNet, embed, features_of
 from dlsfaces.recognize.inception import InceptionResnetV1
 from dlsfaces.recognize.loss_recipes import LOSS_RECIPES, Stage, train_loss_recipe
 from dlsfaces.recognize.losses import CrossEntropy
 from dlsfaces.recognize.margins import AdaFace, AngularMargin, add_angle, arcface, cosface
 from dlsfaces.recognize.pretrained import load_face_net
-from dlsfaces.recognize.recipe import Recipe, train_cross_entropy
-from dlsfaces.recognize.trainer import EmbeddingScore, train_embedding
+from dlsfaces.recognize.recipe import EmbeddingScore, Recipe, train_cross_entropy, train_embedding
 from dlsfaces.recognize.triplet import Collapse, Triplet, mine, squared_distances
 from dlsfaces.recognize.whitening import within_class_whitening
 

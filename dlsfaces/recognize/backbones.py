@@ -1,8 +1,4 @@
-"""Networks that turn a face into a vector.
-
-Every backbone takes float images in [0, 1] ``(N, 3, H, W)``, normalises them itself, and offers ``features()``, the raw
-vector whose norm means something, and ``embed()``, the same vector at length 1.
-"""
+"""Networks that turn a face into a vector; each normalises its images itself."""
 
 from __future__ import annotations
 
@@ -13,12 +9,11 @@ import torchvision
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dlsfaces.data import to_float
+
 
 class Backbone(nn.Module):
-    """What all backbones share: a subclass sets ``body``, which ends in ``(N, embedding_dim)``.
-
-    ``mean`` and ``std`` of the colour channels are taken out of images in [0, 1].
-    """
+    """What all backbones share. A subclass sets ``body``, from normalised images to ``(N, embedding_dim)``."""
 
     body: nn.Module
 
@@ -29,7 +24,7 @@ class Backbone(nn.Module):
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
 
     def features(self, images: Tensor) -> Tensor:
-        """Raw vectors ``(N, embedding_dim)`` of images in [0, 1]; ``ValueError`` for such as are not float."""
+        """Raw vectors ``(N, embedding_dim)``, whose norm means something; float images ``(N, 3, H, W)`` in [0, 1]."""
         if not images.is_floating_point():
             raise ValueError(f"a model takes float images in [0, 1], not {images.dtype}: use data.to_float")
         images = ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
@@ -62,9 +57,9 @@ class ResidualBlock(nn.Module):
 
 
 class GlobalDepthwise(nn.Module):
-    """A weighted sum over places, with each channel's own weights (MobileFaceNets, Chen et al. 2018, section 3.1).
+    """A sum over places with learned weights for each channel (MobileFaceNets, Chen et al. 2018, section 3.1).
 
-    Average pooling treats the middle of a face like its border; here the network learns where to look.
+    Average pooling treats the middle of a face like its border.
     """
 
     def __init__(self, channels: int, size: tuple[int, int]) -> None:
@@ -87,12 +82,10 @@ class FaceResNet(Backbone):
 
     Args:
         size: ``"small"``, ``"medium"`` or ``"large"``: about 0.7, 2.6 and 11 million weights.
-        image_size: ``(height, width)`` of the images it is for; others are taken, but less well.
+        image_size: of the images it is for, each side at least 32; others are taken, but less well.
         dropout: share of the last feature map that is dropped in training.
-        stem_stride: 2 halves the image at once; 1 keeps its detail through the first stage (as the networks of
-            ArcFace's authors do, Deng et al. 2019, section 3.1) and takes four times the arithmetic.
-    Raises:
-        ValueError: an unknown size or stride, or images that are too small.
+        stem_stride: 2 halves the image at once; 1 keeps its detail through the first stage (as in Deng et al. 2019,
+            section 3.1) and takes four times the arithmetic.
     """
 
     def __init__(
@@ -120,9 +113,8 @@ class FaceResNet(Backbone):
         layers += [nn.BatchNorm2d(channels), nn.ReLU(), nn.Dropout(dropout), GlobalDepthwise(channels, last)]
         layers += [nn.Linear(channels, embedding_dim, bias=False), nn.BatchNorm1d(embedding_dim)]
         self.body = nn.Sequential(*layers)
-        self.settings = dict(  # that build it again
-            size=size, embedding_dim=embedding_dim, image_size=list(image_size), stem_stride=stem_stride
-        )
+        self.settings = {"size": size, "embedding_dim": embedding_dim}  # with these it can be built again
+        self.settings |= {"image_size": list(image_size), "stem_stride": stem_stride}
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -130,23 +122,17 @@ class FaceResNet(Backbone):
 
 
 class ImageNetResNet(Backbone):
-    """torchvision's ResNet with its ImageNet weights, and a new last layer.
+    """torchvision's ResNet-18, 34 or 50 with a new last layer; its weights are ImageNet's, or random (None).
 
-    Args:
-        depth: 18, 34 or 50.
-        weights: ``"imagenet"``, or None to start from random ones.
-    Raises:
-        ValueError: another depth, or unknown weights.
-        OSError: the weights could not be downloaded.
+    ``OSError`` where the weights cannot be downloaded.
     """
 
     def __init__(self, depth: int = 18, embedding_dim: int = 512, weights: str | None = "imagenet") -> None:
         super().__init__(embedding_dim, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-        builders = {18: "resnet18", 34: "resnet34", 50: "resnet50"}
-        if depth not in builders or weights not in ("imagenet", None):
+        if depth not in (18, 34, 50) or weights not in ("imagenet", None):
             raise ValueError(f"depth={depth} is none of 18, 34, 50, or weights={weights!r} not 'imagenet' or None")
         try:
-            self.body = getattr(torchvision.models, builders[depth])(weights="DEFAULT" if weights else None)
+            self.body = getattr(torchvision.models, f"resnet{depth}")(weights="DEFAULT" if weights else None)
         except URLError as error:
             raise OSError(
                 f"the ImageNet weights of ResNet-{depth} cannot be downloaded ({error.reason}). Connect to the "
@@ -154,3 +140,28 @@ class ImageNetResNet(Backbone):
             ) from error
         self.body.fc = nn.Linear(self.body.fc.in_features, embedding_dim)
         self.to(memory_format=torch.channels_last)
+
+
+@torch.no_grad()
+def features_of(model: Backbone, images: Tensor, *, mirror: bool = False, batch_size: int = 256) -> Tensor:
+    """Raw features, float32 ``(N, embedding_dim)`` on the CPU, of images ``(N, 3, H, W)``, uint8 or float in [0, 1].
+
+    The network is in evaluation mode. ``mirror`` averages each image's features with its mirror image's.
+    """
+    was_training = model.training
+    model.eval()
+    device = next(model.parameters()).device
+    parts = []
+    for chunk in images.split(batch_size):
+        batch = to_float(chunk.to(device))
+        features = model.features(batch).float()
+        if mirror:
+            features = (features + model.features(batch.flip(3)).float()) / 2
+        parts.append(features.cpu())
+    model.train(was_training)
+    return torch.cat(parts) if parts else torch.empty(0, model.embedding_dim)
+
+
+def embed(model: Backbone, images: Tensor, *, mirror: bool = False, batch_size: int = 256) -> Tensor:
+    """L2-normalised :func:`features_of`: ``(N, embedding_dim)``."""
+    return F.normalize(features_of(model, images, mirror=mirror, batch_size=batch_size), dim=1)

@@ -1,4 +1,4 @@
-"""Losses on features and identities. Each is a module; what it learns (class weights) are its own parameters."""
+"""Classification of the training people; like every loss, a module whose class weights are its own parameters."""
 
 from __future__ import annotations
 

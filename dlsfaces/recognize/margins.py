@@ -1,7 +1,6 @@
-"""Margins on angles: softmax over cosines, in which a face must be nearer to its own person than the softmax asks.
+"""Margins on angles: CosFace, ArcFace and AdaFace, which are one head with different margins.
 
-CosFace, ArcFace and AdaFace are one head with other margins. All arithmetic is in float32, also under autocast: half
-precision cannot tell a cosine of 0.9999 from 1, where the margin's slope has no bound.
+All arithmetic is in float32: half precision cannot tell a cosine of 0.9999 from 1, where the slope has no bound.
 """
 
 from __future__ import annotations
@@ -15,26 +14,19 @@ NEAREST = 1 - 1e-6  #: a cosine is taken to be at most this, and at least its ne
 
 
 def unit(vectors: Tensor) -> Tensor:
-    """Vectors ``(..., D)`` at length 1, in float32.
-
-    A vector without a direction (shorter than 1e-6, or so long that its square overflows) becomes zero and gets no
-    gradient: dividing by its length would make one a million times too large.
-    """
+    """Vectors ``(..., D)`` at length 1, in float32; zero where too short, or so long that the square overflows."""
     vectors = vectors.float()
     length = vectors.norm(dim=-1, keepdim=True)
+    # One without a direction gets no gradient: dividing by its length would make one a million times too large.
     return vectors * ((length > SHORTEST) / length.clamp(min=SHORTEST))
 
 
 def add_angle(cosine: Tensor, angle: Tensor) -> Tensor:
     r"""The cosine of a widened angle: :math:`\cos(\theta + m)` from :math:`\cos\theta`.
 
-    Beyond :math:`\theta + m = \pi` the cosine would rise again and reward faces for being further away: there it is
-    :math:`\cos\theta - m \sin m`, as in the code of ArcFace's authors. Where a negative ``m`` would take the angle
-    below 0 it is 1 (AdaFace's clip). At :math:`\cos\theta = 1` the gradient is 0.
-
-    Args:
-        cosine: float in [-1, 1].
-        angle: ``m`` in radians, above :math:`-\pi` and below :math:`\pi`; broadcasts with ``cosine``.
+    ``angle`` is m in radians, in :math:`(-\pi, \pi)`. Beyond :math:`\theta + m = \pi` the cosine would rise again and
+    reward faces for being further away: there it is :math:`\cos\theta - m \sin m`, as in the code of ArcFace's
+    authors. Where a negative m would take the angle below 0 it is 1 (AdaFace's clip).
     """
     inside = cosine.clamp(-NEAREST, NEAREST)
     # By the addition theorem: an arc cosine has an infinite slope at 1, which ends in NaN.
@@ -55,11 +47,9 @@ class AngularMargin(nn.Module):
     Args:
         angle: ``m``, radians, in [0, pi / 2].
         cosine: ``c``, in [0, 2).
-        scale: ``s``, above 0.
+        scale: ``s``.
         warmup_steps: training steps over which both margins grow from 0, and the scale from ``start_scale`` (``scale``
-            where None), along a straight line. The steps done are kept in the weights, for resuming.
-    Raises:
-        ValueError: a setting out of its range.
+            where None), along a straight line.
     """
 
     def __init__(
@@ -82,7 +72,7 @@ class AngularMargin(nn.Module):
         self.angle, self.cosine, self.scale = angle, cosine, scale
         self.warmup_steps, self.start_scale = warmup_steps, start_scale
         self.weight = nn.Parameter(torch.randn(n_people, embedding_dim) / embedding_dim**0.5)
-        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))  # of training that are done
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))  # done in training; a run goes on with them
 
     def logits(self, features: Tensor) -> Tensor:
         """``scale`` times the cosine to each person's vector, without a margin: ``(N, D)`` to ``(N, n_people)``."""
@@ -101,7 +91,7 @@ class AngularMargin(nn.Module):
             return F.cross_entropy(scale * cosines.scatter(1, own, widened), identities)
 
     def margins(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """The margins ``m`` and ``c`` of features ``(N, D)``, each of a shape that broadcasts with ``(N, 1)``."""
+        """``m`` and ``c`` of features ``(N, D)``; each broadcasts with ``(N, 1)``."""
         return features.new_tensor(self.angle), features.new_tensor(self.cosine)
 
     def _grown(self) -> Tensor | float:
@@ -119,8 +109,8 @@ def cosface(
 ) -> AngularMargin:
     r"""CosFace (Wang et al. 2018, equation 4): the true logit is :math:`s(\cos\theta_y - m)`.
 
-    The defaults are the paper's (section 4.2); few people are learned better with a smaller scale. ``schedule`` is
-    ``warmup_steps`` and ``start_scale`` of :class:`AngularMargin`.
+    ``schedule`` is ``warmup_steps`` and ``start_scale`` of :class:`AngularMargin`. The defaults are the paper's
+    (section 4.2); few people are learned better with a smaller scale.
     """
     return AngularMargin(embedding_dim, n_people, cosine=margin, scale=scale, **schedule)
 
@@ -128,10 +118,7 @@ def cosface(
 def arcface(
     embedding_dim: int, n_people: int, margin: float = 0.5, scale: float = 64.0, **schedule: float
 ) -> AngularMargin:
-    r"""ArcFace (Deng et al. 2019, equation 3): the true logit is :math:`s\cos(\theta_y + m)`.
-
-    The margin is an angle in radians; the rest as in :func:`cosface`.
-    """
+    r"""ArcFace (Deng et al. 2019, equation 3): the true logit is :math:`s\cos(\theta_y + m)`, with m in radians."""
     return AngularMargin(embedding_dim, n_people, angle=margin, scale=scale, **schedule)
 
 
@@ -141,10 +128,8 @@ class AdaFace(AngularMargin):
     The length of the features stands for the quality of the image. With
     :math:`\hat z = \mathrm{clip}((\lVert x \rVert - \mu) h / \sigma, -1, 1)` the true logit is
     :math:`s(\cos(\theta_y + g_a) - g_c)`, where :math:`g_a = -m \hat z` and :math:`g_c = m \hat z + m`: good images
-    get a margin that presses hard ones, poor images one that lets the hopeless ones go. No gradient flows through
-    the lengths; :math:`\mu` and :math:`\sigma` are running means over batches.
-
-    ``h`` says how much of the lengths' spread lies between the extremes. The defaults are the paper's.
+    get a margin that presses hard ones, poor images one that lets the hopeless ones go. :math:`\mu` and
+    :math:`\sigma` are running means over batches. The defaults are the paper's.
     """
 
     MOMENTUM = 0.01  # of the running mean; the paper's alpha is 0.99
@@ -161,19 +146,15 @@ class AdaFace(AngularMargin):
         super().__init__(embedding_dim, n_people, angle=margin, cosine=2 * margin, scale=scale, **schedule)
         if h <= 0:
             raise ValueError(f"h={h}: needs to be above 0")
-        self.margin, self.h = margin, h
+        self.margin, self.h = margin, h  # h: how much of the lengths' spread lies between the extremes
         self.register_buffer("mean_length", torch.zeros(()))  # 0 until the first batch
         self.register_buffer("std_length", torch.zeros(()))
 
     def margins(self, features: Tensor) -> tuple[Tensor, Tensor]:
         lengths = features.norm(dim=1, keepdim=True).clamp(1e-3, 100.0)  # as the authors do
-        if self.training:
-            self._follow(lengths)
+        if self.training:  # the first batch sets the running mean and spread, the others move them
+            momentum = torch.where(self.mean_length == 0, 1.0, self.MOMENTUM)
+            self.mean_length.lerp_(lengths.mean(), momentum)
+            self.std_length.lerp_(lengths.std(unbiased=False), momentum)
         quality = ((lengths - self.mean_length) / (self.std_length + 1e-3) * self.h).clamp(-1, 1)
         return -self.margin * quality, self.margin * quality + self.margin
-
-    def _follow(self, lengths: Tensor) -> None:
-        """Move the running mean and spread towards this batch's; the first batch sets them."""
-        momentum = torch.where(self.mean_length == 0, 1.0, self.MOMENTUM)
-        self.mean_length.lerp_(lengths.mean(), momentum)
-        self.std_length.lerp_(lengths.std(unbiased=False), momentum)

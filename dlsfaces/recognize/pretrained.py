@@ -12,20 +12,15 @@ TRAINED_ON = ("synthetic", "celeba")
 
 
 def save_face_net(model: FaceResNet, path: str | Path, about: Mapping[str, object] | None = None) -> None:
-    """Write a face network with its settings, in half precision; see :func:`dlsfaces.weights.write`."""
+    """Write a face network with its settings, in half precision."""
     weights.write(Path(path), model, {"kind": "FaceResNet", **model.settings, **(about or {})})
 
 
 def load_face_net(kind: str | Path = "resnet", trained_on: str = "synthetic") -> FaceResNet:
-    """A trained network, in evaluation mode, on the CPU; its ``settings["image_size"]`` says what crops it takes.
+    """A trained network, in evaluation mode, on the CPU: the course's ``"resnet"``, or a :func:`save_face_net` file.
 
-    Args:
-        kind: ``"resnet"``, which comes with the course, or a file that :func:`save_face_net` wrote.
-        trained_on: of the course's: ``"synthetic"`` (MIT), invented people alone, or ``"celeba"`` (research only),
-            which went on from it with CelebA-500's people. Both take tight crops, see :mod:`dlsfaces.geometry`.
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: an unknown ``trained_on``, a damaged file, or another network's.
+    The course's is trained on ``"synthetic"`` people alone (MIT), or went on from there to CelebA-500's people
+    (``"celeba"``, research only). Both take tight crops (:mod:`dlsfaces.geometry`) of ``settings["image_size"]``.
     """
     if trained_on not in TRAINED_ON:
         raise ValueError(f"trained_on={trained_on!r} is none of {', '.join(TRAINED_ON)}")

@@ -1,33 +1,25 @@
-"""The course's recipe for a classifier of people: what chapter 03 builds step by step, as one call for the others."""
+"""The course's recipe: what chapter 03 builds step by step, as one call for the others, and the same for any loss."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from dlsfaces import data, evaluate, train
 from dlsfaces.data import Augmentation, FaceSet
-from dlsfaces.recognize.backbones import FaceResNet
-from dlsfaces.recognize.embedding import features_of
+from dlsfaces.recognize.backbones import Backbone, FaceResNet, embed, features_of
 from dlsfaces.recognize.losses import CrossEntropy
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is made and trained; the checkpoint of a run is named by all of it.
+    """How a network is made and trained; the checkpoint of a run is named by all of it."""
 
-    Attributes:
-        size: of the :class:`FaceResNet`.
-        image_size: ``(height, width)`` of the images.
-        embedding_dim: length of the features.
-        epochs, batch_size, lr, label_smoothing, dropout: as in :class:`dlsfaces.train.Settings` and the modules.
-        augmentation: see :class:`dlsfaces.data.Augmentation`.
-        seed: of the weights, the order and the augmentation.
-    """
-
-    size: str = "medium"
+    size: str = "medium"  #: of the FaceResNet
     image_size: tuple[int, int] = (80, 64)
     embedding_dim: int = 256
     epochs: int = 30
@@ -36,15 +28,15 @@ class Recipe:
     label_smoothing: float = 0.1
     dropout: float = 0.0
     augmentation: Augmentation = field(default_factory=Augmentation)
-    seed: int = 0
+    seed: int = 0  #: of the weights, the order and the augmentation
 
     @property
     def settings(self) -> train.Settings:
-        """What of it the training loop takes."""
+        """Those of the training loop."""
         return train.Settings(self.epochs, lr=self.lr, seed=self.seed)
 
     def checkpoint(self, faces: FaceSet, loss: str = "cross_entropy", more: object = ()) -> Path:
-        """Where a run of this recipe on these faces is kept; ``more`` is what else it depends on, told by its repr."""
+        """Where a run of this recipe is kept; ``more`` is what else it depends on, told by its ``repr``."""
         return train.checkpoint_path(loss, faces, (self, more))
 
 
@@ -53,11 +45,8 @@ def train_cross_entropy(
 ) -> train.Trained:
     """Train a network from scratch to tell the people of ``faces`` apart.
 
-    Args:
-        faces: whom to train on; ``validation`` holds other images of the same people.
-        checkpoint: a file that keeps the run: stopped, it goes on from there; finished, it is not run again.
-    Returns:
-        The network, the history with ``validation_accuracy`` each epoch, and the loss with its head.
+    ``validation`` holds other images of the same people; the history has the ``validation_accuracy`` of each epoch. A
+    run that was stopped goes on from its ``checkpoint``; a finished one is not repeated.
     """
     torch.manual_seed(recipe.seed)
     model = FaceResNet(recipe.size, recipe.embedding_dim, recipe.image_size, recipe.dropout)
@@ -70,12 +59,72 @@ def train_cross_entropy(
         return {"validation_accuracy": evaluate.accuracy(logits, validation.identities)}
 
     history = train.fit(
-        model,
-        loss,
-        batches,
-        recipe.settings,
-        augment=recipe.augmentation,
-        validate=validate,
-        checkpoint=checkpoint,
+        model, loss, batches, recipe.settings, augment=recipe.augmentation, validate=validate, checkpoint=checkpoint
+    )
+    return train.Trained(model, history, loss)
+
+
+class EmbeddingScore:
+    """How good an embedding is: by the nearest class centre, and by pairs.
+
+    The loss itself does not say: a triplet loss stays where it is while its miner finds ever harder triplets, and a
+    margin's is high however well people are told apart.
+
+    Args:
+        gallery: images that make the centres, at most ``per_person`` of each, or all where None.
+        probe: other images of the same people; their pairs give the TPR at ``fprs``.
+        mirror: average each image's features with its mirror image's.
+    """
+
+    def __init__(
+        self,
+        gallery: FaceSet,
+        probe: FaceSet,
+        image_size: tuple[int, int],
+        *,
+        per_person: int | None = 5,
+        fprs: Sequence[float] = (0.01, 0.1),
+        mirror: bool = False,
+    ) -> None:
+        first = [(gallery.identities == i).nonzero()[:per_person, 0] for i in gallery.identities.unique()]
+        gallery = gallery.subset(torch.cat(first))
+        self.gallery, self.probe = gallery.images(image_size), probe.images(image_size)
+        self.gallery_identities, self.probe_identities = gallery.identities, probe.identities
+        self.fprs, self.mirror = tuple(fprs), mirror
+
+    def __call__(self, model: Backbone) -> dict[str, float]:
+        """``"accuracy"`` by the nearest centre, and ``"tpr@FPR"`` for each rate."""
+        gallery, probe = (embed(model, images, mirror=self.mirror) for images in (self.gallery, self.probe))
+        accuracy = evaluate.nearest_centre_accuracy(gallery, self.gallery_identities, probe, self.probe_identities)
+        rate = evaluate.identification_rate(probe, self.probe_identities, None, self.fprs)
+        return {"accuracy": accuracy, **{f"tpr@{fpr}": float(tpr) for fpr, tpr in zip(self.fprs, rate.tpr)}}
+
+
+def train_embedding(
+    model: Backbone,
+    loss: nn.Module,
+    faces: FaceSet,
+    validation: FaceSet,
+    recipe: Recipe,
+    *,
+    images_per_person: int | None = None,
+    checkpoint: Path | None = None,
+) -> train.Trained:
+    """Train a network in place with a loss of its embedding; the history has the :class:`EmbeddingScore` of each epoch.
+
+    Args:
+        model: new or trained before: several stages are several calls, each with its loss and head.
+        loss: features ``(N, D)`` and identities ``(N,)`` to a scalar.
+        validation: other images of the same people.
+        recipe: its fields of the network and ``label_smoothing`` are not looked at.
+        images_per_person: in a batch, for triplets.
+        checkpoint: a run that was stopped goes on from it; a finished one is not repeated.
+    """
+    batches = data.batches(
+        faces, recipe.image_size, recipe.batch_size, shuffle=True, seed=recipe.seed, images_per_person=images_per_person
+    )
+    score = EmbeddingScore(faces, validation, recipe.image_size)
+    history = train.fit(
+        model, loss, batches, recipe.settings, augment=recipe.augmentation, validate=score, checkpoint=checkpoint
     )
     return train.Trained(model, history, loss)

@@ -27,26 +27,18 @@ class Collapse(FloatingPointError):
 
 
 def squared_distances(embeddings: Tensor) -> Tensor:
-    """Squared Euclidean distances of vectors of length 1, ``(N, D)`` to ``(N, N)``, in [0, 4]: ``2 - 2 cos``.
-
-    Squared as in FaceNet. The root would have an infinite slope where two embeddings meet.
-    """
+    """Squared Euclidean distances of vectors of length 1, ``(N, D)`` to ``(N, N)``, in [0, 4]: ``2 - 2 cos``."""
+    # Squared as in FaceNet: the root would have an infinite slope where two embeddings meet.
     return 2 - 2 * (embeddings @ embeddings.T)
 
 
 def mine(distances: Tensor, identities: Tensor, mining: str = "semihard", margin: float = 0.2) -> Triplets:
-    """Choose triplets in a batch.
+    """Choose triplets in a batch, from distances ``(N, N)`` and identities ``(N,)``.
 
-    ``"random"``
-        for each anchor a positive and a negative by chance (torch's generator).
-    ``"semihard"``
-        for each anchor and each of its positives the nearest negative that is further away than the positive, but by
-        less than the margin; none where there is none (FaceNet, Schroff et al. 2015, section 3.2).
-    ``"batch_hard"``
-        for each anchor its farthest positive and its nearest negative (Hermans et al. 2017, equation 5).
-
-    Takes distances ``(N, N)`` and identities ``(N,)``; an anchor without a positive or a negative has no triplet.
-    ``ValueError`` for an unknown mining.
+    * ``"random"``: for each anchor a positive and a negative by chance (torch's generator).
+    * ``"semihard"``: for each anchor and positive the nearest negative that is further away than the positive, but by
+      less than the margin; none where there is none (FaceNet, Schroff et al. 2015, section 3.2).
+    * ``"batch_hard"``: for each anchor its farthest positive and nearest negative (Hermans et al. 2017, equation 5).
     """
     if mining not in MININGS:
         raise ValueError(f"mining={mining!r} is none of {', '.join(MININGS)}")
@@ -65,7 +57,7 @@ def mine(distances: Tensor, identities: Tensor, mining: str = "semihard", margin
 
 
 def _one_of_each_row(forbidden: Tensor) -> Tensor:
-    """The place of one that is not forbidden, by chance."""
+    """The place of an allowed one, by chance."""
     return torch.rand(forbidden.shape, device=forbidden.device).masked_fill_(forbidden, -1.0).argmax(1)
 
 
@@ -89,14 +81,9 @@ class Triplet(nn.Module):
     over those of the mined triplets that are not fulfilled yet: fulfilled ones would only make the steps smaller.
     Without the hinge :math:`[\cdot]_+` the loss could fall without end, by moving easy negatives further away.
 
-    Batches have to hold several images of a person: ``data.batches(..., images_per_person=4)``.
-
-    Args:
-        margin: :math:`\alpha`, in squared distances, of at most 4; 0.2 in the paper.
-        mining: see :func:`mine`.
-    Raises:
-        ValueError: a setting out of range; in training, a batch in which nobody has two images, or with one person.
-        Collapse: in training, all people's embeddings have become one point.
+    ``margin`` is :math:`\alpha` in squared distances, of at most 4. In training, :class:`Collapse` where all embeddings
+    have become one point, and ``ValueError`` for a batch without triplets; ``data.batches(..., images_per_person=4)``
+    makes batches with several images of each person.
     """
 
     def __init__(self, margin: float = 0.2, mining: str = "semihard") -> None:
@@ -141,7 +128,7 @@ class Triplet(nn.Module):
 
 
 class WeightedSum(nn.Module):
-    """Several losses of the same features, added up: pairs of a weight and a loss."""
+    """Several losses of the same features ``(N, D)``, added up: pairs of a weight and a loss."""
 
     def __init__(self, *parts: tuple[float, nn.Module]) -> None:
         super().__init__()
@@ -150,5 +137,4 @@ class WeightedSum(nn.Module):
         self.losses = nn.ModuleList(loss for _, loss in parts)
 
     def forward(self, features: Tensor, identities: Tensor) -> Tensor:
-        """A scalar, of features ``(N, D)`` with identities ``(N,)``."""
         return sum(weight * loss(features, identities) for weight, loss in zip(self.weights, self.losses))

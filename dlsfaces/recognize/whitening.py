@@ -26,16 +26,10 @@ def within_class_whitening(features: Tensor, identities: Tensor, shrinkage: floa
     where :math:`c_y` is the mean of person y. Directions in which images of one person differ (light, pose) are
     shortened until they differ equally in all. The people need not be those who are recognised later.
 
-    Args:
-        features: ``(N, D)``, as from :func:`features_of`.
-        identities: int64 ``(N,)``; at least one person needs two images.
-        shrinkage: share, 0 to 1, of ``W`` that is replaced by its mean variance in all directions, so that one in which
-            few images differ by chance is not blown up.
-    Raises:
-        ValueError: input that does not fit, or a covariance that cannot be inverted.
+    Takes features ``(N, D)`` and identities ``(N,)``; ``shrinkage`` is the share of W that is replaced by its mean
+    variance in all directions, so that one in which few images differ by chance is not blown up. ``ValueError`` where W
+    cannot be inverted.
     """
-    if len(features) != len(identities):
-        raise ValueError(f"{len(features)} features but {len(identities)} identities")
     if not 0 <= shrinkage <= 1:
         raise ValueError(f"shrinkage={shrinkage} is a share, from 0 to 1")
     people, number, counts = identities.unique(return_inverse=True, return_counts=True)

@@ -1,4 +1,4 @@
-"""How is anything trained? One loop, for every model of the course, in one process or many."""
+"""How is anything trained? One loop for every model of the course."""
 
 from dlsfaces.train.checkpoints import checkpoint_path
 from dlsfaces.train.loop import History, Trained, fit

@@ -1,4 +1,4 @@
-"""What a run keeps so that it can go on after a kill, where it keeps it, and how it knows its own file."""
+"""What a run keeps so that it can go on after a kill, and how it knows its own file."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def describe(settings: Settings, batches: DataLoader, parts: State) -> State:
 
 
 def write(path: Path, state: State) -> None:
-    """Put a state in place of the last one, whole or not at all; never a state with a weight that is NaN."""
+    """Put a state in place of the last one, unless a weight is NaN."""
     for name, value in state["modules"].items():
         if value.is_floating_point() and not value.isfinite().all():
             raise FloatingPointError(f"{name} holds NaN or infinity; {path}, if it is there, keeps the last good state")
@@ -56,7 +56,7 @@ def write(path: Path, state: State) -> None:
 
 
 def read(path: Path, run: State) -> State | None:
-    """What is kept of the run so described; None where there is no file, ``ValueError`` where it is of another run."""
+    """What is kept of the run so described; None without a file, ``ValueError`` where it is of another run."""
     if not path.exists():
         return None
     try:
@@ -65,9 +65,8 @@ def read(path: Path, run: State) -> State | None:
     except Exception as error:  # garbage makes the reader raise nearly anything, with advice that is not for us
         reason = f"it is damaged, or no checkpoint: {type(error).__name__}"
         raise ValueError(f"the checkpoint {path} cannot be resumed ({reason}); delete it to start anew") from error
-    changes = [
-        f"{k} was {saved.get(k)!r} and is {run.get(k)!r}" for k in {**saved, **run} if saved.get(k) != run.get(k)
-    ]
+    changed = [k for k in saved | run if saved.get(k) != run.get(k)]
+    changes = [f"{k} was {saved.get(k)!r} and is {run.get(k)!r}" for k in changed]
     if changes:
         raise ValueError(
             f"the checkpoint {path} is of another run: {', '.join(changes[:5])}{', and more' * (len(changes) > 5)}. "

@@ -1,7 +1,6 @@
-"""Train on all GPUs of a machine from a notebook: the same call, in processes of their own.
+"""Train on all GPUs of a machine from a notebook, which cannot fork once it has touched CUDA.
 
-A notebook that has touched CUDA cannot fork. So the call travels in a file to processes that ``torchrun`` starts, and
-what the first of them returns comes back in another. A script needs none of this: it can be given to ``torchrun``.
+The call travels in a file to processes that ``torchrun`` starts, and the first one's result comes back in another.
 """
 
 from __future__ import annotations
@@ -26,17 +25,14 @@ Result = TypeVar("Result")
 def on_all_gpus(
     function: Callable[..., Result], *arguments: Any, processes: int | None = None, **options: Any
 ) -> Result:
-    """``function(*arguments, **options)``, made in one process per GPU where there are several, else simply made.
+    """Call ``function(*arguments, **options)`` in one process per GPU where there are several, else in this one.
 
     Args:
-        function: of a module; it trains with :func:`dlsfaces.train.fit`, which does the dividing.
+        function: of a module; it trains with :func:`dlsfaces.train.fit`, which shares each batch.
         processes: how many instead of one per GPU; on a machine without GPUs they share the CPU.
-    Returns:
-        What the first process returned; tensors and modules come back on this process's device.
     Raises:
         ValueError: other processes cannot import the function or an argument's class.
-        RuntimeError: a process died; the message has the end of what they said. An exception of the function's is
-            raised here as it was.
+        RuntimeError: a process died. An exception of the function's own is raised here as it was.
     """
     count = processes or max(1, torch.cuda.device_count())
     if count == 1:
@@ -59,9 +55,9 @@ def on_all_gpus(
 
 
 def _run(folder: str, count: int) -> tuple[int, str]:
-    """Start the processes and pass on what they say, since a notebook shows only what its own process prints."""
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--local-addr=127.0.0.1"]
-    command = [*torchrun, f"--nproc-per-node={count}", "-m", "dlsfaces.train.launch", folder]
+    """Start the processes and pass on what they say: a notebook shows only what its own process prints."""
+    torchrun = ["torch.distributed.run", "--standalone", "--local-addr=127.0.0.1", f"--nproc-per-node={count}"]
+    command = [sys.executable, "-m", *torchrun, "-m", "dlsfaces.train.launch", folder]
     path = os.pathsep.join(os.path.abspath(p) for p in sys.path)  # a notebook may have added to it
     threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, torch.get_num_threads() // count))
     environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": threads, "PYTHONUNBUFFERED": "1"}
@@ -78,7 +74,7 @@ def _run(folder: str, count: int) -> tuple[int, str]:
 
 
 def _make_call(folder: Path) -> None:
-    """One of the processes: make the call; the first one keeps the result, whoever fails the error."""
+    """Make the call in one of the processes; the first keeps the result, whoever fails the error."""
     course.limit_threads()
     try:
         function, arguments, options = pickle.loads((folder / "call").read_bytes())

@@ -21,7 +21,7 @@ from dlsfaces.data import to_float
 from dlsfaces.train import checkpoints, processes
 from dlsfaces.train.settings import Settings
 
-History = list[dict[str, float]]  #: one row per epoch
+History = list[dict[str, float]]  #: one row per epoch, with what `validate` measured; see `_Run.end_epoch`
 Move = Callable[[Tensor, Tensor, Tensor], "tuple[Tensor, Tensor]"]  #: (images, targets, keys) -> (images, targets)
 Augment = Callable[[Tensor, Tensor], Tensor]  #: (images, keys) -> float images
 Validate = Callable[[nn.Module], "dict[str, float]"]
@@ -51,17 +51,13 @@ def fit(
 ) -> History:
     """Train ``model`` (images to outputs) and ``loss`` (outputs and targets to a scalar) in place.
 
-    Under ``torchrun`` the processes share each batch; :mod:`dlsfaces.train.launch` starts them from a notebook. Random
-    numbers belong to the seed, the epoch, and the step or image, so a run that was killed and goes on from its
-    ``checkpoint`` ends with the weights of one that was not; a finished one is not repeated.
+    Under ``torchrun`` the processes share each batch. A run that was killed goes on from its ``checkpoint`` and ends
+    with the same weights; a finished one is not repeated.
 
     Args:
         batches: gives ``(images, targets, indices)``; images uint8 or float ``(B, 3, H, W)``.
         move: changes images and targets together, by one key per image; ``augment`` then the images, by the same keys.
         validate: called with the model after each epoch; what it measures goes into the history.
-    Returns:
-        Per epoch ``epoch``, ``loss``, ``lr``, ``images_per_second``, ``data_wait_share`` (how much of the time the loop
-        waited for data), ``seconds`` and what ``validate`` measured.
     Raises:
         FloatingPointError: the loss is NaN or infinite, or more than 10 times as high as it began.
         ValueError: the checkpoint cannot be read or is of another run; the processes cannot share a batch evenly.
@@ -86,7 +82,7 @@ def fit(
 
 
 class _Objective(nn.Module):
-    """Model and loss as one: half precision and gradient exchange are wrapped around it, not around the model."""
+    """Model and loss as one: Accelerate wraps its half precision and gradient exchange around both."""
 
     def __init__(self, model: nn.Module, loss: nn.Module) -> None:
         super().__init__()
@@ -98,15 +94,15 @@ class _Objective(nn.Module):
 
 @dataclass
 class _Progress:
-    """How far a run has come; the same in every process, and part of the checkpoint."""
+    """How far a run has come: the same in every process, and part of the checkpoint."""
 
-    history: History = field(default_factory=list)  # of the epochs that are finished
+    history: History = field(default_factory=list)  # of the finished epochs
     first_loss: float | None = None
-    step: int = 0  # steps that are finished within the epoch; what follows is of the epoch too
+    step: int = 0  # finished steps of the epoch; what follows is of the epoch too
     images: int = 0
     total: float = 0.0  # of the images' losses
     seconds: float = 0.0
-    waited: float = 0.0
+    waited: float = 0.0  # for data
 
 
 class _Run:
@@ -116,7 +112,7 @@ class _Run:
         self, parts: dict[str, Any], batches: DataLoader, settings: Settings, checkpoint: str | Path | None
     ) -> None:
         self.settings, self.steps, self.path = settings, len(batches), None if checkpoint is None else Path(checkpoint)
-        self.recent: list[tuple[Tensor, int]] = []  # losses that nobody has looked at, and the images of each
+        self.recent: list[tuple[Tensor, int]] = []  # losses since the last look, and the images of each
         module = _Objective(parts["model"], parts["loss"])
         self.what = checkpoints.describe(settings, batches, parts | dict(module.named_modules()))
         # Of several machines only the main one may have the file.
@@ -140,7 +136,7 @@ class _Run:
         self.bar = tqdm(total=total, initial=done, unit=" steps", disable=not self.accelerator.is_main_process)
 
     def rest_of_epoch(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Images, targets and a key per image of the epoch's batches that are still to come, all set for their step."""
+        """Images, targets and a key per image of each batch that is still to come, all set for its step."""
         seed, epoch, at = self.settings.seed, len(self.at.history), self.at
         _seed(seed, epoch)  # for samplers that draw from torch's own generator
         self.loader.set_epoch(epoch)
@@ -153,7 +149,7 @@ class _Run:
             at.waited += time.perf_counter() - asked
             if batch is None:
                 break
-            # Dropout, and whatever else draws from torch's generator, depends on the step and not on what went before.
+            # What draws from torch's generator, such as dropout, depends on the step and not on what went before.
             _seed(seed, epoch, at.step, self.accelerator.process_index)
             for group in self.optimizer.param_groups:
                 group["lr"] = self._lr(at.step)
@@ -174,14 +170,14 @@ class _Run:
         self.bar.update()
 
     def end_epoch(self, measured: dict[str, float]) -> None:
-        """Close the epoch with its row of the history, and save."""
+        """Add the epoch's row to the history, and save."""
         at = self.at
         row = {
             "epoch": len(at.history) + 1,
             "loss": at.total / at.images,
             "lr": self._lr(at.step),
             "images_per_second": at.images / at.seconds,
-            "data_wait_share": min(1.0, at.waited / at.seconds),
+            "data_wait_share": min(1.0, at.waited / at.seconds),  # of the time, spent waiting for data
             "seconds": at.seconds,
             **{name: float(value) for name, value in measured.items()},  # numpy's could not be loaded without pickle
         }
@@ -206,8 +202,8 @@ class _Run:
             at.images, at.total = at.images + images, at.total + loss * images
         self.recent.clear()
         at.seconds = time.perf_counter() - self.started
-        rate = f"{at.images / at.seconds:.0f}"
-        self.bar.set_postfix(epoch=len(at.history) + 1, loss=f"{losses[-1]:.3f}", images_per_second=rate)
+        rate = at.images / at.seconds
+        self.bar.set_postfix(epoch=len(at.history) + 1, loss=f"{losses[-1]:.3f}", images_per_second=f"{rate:.0f}")
 
     def _save(self) -> None:
         if self.path is not None and self.accelerator.is_main_process:

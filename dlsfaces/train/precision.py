@@ -23,7 +23,7 @@ def half_precision(device: torch.device) -> str:
 
 
 def seconds_per_step(device: torch.device, precision: str) -> float:
-    """Of a forward and backward step of a small convolution network, the best of four."""
+    """The best of four forward and backward steps of a small convolution network."""
     with torch.random.fork_rng([]):  # it is made on the CPU, whose random numbers are the caller's
         layers = [nn.Conv2d(64, 64, 3, padding=1, bias=False), nn.BatchNorm2d(64), nn.ReLU()] * 3
     network = nn.Sequential(*layers).to(device, memory_format=torch.channels_last)

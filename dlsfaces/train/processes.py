@@ -33,7 +33,7 @@ def own_state() -> Iterator[None]:
 
 
 def accelerator(precision: str) -> Accelerator:
-    """A new one, of the processes that share each batch; ``"auto"`` is what the main process measures."""
+    """A new one, whose processes share each batch; ``"auto"`` is what the main process measures."""
     if precision == "auto":
         precision = from_main(faster_precision(PartialState().device))
     return Accelerator(

@@ -1,7 +1,6 @@
-"""Trained networks that come with the course: small safetensors files, each with a card that says what is in it.
+"""Trained networks that come with the course: safetensors files, each with a card that says what is in it.
 
-A file's header holds the network's settings, so that it can be built again, and what it was trained on. Nothing is
-unpickled.
+A file's header holds the settings that build the network again, and what it was trained on. Nothing is unpickled.
 """
 
 from __future__ import annotations
@@ -32,12 +31,9 @@ def path_of(name: str) -> Path:
 
 
 def write(path: Path, model: nn.Module, about: Mapping[str, object], half: bool = True) -> None:
-    """Write a network's weights, in half precision where ``half``, whole or not at all.
+    """Write a network's weights, and ``about`` (settings, data, recipe, terms) as JSON into the header.
 
-    Args:
-        about: goes into the header as JSON: the settings that build the network, data, recipe, terms.
-    Raises:
-        ValueError: a weight that is no finite number, or too large for half precision.
+    ``ValueError`` for a weight that is NaN, infinite, or too large for half precision.
     """
     state = {}
     for name, value in model.state_dict().items():
@@ -52,12 +48,7 @@ def write(path: Path, model: nn.Module, about: Mapping[str, object], half: bool 
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict]:
-    """Weights in float32, and what the header says of them.
-
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: a file that is damaged, or not one of the course's weights.
-    """
+    """Weights in float32, and what the header says; ``ValueError`` where the file is damaged or not the course's."""
     if not path.is_file():
         raise FileNotFoundError(f"there are no weights {path}")
     try:
@@ -68,20 +59,15 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict]:
         raise ValueError(f"{path} is damaged, or not weights of this course ({error}); copy it again") from error
     drawn_by = about.get("generator")
     if "synthetic" in str(about.get("data", "")) and drawn_by != drawpeople.VERSION:
-        what = "%s was trained on synthetic people of generator version %s; this is version %s"
-        log.warning(what, path.name, drawn_by, drawpeople.VERSION)
+        warning = "%s was trained on synthetic people of generator version %s; this is version %s"
+        log.warning(warning, path.name, drawn_by, drawpeople.VERSION)
     return {k: v.float() if v.is_floating_point() else v for k, v in state.items()}, about
 
 
 def load(path: Path, build: Callable[[dict], nn.Module], what: str) -> nn.Module:
-    """A network from its file, in evaluation mode, on the CPU.
+    """A network from its file, in evaluation mode, on the CPU; ``ValueError`` where the file is another network's.
 
-    Args:
-        build: makes the network that the header describes; the weights go into it.
-        what: it is, for the error, such as ``"a face network"``.
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: a file that is damaged, or another network's.
+    ``build`` makes the network that the header describes; ``what`` names it in the error: ``"a face network"``.
     """
     state, about = read(path)
     try:

@@ -47,7 +47,6 @@ def test_other_people_are_told_apart_better():
 @pytest.mark.parametrize(
     ("features", "identities", "shrinkage", "message"),
     [
-        (torch.rand(4, 3), torch.tensor([0, 0, 1]), 0.05, "4 features but 3 identities"),
         (torch.rand(4, 3), torch.tensor([0, 0, 1, 1]), -0.1, r"shrinkage=-0\.1"),
         (torch.rand(4, 3), torch.arange(4), 0.05, "nobody has two images"),
         (torch.rand(4, 3), torch.tensor([0, 0, 1, 1]), 0.0, "too few directions"),
