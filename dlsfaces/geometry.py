@@ -69,7 +69,8 @@ def compose(second: Tensor, first: Tensor) -> Tensor:
 def turned(angle: Tensor, scale: Tensor, about: Tensor, to: Tensor) -> Tensor:
     """Similarities ``(N, 2, 3)`` that turn and scale about a point, and carry it elsewhere.
 
-    ``angle`` is radians ``(N,)``, clockwise; ``scale`` is ``(N,)``; ``about`` and ``to`` are pixels.
+    ``angle`` is radians ``(N,)``, clockwise as one looks at the image; ``scale`` is ``(N,)``; ``about`` and ``to`` are
+    pixels, ``(2,)`` or ``(N, 2)``.
     """
     cos, sin = scale * angle.cos(), scale * angle.sin()
     linear = torch.stack((cos, -sin, sin, cos), dim=-1).view(-1, 2, 2)

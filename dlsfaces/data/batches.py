@@ -41,11 +41,14 @@ class EpochSampler(Sampler[int]):
     def __len__(self) -> int:
         return self.count
 
+    def _generator(self) -> torch.Generator:
+        return torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+
     def __iter__(self) -> Iterator[int]:
-        return iter(torch.randperm(self.count, generator=_generator(self.seed, self.epoch)).tolist())
+        return iter(torch.randperm(self.count, generator=self._generator()).tolist())
 
 
-class PeopleSampler(Sampler[int]):
+class PeopleSampler(EpochSampler):
     """Batches of P people by K images each, as triplets need them (Hermans et al. 2017, section 2).
 
     All people come before one comes again, and so do all images of a person. Whoever has fewer than K images shows
@@ -53,7 +56,9 @@ class PeopleSampler(Sampler[int]):
     """
 
     def __init__(self, identities: Tensor, people: int, images_per_person: int, seed: int) -> None:
-        self.people, self.images_per_person, self.seed, self.epoch = people, images_per_person, seed, 0
+        a_batch = people * images_per_person
+        super().__init__(max(1, len(identities) // a_batch) * a_batch, seed)
+        self.people, self.images_per_person = people, images_per_person
         order = identities.argsort(stable=True)  # a person's images lie together
         _, counts = identities[order].unique_consecutive(return_counts=True)
         groups = order.split(counts.tolist())
@@ -63,18 +68,9 @@ class PeopleSampler(Sampler[int]):
                 f"a batch of {people} people by {images_per_person} images needs {people} people with two images or "
                 f"more, and there are {len(self.of_each)}; lower batch_size, or raise images_per_person"
             )
-        a_batch = people * images_per_person
-        self.count = max(1, len(identities) // a_batch) * a_batch
-
-    def set_epoch(self, epoch: int) -> None:
-        """Take the order of this epoch from now on."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return self.count
 
     def __iter__(self) -> Iterator[int]:
-        generator = _generator(self.seed, self.epoch)
+        generator = self._generator()
         everybody = list(range(len(self.of_each)))
         turn: list[int] = []  # the people who are still to come, and the images of each
         hands: list[list[int]] = [[] for _ in everybody]
@@ -83,10 +79,6 @@ class PeopleSampler(Sampler[int]):
             for person in chosen:
                 shown, hands[person] = _next(self.images_per_person, hands[person], self.of_each[person], generator)
                 yield from shown
-
-
-def _generator(seed: int, epoch: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed * 1_000_003 + epoch)
 
 
 def _next(count: int, left: list[int], all_: list[int], generator: torch.Generator) -> tuple[list[int], list[int]]:

@@ -103,8 +103,7 @@ def yandex_disk(link: str, folder: Path, holds: str) -> Path:
         for inner in [path for path in content.rglob("*") if path.name.lower().endswith(ARCHIVES)]:
             _extract(inner, inner.parent)
             inner.unlink()
-        found = next(content.rglob(holds), None)
-        if found is None:
+        if (found := next(content.rglob(holds), None)) is None:
             raise ValueError(f"what {link} holds has no {holds}: it is another set, or has changed")
         found.parent.replace(folder)
     return folder
@@ -123,9 +122,7 @@ def _address(link: str) -> str:
 def unpack(archive: Path, folder: Path) -> None:
     """Make ``folder`` of what an archive holds, if it is not there yet; a folder of its own name is not nested.
 
-    Raises:
-        ValueError: the archive is broken, or has a member that leads out of the folder.
-        OSError: the disk is full, or may not be written.
+    A ValueError where the archive is broken or has a member that leads out of the folder.
     """
     with alone(folder) as staging:
         if folder.exists():

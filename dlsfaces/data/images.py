@@ -59,8 +59,6 @@ def open_image(path: str | Path, crop: Box | None = None) -> Image.Image:
     if not os.path.exists(path):
         raise FileNotFoundError(f"there is no image at {path}")
     try:
-        if not os.path.isfile(path):  # to open a pipe is to wait for its other end
-            raise ValueError("it is a folder" if os.path.isdir(path) else "it is no ordinary file")
         image = _decoded(path)
     except Exception as error:  # over a damaged file Pillow's readers raise whatever it happens to lead to
         raise ValueError(f"{path} cannot be read as an image ({error}); remove or replace the file") from error
@@ -195,15 +193,15 @@ def _state(path: Path) -> tuple[str, int, int]:
     """What changes with a file."""
     try:
         found = os.stat(path)
+        return str(path), found.st_size, found.st_mtime_ns
     except (OSError, ValueError):  # ValueError for a name that no file can have
         return str(path), -1, -1
-    return str(path), found.st_size, found.st_mtime_ns
 
 
 def _reason(path: Path, crop: Box | None) -> str:
     """Why an image cannot be read; empty where it can."""
     try:
         open_image(path, crop)
+        return ""
     except (OSError, ValueError) as error:
         return str(error)
-    return ""

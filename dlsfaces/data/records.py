@@ -90,8 +90,6 @@ class FaceSet(Sequence[Photo]):
         for field, values in self._one_each().items():
             if len(values) != len(self.files):
                 raise ValueError(f"{self.name}/{self.split}: {len(self.files)} files but {len(values)} {field}")
-        if self.visibility is not None and self.landmarks is None:
-            raise ValueError(f"{self.name}/{self.split}: visibility of landmarks, but no landmarks")
         if any(isinstance(names, str) for names in self.defects):
             raise ValueError(f"{self.name}/{self.split}: defects holds a string; it takes a tuple of names an image")
 
@@ -157,7 +155,7 @@ class FaceSet(Sequence[Photo]):
         return replace(self, files=of(self.files), read=partial(_read_chosen, self.read, rows), **chosen)
 
     def checksum(self) -> str:
-        """SHA-256 of names, identities, framing, landmarks and every pixel: another set has another one."""
+        """SHA-256 of names, identities, framing, landmarks and every pixel."""
         return self._checksum
 
     @cached_property

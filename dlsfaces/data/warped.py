@@ -31,21 +31,15 @@ class _Warped:
 
 
 def warped(faces: FaceSet, matrices: Tensor, framing: str, size: tuple[int, int], padding: str = "black") -> FaceSet:
-    """The same faces as maps show them, warped when they are read.
+    """The same faces as maps show them, warped by :func:`dlsfaces.geometry.warp` when they are read.
 
     Args:
-        matrices: ``(N, 2, 3)``, from pixels of a crop of ``faces`` to those of the new image.
+        matrices: ``(N, 2, 3)``, from pixels of a crop of ``faces`` to those of the new image; a ValueError if not.
         framing: what the new images show, by name.
-        size, padding: see :func:`dlsfaces.geometry.warp`.
-    Raises:
-        ValueError: a map that is not finite or cannot be undone, or not one map an image.
     """
     matrices, from_photo = matrices.float(), faces.photo_to_crop
     if matrices.shape != (len(faces), 2, 3):
         raise ValueError(f"{faces!r}: matrices have the shape {tuple(matrices.shape)}, not ({len(faces)}, 2, 3)")
-    if not matrices.isfinite().all():
-        raise ValueError(f"{faces!r}: matrices hold NaN or infinity; leave such images out first")
-    geometry.inverse(matrices)  # refuses those that have none
     return replace(
         faces,
         framing=framing,
