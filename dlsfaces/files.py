@@ -11,15 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-FORGOTTEN = 3600.0  #: seconds after which what an unfinished writer left is taken to be a killed one's
+FORGOTTEN = 3600.0  #: seconds after which a half-written file is taken to be a killed writer's
 
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """Write to the path this gives; it takes ``path``'s place when the block ends, and is removed if the block fails.
+    """Write to the path this gives: the file takes ``path``'s place when the block ends, or goes if it fails.
 
-    A reader sees the old file or the new one, never half of one. The new one lies in a hidden folder beside ``path``
-    until then, under the same name. What a killed writer left is removed by one that comes an hour later.
+    A reader sees the old file or the new one, never half of one.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     prefix = f".part-{path.name}-"
@@ -27,7 +26,7 @@ def written_whole(path: Path) -> Iterator[Path]:
         if time.time() - left.lstat().st_mtime > FORGOTTEN:
             shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=prefix, dir=path.parent) as folder:
-        part = Path(folder) / path.name
+        part = Path(folder) / path.name  # the same name: some writers go by its ending
         yield part
         with part.open("rb+") as file:  # on the disk before its name is: a power cut must not leave the name alone
             os.fsync(file.fileno())

@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torchvision.ops import box_iou
 
 from drawpeople.framing import LOOSE, TIGHT, TIGHT_IN_LOOSE, Framing, face_box, five_of  # noqa: F401  re-exported
 
@@ -27,22 +28,11 @@ FRAMINGS = {f.name: f for f in (TIGHT, LOOSE, ARCFACE)}
 
 def iou(a: Tensor, b: Tensor) -> Tensor:
     """Intersection over union of every box of ``a`` ``(N, 4)`` with every box of ``b`` ``(M, 4)``: ``(N, M)``."""
-    corner = torch.maximum(a[:, None, :2], b[None, :, :2])
-    size = (torch.minimum(a[:, None, 2:], b[None, :, 2:]) - corner).clamp(min=0)
-    intersection = size.prod(-1)
-    area_a, area_b = ((x[:, 2:] - x[:, :2]).prod(-1) for x in (a, b))
-    return intersection / (area_a[:, None] + area_b[None, :] - intersection)
+    return box_iou(a, b)
 
 
 def crop_matrix(box: tuple[float, float, float, float], size: tuple[int, int]) -> Tensor:
-    """The map from photo to crop: ``(2, 3)`` such that ``crop_point = matrix @ (x, y, 1)``.
-
-    Args:
-        box: what is cut out of the photo.
-        size: ``(height, width)`` of the crop.
-    Raises:
-        ValueError: the box has no area.
-    """
+    """The map ``(2, 3)`` from a photo to the crop of ``size`` that shows ``box``: ``crop_point = map @ (x, y, 1)``."""
     x1, y1, x2, y2 = box
     if x2 <= x1 or y2 <= y1:
         raise ValueError(f"the crop box {box} has no area; it is (x1, y1, x2, y2) with x1 < x2 and y1 < y2")
@@ -62,14 +52,9 @@ def move_points(matrix: Tensor, points: Tensor) -> Tensor:
 
 
 def inverse(matrix: Tensor) -> Tensor:
-    """The way back of ``(..., 2, 3)`` maps, such as from the crop to the photo.
-
-    Raises:
-        ValueError: a map that has none, since it makes a line or a point of everything.
-    """
+    """The way back of ``(..., 2, 3)`` maps, such as from the crop to the photo; a ValueError where there is none."""
     linear = matrix[..., :2]
-    flat = torch.linalg.det(linear).abs() < 1e-12
-    if flat.any():
+    if (flat := torch.linalg.det(linear).abs() < 1e-12).any():
         raise ValueError(f"matrix: {int(flat.sum())} of the maps cannot be undone: they make a line of the image")
     back = torch.linalg.inv(linear)
     return torch.cat((back, -back @ matrix[..., 2:]), dim=-1)
@@ -84,10 +69,8 @@ def compose(second: Tensor, first: Tensor) -> Tensor:
 def turned(angle: Tensor, scale: Tensor, about: Tensor, to: Tensor) -> Tensor:
     """Similarities ``(N, 2, 3)`` that turn and scale about a point, and carry it elsewhere.
 
-    Args:
-        angle: radians ``(N,)``; positive is clockwise as one looks at the image, whose y runs down.
-        scale: ``(N,)``, above 0.
-        about, to: ``(2,)`` or ``(N, 2)`` pixels.
+    ``angle`` is radians ``(N,)``, clockwise as one looks at the image; ``scale`` is ``(N,)``; ``about`` and ``to`` are
+    pixels, ``(2,)`` or ``(N, 2)``.
     """
     cos, sin = scale * angle.cos(), scale * angle.sin()
     linear = torch.stack((cos, -sin, sin, cos), dim=-1).view(-1, 2, 2)
@@ -100,19 +83,17 @@ def similarity(
 ) -> Tensor:
     """The similarities that carry points nearest to others, in least squares (Umeyama 1991, equations 40 to 43).
 
-    Rotation, one scale and a shift, never a mirror image. Points that resemble their targets' mirror image most often
-    have left and right exchanged, as after a flip that forgot to: that is an error, unless the best map that is no
-    mirror image is asked for, which is the paper's.
+    A similarity is a rotation, one scale and a shift, never a mirror image.
 
     Args:
         source: ``(N, P, 2)`` pixels, P at least 2, such as landmarks in photos.
         target: ``(P, 2)`` for all, such as ``geometry.TIGHT.landmarks``, or ``(N, P, 2)``.
-        refuse_mirrored: whether points that resemble the mirror image are an error.
+        refuse_mirrored: points that resemble the mirror image, as after a flip that left left and right as they were,
+            are an error; the paper gives the best similarity all the same.
     Returns:
         ``(N, 2, 3)`` maps from source to target, in the floating type of ``source``, on its device.
     Raises:
-        ValueError: NaN or infinite points, points that all lie in one place, mirrored ones, or shapes that do not
-            match; names the faces by number.
+        ValueError: points that are not finite, lie all in one place or are mirrored, or shapes that do not match.
     """
     target = torch.as_tensor(target, dtype=source.dtype, device=source.device)
     if source.dim() != 3 or source.shape[1] < 2 or target.shape[-2:] != source.shape[1:] or source.shape[2] != 2:
@@ -138,21 +119,16 @@ def similarity(
 
 def _refuse_degenerate(source: Tensor, target: Tensor) -> None:
     for name, points in (("source", source), ("target", target)):
-        unknown = ~points.isfinite().flatten(1).all(1)
-        if unknown.any():
+        if (unknown := ~points.isfinite().flatten(1).all(1)).any():
             raise ValueError(f"{name}: NaN or infinite points in {_numbers(unknown)}; leave such faces out first")
         spread = (points - points.mean(1, keepdim=True)).norm(dim=-1).amax(1)
-        together = spread <= 1e-6 * (1 + points.abs().amax((1, 2)))
-        if together.any():
+        if (together := spread <= 1e-6 * (1 + points.abs().amax((1, 2)))).any():
             raise ValueError(f"{name}: all points lie in one place in {_numbers(together)}; no scale follows from them")
 
 
 def _refuse_mirrored(xx: Tensor, yy: Tensor, xy: Tensor, yx: Tensor) -> None:
-    """The best mirror image fits better than the best similarity where the determinant is negative.
-
-    It is 0 of points in a line, such as any two, which are their own mirror image: what rounding makes of that is none.
-    """
-    rounding = 100 * torch.finfo(xx.dtype).eps
+    """The best mirror image fits better than the best similarity where the determinant is negative."""
+    rounding = 100 * torch.finfo(xx.dtype).eps  # points in a line are their own mirror image; their determinant is 0
     mirrored = xx * yy - xy * yx < -rounding * (xx.abs() + yy.abs() + xy.abs() + yx.abs()) ** 2
     if mirrored.any():
         raise ValueError(
@@ -176,10 +152,8 @@ def warp(images: Tensor, matrices: Tensor, size: tuple[int, int], padding: str =
     Args:
         images: uint8, or float in [0, 1], ``(N, C, H, W)``; one image expanded to N is not copied.
         matrices: ``(N, 2, 3)`` from each image's pixels to the result's.
-        size: ``(height, width)`` of the result.
+        size: ``(height, width)`` of the result, float32 in [0, 1] ``(N, C, height, width)``.
         padding: what is shown beyond the image: ``"black"``, its ``"edge"`` repeated, or its ``"mirror"`` image.
-    Returns:
-        float32 in [0, 1] ``(N, C, height, width)``.
     Raises:
         ValueError: another padding, a map that is not finite or cannot be undone, or not one map an image.
     """

@@ -56,30 +56,21 @@ def load(
     seed: int | None = None,
     dials: Mapping[str, float] | None = None,
 ) -> FaceSet:
-    """One split of a data set of cropped faces.
+    """One split of a data set of cropped faces, without the images that cannot be read (``FaceSet.skipped``).
 
-    Images that cannot be read are left out: ``FaceSet.skipped`` names them, a log warning counts them.
-
-    Train, validation and test share their people; query and distractors are other people, and distractors' identities
-    are ``UNKNOWN``.
+    Train, validation and test share their people; query and distractors (of identity ``UNKNOWN``) are other people.
 
     Args:
-        name_or_path: ``"synthetic"`` (built in), ``"celeba500"``, ``"celeba"``, ``"lfw"``, or a folder of people,
-            ``person/photo.jpg``.
-        split: ``"train"``, ``"validation"``, ``"test"``, ``"query"`` or ``"distractors"``.
+        name_or_path: ``"synthetic"``, ``"celeba500"``, ``"celeba"``, ``"lfw"``, or a folder of ``person/photo.jpg``.
         root: the folder that holds the set. By default ``$DLSFACES_ROOT``, ``~/.cache/dlsfaces``, ``./data`` and
             ``/kaggle/input`` are searched, and what is not there is downloaded where it can be.
-        framing: ``"tight"`` (brows to chin) or ``"loose"`` (the aligned image with hair and background).
-        people: only so many people: the best covered of ``celeba``, ``lfw`` or a folder; of ``synthetic``, how many
-            there are (100).
-        images_per_person, seed, dials: of ``synthetic``: how many images of each (20), which people (0), and values
-            that all have instead of what is drawn for each, such as ``{"yaw": 0, "glasses": 0}``; names and ranges in
-            ``drawpeople.PERSON_RANGES`` and ``SHOT_RANGES``.
+        framing: ``"tight"`` (brows to chin) or ``"loose"`` (with hair and background).
+        people: only the so many best-covered people; of ``"synthetic"``, how many there are (100).
+        images_per_person, seed, dials: of ``"synthetic"``; see :func:`load_built_in`.
     Raises:
         DataUnavailable: the set is neither here nor to be had; the message says what to do.
-        FileNotFoundError: the name is no set's, and no folder's (``DataUnavailable`` is one too).
-        ValueError: an unknown name or split, a framing that the set does not have, an option it does not take, nothing
-            in the split, a damaged list, or a set whose images for the most part cannot be read.
+        FileNotFoundError: the name is no set's, and no folder's.
+        ValueError: an unknown split, an option or framing that the set does not have, or an empty or damaged set.
     """
     name = str(name_or_path)
     if split not in SPLITS:
@@ -88,8 +79,8 @@ def load(
         raise ValueError(f"framing={framing!r} is neither 'tight' nor 'loose'")
     if not name.strip():
         raise ValueError(f"the name of the set is empty; give one of {', '.join(NAMES)}, or a folder")
-    options = {"people": people, "images_per_person": images_per_person, "seed": seed, "dials": dials}
-    options = {option: value for option, value in options.items() if value is not None}
+    given = {"people": people, "images_per_person": images_per_person, "seed": seed, "dials": dials}
+    options = {option: value for option, value in given.items() if value is not None}
     if name == "synthetic":
         if root is not None:
             raise ValueError(f"'synthetic' is built in and takes no root, but root={str(root)!r}")

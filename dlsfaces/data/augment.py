@@ -1,7 +1,6 @@
-"""Augmentation of a batch of faces, as tensor code on the device that trains.
+"""Augmentation of a batch of faces on the device that trains.
 
-Every random number belongs to a sample's key (see :mod:`dlsfaces.rng`), so that what happens to an image in an epoch
-depends on the seed, the epoch and the image, and on nothing else: not on the batch, not on the number of processes.
+What happens to an image depends on its key alone (:mod:`dlsfaces.rng`), not on the batch or the number of processes.
 """
 
 from __future__ import annotations
@@ -23,30 +22,21 @@ def to_float(images: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random changes of a face that leave its identity alone. Each field is a strength; 0 switches the change off.
+    """Random changes of a face that leave its identity alone. Each field is a strength; 0 switches the change off."""
 
-    Attributes:
-        flip, grey, blur, cutout: the probability of a mirrored, a colourless, a blurred image, of one with a hole.
-        rotation: degrees to either side.
-        zoom, shift: share of the image's size, to either side.
-        brightness, contrast, saturation, tint: share by which a colour may change, to either side.
-        max_sigma: the blur's largest standard deviation, in pixels.
-        max_hole: the hole's longest side as a share of the image's.
-    """
-
-    flip: float = 0.5
-    rotation: float = 10.0
-    zoom: float = 0.1
+    flip: float = 0.5  # the probability of a mirrored image
+    rotation: float = 10.0  # degrees to either side
+    zoom: float = 0.1  # share of the image's size, to either side, as is the shift
     shift: float = 0.05
-    brightness: float = 0.3
+    brightness: float = 0.3  # share by which a colour may change, to either side, as are the next three
     contrast: float = 0.3
     saturation: float = 0.3
     tint: float = 0.05
-    grey: float = 0.1
-    blur: float = 0.2
-    max_sigma: float = 1.5
-    cutout: float = 0.3
-    max_hole: float = 0.4
+    grey: float = 0.1  # probability
+    blur: float = 0.2  # probability
+    max_sigma: float = 1.5  # the blur's largest standard deviation, in pixels
+    cutout: float = 0.3  # the probability of a hole
+    max_hole: float = 0.4  # its longest side as a share of the image's
 
     @classmethod
     def strong(cls) -> Augmentation:
@@ -55,14 +45,7 @@ class Augmentation:
         return replace(colours, zoom=0.15, shift=0.06, blur=0.4, max_sigma=2.0, cutout=0.4)
 
     def __call__(self, images: Tensor, keys: Tensor) -> Tensor:
-        """Augment.
-
-        Args:
-            images: uint8, or float in [0, 1], ``(N, 3, H, W)``.
-            keys: int64 ``(N,)``.
-        Returns:
-            float32 in [0, 1], ``(N, 3, H, W)``.
-        """
+        """Images, uint8 or float in [0, 1], ``(N, 3, H, W)``, changed by int64 keys ``(N,)``: float32 in [0, 1]."""
         u = rng.uniform(keys.to(images.device), 20)
         images = self._move(to_float(images), u[:, :5])
         images = self._colour(images, u[:, 5:12])
@@ -76,7 +59,7 @@ class Augmentation:
         angle = angle * math.radians(self.rotation)
         scale = 1 + zoom * self.zoom
         mirror = torch.where(u[:, 0] < self.flip, -1.0, 1.0)
-        cos, sin = angle.cos() * scale, angle.sin() * scale
+        cos, sin = scale * angle.cos(), scale * angle.sin()
         aspect = height / width  # grid_sample's coordinates run from -1 to 1 on both sides
         rows = (mirror * cos, -mirror * sin * aspect, 2 * dx * self.shift, sin / aspect, cos, 2 * dy * self.shift)
         theta = torch.stack(rows, dim=1).view(n, 2, 3)
@@ -84,10 +67,8 @@ class Augmentation:
         return F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
 
     def _colour(self, images: Tensor, u: Tensor) -> Tensor:
-        strength = torch.tensor(
-            [self.brightness, self.contrast, self.saturation, self.tint, self.tint, self.tint], device=images.device
-        )
-        factor = 1 + (2 * u[:, :6] - 1) * strength
+        strengths = [self.brightness, self.contrast, self.saturation] + 3 * [self.tint]
+        factor = 1 + (2 * u[:, :6] - 1) * torch.tensor(strengths, device=images.device)
         brightness, contrast, saturation = (f.view(-1, 1, 1, 1) for f in factor[:, :3].unbind(1))
         saturation = torch.where(u[:, 6].view(-1, 1, 1, 1) < self.grey, 0.0, saturation)
         images = images * (brightness * factor[:, 3:].view(-1, 3, 1, 1))

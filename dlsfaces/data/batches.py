@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor
-from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler
+from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler, SequentialSampler
 
 from dlsfaces.data.records import FaceSet
 
@@ -28,15 +28,11 @@ class _Faces(Dataset):
         return images, self.targets[index], index
 
 
-def _as_it_is(batch: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-    return batch
-
-
 class EpochSampler(Sampler[int]):
     """Every index once an epoch, in an order that the seed and the epoch alone decide."""
 
-    def __init__(self, count: int, shuffle: bool, seed: int) -> None:
-        self.count, self.shuffle, self.seed, self.epoch = count, shuffle, seed, 0
+    def __init__(self, count: int, seed: int) -> None:
+        self.count, self.seed, self.epoch = count, seed, 0
 
     def set_epoch(self, epoch: int) -> None:
         """Take the order of this epoch from now on."""
@@ -45,22 +41,24 @@ class EpochSampler(Sampler[int]):
     def __len__(self) -> int:
         return self.count
 
+    def _generator(self) -> torch.Generator:
+        return torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+
     def __iter__(self) -> Iterator[int]:
-        if not self.shuffle:
-            return iter(range(self.count))
-        return iter(torch.randperm(self.count, generator=_generator(self.seed, self.epoch)).tolist())
+        return iter(torch.randperm(self.count, generator=self._generator()).tolist())
 
 
-class PeopleSampler(Sampler[int]):
-    """Indices in groups: each run of ``people * images_per_person`` holds so many people, so many images each.
+class PeopleSampler(EpochSampler):
+    """Batches of P people by K images each, as triplets need them (Hermans et al. 2017, section 2).
 
-    P people by K images, as triplets need them (Hermans et al. 2017, section 2). All people come before one comes
-    again, and so do all images of a person: everybody is seen equally often. Whoever has fewer than K images shows some
-    twice; whoever has only one is left out. Seed and epoch alone decide.
+    All people come before one comes again, and so do all images of a person. Whoever has fewer than K images shows
+    some twice; whoever has only one is left out. Seed and epoch alone decide.
     """
 
     def __init__(self, identities: Tensor, people: int, images_per_person: int, seed: int) -> None:
-        self.people, self.images_per_person, self.seed, self.epoch = people, images_per_person, seed, 0
+        a_batch = people * images_per_person
+        super().__init__(max(1, len(identities) // a_batch) * a_batch, seed)
+        self.people, self.images_per_person = people, images_per_person
         order = identities.argsort(stable=True)  # a person's images lie together
         _, counts = identities[order].unique_consecutive(return_counts=True)
         groups = order.split(counts.tolist())
@@ -70,30 +68,17 @@ class PeopleSampler(Sampler[int]):
                 f"a batch of {people} people by {images_per_person} images needs {people} people with two images or "
                 f"more, and there are {len(self.of_each)}; lower batch_size, or raise images_per_person"
             )
-        a_batch = people * images_per_person
-        self.count = max(1, len(identities) // a_batch) * a_batch
-
-    def set_epoch(self, epoch: int) -> None:
-        """Take the order of this epoch from now on."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return self.count
 
     def __iter__(self) -> Iterator[int]:
-        generator = _generator(self.seed, self.epoch)
+        generator = self._generator()
         everybody = list(range(len(self.of_each)))
-        turn: list[int] = []  # the people that are still to come, and the images of each
+        turn: list[int] = []  # the people who are still to come, and the images of each
         hands: list[list[int]] = [[] for _ in everybody]
         for _ in range(self.count // (self.people * self.images_per_person)):
             chosen, turn = _next(self.people, turn, everybody, generator)
             for person in chosen:
                 shown, hands[person] = _next(self.images_per_person, hands[person], self.of_each[person], generator)
                 yield from shown
-
-
-def _generator(seed: int, epoch: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed * 1_000_003 + epoch)
 
 
 def _next(count: int, left: list[int], all_: list[int], generator: torch.Generator) -> tuple[list[int], list[int]]:
@@ -119,16 +104,13 @@ def batches(
     """Batches of a set: from memory where its images take under 4 GiB, else read by ``workers`` processes.
 
     Args:
-        image_size: ``(height, width)`` of the images.
         shuffle: for training: a new order each epoch (``batch_sampler.sampler.set_epoch`` says which), and the last,
             smaller batch is left out.
-        targets: what is to be learned of each image, ``(N, ...)``, such as its landmarks in pixels of ``image_size``;
-            the identities where None.
-        images_per_person: for triplets: each batch holds ``batch_size // images_per_person`` people with so many images
-            each; see :class:`PeopleSampler`.
+        targets: what is to be learned of each image, ``(N, ...)``; the identities where None.
+        images_per_person: for triplets: so many images of each person in a batch; see :class:`PeopleSampler`.
     Raises:
-        ValueError: the set is empty, or smaller than a training batch, or there is not one target an image;
-            ``images_per_person`` below 2, without ``shuffle``, no divisor of the batch, or with too few people.
+        ValueError: the set is empty or smaller than a training batch, there is not one target an image, or no batches
+            with ``images_per_person`` follow.
     """
     targets = faces.identities if targets is None else targets
     if len(targets) != len(faces):
@@ -138,7 +120,7 @@ def batches(
     if shuffle and len(faces) < batch_size:
         raise ValueError(f"{faces!r} has fewer images than one batch of {batch_size}; lower batch_size")
     if images_per_person is None:
-        order = EpochSampler(len(faces), shuffle, seed)
+        order = EpochSampler(len(faces), seed) if shuffle else SequentialSampler(faces)
     elif images_per_person < 2 or batch_size % images_per_person or not shuffle:
         raise ValueError(
             f"images_per_person={images_per_person}, batch_size={batch_size}, shuffle={shuffle}: needs at least 2 "
@@ -150,7 +132,7 @@ def batches(
     return DataLoader(
         _Faces(faces, image_size, faces.images(image_size) if in_memory else None, targets),
         batch_sampler=BatchSampler(order, batch_size, drop_last=shuffle),
-        collate_fn=_as_it_is,
+        collate_fn=tuple,  # it is a batch already
         num_workers=0 if in_memory else workers,
         persistent_workers=not in_memory and workers > 0,
     )

@@ -38,22 +38,26 @@ def load_built_in(
     dials: Mapping[str, float] | None = None,
     landmarks: int = 5,
 ) -> FaceSet:
-    """One split of the built-in people; see :func:`dlsfaces.data.load`.
-
-    Of the images of each known person, of seven five are for training, one for validation and one for the test. The
-    query has a fifth as many other people (at least 4) with a third as many images each (at least 4), the distractors
-    ``people`` x 5 images, each of a person of its own.
+    """One split of the built-in people; see :func:`dlsfaces.data.load` and :func:`members`.
 
     Args:
-        dials: values, by name, that all have instead of what is drawn for each.
+        seed: which people.
+        dials: values that all have instead of what is drawn for each, such as ``{"yaw": 0, "glasses": 0}``; names and
+            ranges are in ``drawpeople.PERSON_RANGES`` and ``SHOT_RANGES``.
         landmarks: 5, or the 68 of 300-W.
     Raises:
-        ValueError: too few people or images to make the splits of, an unknown dial, a value out of its range, or
-            another number of landmarks.
+        ValueError: too few people or images, an unknown dial, a value out of its range, or other landmarks.
     """
     if landmarks not in (5, 68):
         raise ValueError(f"landmarks={landmarks}: built-in people have 5 or 68")
-    dials = _checked(dict(dials or {}))
+    dials = dict(dials or {})
+    ranges = {**drawpeople.PERSON_RANGES, **drawpeople.SHOT_RANGES}
+    for name, value in dials.items():
+        if name not in ranges:
+            raise ValueError(f"dials: there is no {name!r}; there are {', '.join(ranges)}")
+        low, high = ranges[name]
+        if not low <= value <= high:  # NaN is refused too
+            raise ValueError(f"dials: {name}={value} is outside its range, {low:g} to {high:g}")
     person, number = members(split, people, images_per_person)
     frame = geometry.FRAMINGS[framing]
 
@@ -91,8 +95,9 @@ def load_built_in(
 def members(split: str, people: int, images_per_person: int) -> tuple[Tensor, Tensor]:
     """Who is in a split: of each image the person's number and the shot's, both int64 ``(N,)``.
 
-    Raises:
-        ValueError: an unknown split, or too few people or images to make the splits of.
+    Of a known person's images a seventh is for validation, a seventh for the test, the rest for training. The query has
+    a fifth as many other people with a third as many images, at least 4 by 4, the distractors five images a person of
+    the set, each of a person of its own.
     """
     if split not in ("train", "validation", "test", "query", "distractors"):
         raise ValueError(f"split={split!r} is none of train, validation, test, query, distractors")
@@ -114,24 +119,13 @@ def members(split: str, people: int, images_per_person: int) -> tuple[Tensor, Te
     return person, numbers.repeat(count)
 
 
-def _checked(dials: dict[str, float]) -> dict[str, float]:
-    ranges = {**drawpeople.PERSON_RANGES, **drawpeople.SHOT_RANGES}
-    for name, value in dials.items():
-        if name not in ranges:
-            raise ValueError(f"dials: there is no {name!r}; there are {', '.join(ranges)}")
-        low, high = ranges[name]
-        if not low <= value <= high:  # NaN is refused too
-            raise ValueError(f"dials: {name}={value} is outside its range, {low:g} to {high:g}")
-    return dials
-
-
 def _chunks(count: int, what: str) -> list[slice]:
     return tqdm([slice(k, k + CHUNK) for k in range(0, count, CHUNK)], desc=what, unit=" chunks", leave=False, delay=2)
 
 
 @dataclass(frozen=True, eq=False)
 class _Rendered:
-    """A :data:`~dlsfaces.data.records.Reader` over images in memory."""
+    """A :data:`~dlsfaces.data.records.Reader` of images in memory."""
 
     images: Tensor
 
@@ -144,12 +138,9 @@ class _Rendered:
 
 
 def cached(key: Mapping[str, object], make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-    """What ``make`` draws, or what the cache folder holds of the same key and the same version of the generator.
+    """What ``make`` draws, or the cache folder's copy of it for this key (for JSON) and version of the generator.
 
     A full or read-only disk costs the cache, not the lesson, and is logged. What another version drew makes room.
-
-    Args:
-        key: all that the tensors depend on, the generator's version aside; goes through JSON.
     """
     digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
     version = f"synthetic-v{drawpeople.VERSION}-"

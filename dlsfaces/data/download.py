@@ -1,4 +1,4 @@
-"""Getting data sets from the network, whole or not at all: from Google Drive and Yandex Disk, and out of archives."""
+"""Data sets from Google Drive, Yandex Disk and archives, whole or not at all."""
 
 from __future__ import annotations
 
@@ -29,10 +29,7 @@ _NO_FAULT_OF_THE_ARCHIVE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROF
 
 @contextmanager
 def alone(path: Path) -> Iterator[Path]:
-    """Keep other processes that want the same ``path`` waiting; gives a hidden folder beside it to work in.
-
-    After an error the folder stays, so that a download can go on, unless what is in it is wrong (a ValueError).
-    """
+    """Keep other processes that want the same ``path`` waiting; gives a hidden folder beside it to work in."""
     path.parent.mkdir(parents=True, exist_ok=True)
     staging = path.with_name(f".{path.name}.part")
     with FileLock(path.with_name(f".{path.name}.lock")):
@@ -40,18 +37,14 @@ def alone(path: Path) -> Iterator[Path]:
         staging.mkdir(exist_ok=True)
         try:
             yield staging
-        except ValueError:
+        except ValueError:  # what is in it is wrong; after another error it stays, so that a download can go on
             shutil.rmtree(staging, ignore_errors=True)
             raise
         shutil.rmtree(staging, ignore_errors=True)
 
 
 def fetch(url: str, path: Path) -> Path:
-    """Download the file of ``url`` to ``path``.
-
-    Raises:
-        OSError: it cannot be had, or not whole.
-    """
+    """Download the file of ``url`` to ``path``; an OSError where it cannot be had whole."""
     try:
         with written_whole(path) as part, urllib.request.urlopen(url, timeout=TIMEOUT) as answer:
             size, options = answer.length, dict(unit="B", unit_scale=True, leave=False, delay=2)
@@ -65,10 +58,10 @@ def fetch(url: str, path: Path) -> Path:
 
 
 def google_drive(file_id: str, path: Path, md5: str) -> Path:
-    """Have a public file of Google Drive at ``path``, by gdown; a download that broke off goes on.
+    """Have a public file of Google Drive at ``path``; a download that broke off goes on.
 
     Raises:
-        OSError: Drive does not give the file, mostly because its quota is used up; says how to get it by hand.
+        OSError: Drive does not give the file, mostly because its quota is used up.
         ValueError: what came is another file than the one with this MD5.
     """
     import gdown  # here, because it takes a while to load
@@ -83,9 +76,8 @@ def google_drive(file_id: str, path: Path, md5: str) -> Path:
             gdown.download(id=file_id, output=str(part), resume=True, use_cookies=False)
             part.stat()  # some versions of gdown print an error instead of raising one
         except Exception as error:  # ... and each has kinds of its own
-            raise OSError(
-                f"Google Drive does not give {path.name}, its quota may be used up ({error}); {by_hand}"
-            ) from error
+            why = f"Google Drive does not give {path.name}, its quota may be used up ({error})"
+            raise OSError(f"{why}; {by_hand}") from error
         if not check_integrity(part, md5):
             raise ValueError(f"{link} has not the MD5 {md5}, so it has changed or was damaged; {by_hand}")
         part.replace(path)
@@ -94,8 +86,6 @@ def google_drive(file_id: str, path: Path, md5: str) -> Path:
 
 def yandex_disk(link: str, folder: Path, holds: str) -> Path:
     """Make ``folder`` of a public folder of Yandex Disk, which gives it as one zip; archives in it are unpacked, too.
-
-    Of two processes that ask for the same folder, the second waits and finds it there.
 
     Args:
         holds: a file of the set; what lies beside it becomes ``folder``.
@@ -113,8 +103,7 @@ def yandex_disk(link: str, folder: Path, holds: str) -> Path:
         for inner in [path for path in content.rglob("*") if path.name.lower().endswith(ARCHIVES)]:
             _extract(inner, inner.parent)
             inner.unlink()
-        found = next(content.rglob(holds), None)
-        if found is None:
+        if (found := next(content.rglob(holds), None)) is None:
             raise ValueError(f"what {link} holds has no {holds}: it is another set, or has changed")
         found.parent.replace(folder)
     return folder
@@ -133,9 +122,7 @@ def _address(link: str) -> str:
 def unpack(archive: Path, folder: Path) -> None:
     """Make ``folder`` of what an archive holds, if it is not there yet; a folder of its own name is not nested.
 
-    Raises:
-        ValueError: the archive is broken, or has a member that leads out of the folder.
-        OSError: the disk is full, or it may not be written.
+    A ValueError where the archive is broken or has a member that leads out of the folder.
     """
     with alone(folder) as staging:
         if folder.exists():

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 KAGGLE_INPUT = Path("/kaggle/input")
-_MOST = 1000  # a folder with more in it holds images, not data sets
 
 
 class DataUnavailable(FileNotFoundError):
@@ -15,7 +14,7 @@ class DataUnavailable(FileNotFoundError):
 
 
 def cache_folder() -> Path:
-    """What the course may write, downloads and rendered faces: ``$DLSFACES_CACHE``, or ``~/.cache/dlsfaces``."""
+    """Where downloads and rendered faces go: ``$DLSFACES_CACHE``, or ``~/.cache/dlsfaces``."""
     try:
         return Path(os.environ.get("DLSFACES_CACHE") or "~/.cache/dlsfaces").expanduser()
     except RuntimeError as error:
@@ -27,27 +26,23 @@ def search_path(root: str | Path | None) -> list[Path]:
     named = root or os.environ.get("DLSFACES_ROOT")
     if named and not os.path.isdir(os.path.expanduser(named)):
         raise FileNotFoundError(f"{'root' if root else 'DLSFACES_ROOT'}={str(named)!r} is not a folder")
-    usual = [Path(os.path.expanduser(named))] if named else []
+    folders = [Path(named).expanduser()] if named else []
     if not root:
-        usual += [cache_folder(), Path("data"), KAGGLE_INPUT]
-    return [folder for folder in usual if os.path.isdir(folder)]
+        folders += [cache_folder(), Path("data"), KAGGLE_INPUT]
+    return [folder for folder in folders if os.path.isdir(folder)]
 
 
 def find_folder(names: tuple[str, ...], root: str | Path | None = None, holds: str = "", depth: int = 5) -> Path | None:
-    """The first folder called one of ``names`` at, or up to ``depth`` levels below, the search path.
+    """The first folder called one of ``names``, with ``holds`` in it, up to ``depth`` levels below the search path.
 
-    Kaggle mounts data sets at several depths, and archives often hold a folder in a folder of its own name: with
-    ``holds``, only a folder with that file or folder in it counts.
+    Kaggle mounts data sets at several depths, and archives often hold a folder in a folder of its own name.
     """
-    for top in search_path(root):
-        for folder in _folders(top, depth):
-            if folder.name in names and os.path.exists(folder / holds):
-                return folder
-    return None
+    found = (folder for top in search_path(root) for folder in _folders(top, depth))
+    return next((f for f in found if f.name in names and os.path.exists(f / holds)), None)
 
 
 def _folders(top: Path, depth: int) -> Iterator[Path]:
-    """``top`` and the folders below it, the nearer first; none is entered twice, whatever links lead to it."""
+    """``top`` and the folders below it, the nearer first; none is entered twice, whichever links lead to it."""
     level, entered = [top], set()
     for _ in range(depth + 1):
         yield from level
@@ -64,6 +59,6 @@ def _children(folder: Path) -> list[Path]:
         names = os.listdir(folder)
     except OSError:  # somebody else's, such as lost+found
         return []
-    if len(names) > _MOST:
+    if len(names) > 1000:  # these are images, not data sets
         return []
     return [folder / name for name in sorted(names) if not name.startswith(".") and os.path.isdir(folder / name)]

@@ -27,7 +27,7 @@ from dlsfaces.files import written_whole
 log = logging.getLogger(__name__)
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")  # a phone's MPO file of several JPEGs counts as JPEG
-#: HEIC is listed though it cannot be read: who has such photos should hear of it rather than miss them.
+#: HEIC is listed though it cannot be read: whoever has such photos should hear of it rather than miss them.
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".heic", ".heif")
 MAX_PIXELS = 120_000_000  #: the largest image that is read: phones take up to 108 megapixels
 
@@ -35,20 +35,16 @@ Box = tuple[float, float, float, float]
 
 
 def read_image(path: str | Path, crop: Box | None = None, size: tuple[int, int] | None = None) -> Tensor:
-    """Read an image upright (EXIF orientation applied) and in RGB, transparent pixels over white.
+    """Read the (first) image of a JPEG, PNG, WebP, GIF, BMP or TIFF file: uint8 ``(3, height, width)``.
 
-    JPEG, PNG, WebP, GIF, BMP and TIFF, grey or coloured. Of several images in a file the first is read. 16 bits a
-    channel become 8 (65535 is white). Colour profiles are ignored.
+    It is upright (EXIF orientation applied), in RGB, transparent pixels over white; 16 bits a channel become 8.
 
     Args:
-        path: the file.
         crop: ``(x1, y1, x2, y2)`` in pixels of the upright image; the whole image where None.
         size: ``(height, width)`` to scale to (antialiased, bilinear); the crop's own size, rounded, where None.
-    Returns:
-        uint8 ``(3, height, width)``.
     Raises:
         FileNotFoundError: no such file.
-        ValueError: not an image, a broken one, more than ``MAX_PIXELS``, or a crop that leaves it; names the file.
+        ValueError: not an image, a broken one, more than ``MAX_PIXELS``, or a crop that leaves it.
     """
     image = open_image(path, crop)
     box = crop or geometry.whole((image.height, image.width))
@@ -59,12 +55,10 @@ def read_image(path: str | Path, crop: Box | None = None, size: tuple[int, int] 
 
 
 def open_image(path: str | Path, crop: Box | None = None) -> Image.Image:
-    """The whole image, upright, in RGB, as Pillow's; the crop lies in it. Raises as :func:`read_image`."""
+    """The whole image as Pillow's; otherwise as :func:`read_image`."""
     if not os.path.exists(path):
         raise FileNotFoundError(f"there is no image at {path}")
     try:
-        if not os.path.isfile(path):  # to open a pipe is to wait for its other end
-            raise ValueError("it is a folder" if os.path.isdir(path) else "it is no ordinary file")
         image = _decoded(path)
     except Exception as error:  # over a damaged file Pillow's readers raise whatever it happens to lead to
         raise ValueError(f"{path} cannot be read as an image ({error}); remove or replace the file") from error
@@ -110,11 +104,9 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """One channel of 16 or 32 bits as one of 8; Pillow would cut at 255 instead of scaling.
-
-    Of 32-bit pixels nothing states the white: it is the smallest usual one that holds the brightest.
-    """
+    """One channel of 16 or 32 bits as one of 8; Pillow would cut at 255 instead of scaling."""
     values = np.nan_to_num(np.asarray(image, dtype=np.float32), nan=0, posinf=0, neginf=0)
+    # Of 32-bit pixels nothing states the white: it is the smallest usual one that holds the brightest.
     usual = [1] * (image.mode == "F") + [255, 65535, 2**31 - 1]
     if image.mode.startswith("I;16") or image.format == "PNG":  # of a PNG, older versions of Pillow say I
         usual = [65535]
@@ -125,16 +117,12 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 @dataclass(frozen=True)
 class FileReader:
-    """A :data:`~dlsfaces.data.records.Reader` over files; with a few threads, since decoding releases Python's lock.
-
-    A class and not a closure, so that worker processes can be sent one.
-    """
+    """A :data:`~dlsfaces.data.records.Reader` of files; with a few threads, since decoding releases Python's lock."""
 
     paths: Sequence[Path]
     crop: Box | None = None
 
     def __call__(self, indices: Sequence[int], size: tuple[int, int] | None) -> Tensor:
-        """uint8 ``(n, 3, height, width)``."""
         if len(indices) == 1:
             return read_image(self.paths[indices[0]], self.crop, size)[None]
         with ThreadPoolExecutor(4) as pool:
@@ -142,11 +130,7 @@ class FileReader:
 
 
 def list_images(folder: Path) -> list[Path]:
-    """The image files of a folder by their extensions, ordered by name; hidden files (macOS's ``._x.jpg``) left out.
-
-    Raises:
-        ValueError: the folder cannot be listed.
-    """
+    """The image files of a folder by their extensions, ordered by name, without hidden ones (macOS's ``._x.jpg``)."""
     try:
         found = [p for p in folder.iterdir() if p.suffix.lower() in EXTENSIONS and not p.name.startswith(".")]
     except OSError as error:
@@ -155,7 +139,7 @@ def list_images(folder: Path) -> list[Path]:
 
 
 def by_name(path: Path) -> tuple[str, str]:
-    """A key to sort by: the name as people read it, whichever way its accents are stored (see :func:`composed`)."""
+    """A key to sort by: the name as people read it, whichever way its accents are stored."""
     return composed(path.name), path.name
 
 
@@ -167,12 +151,9 @@ def composed(name: str) -> str:
 def find_broken(paths: Sequence[Path], folder: Path, name: str, crop: Box | None = None) -> set[Path]:
     """The images among ``paths`` that :func:`read_image` would refuse; a log warning counts them.
 
-    Every image is decoded whole, since a truncated JPEG shows only then. The answer is remembered in the cache folder
-    for as long as no file changes its size or date.
+    Every image is decoded whole, since a truncated JPEG shows only then. The answer is remembered in the cache folder,
+    by the set's folder and ``name``, for as long as no file changes its size or date.
 
-    Args:
-        folder: the set's folder, and ``name``, the set and the split: for the messages, and to remember the answer by.
-        crop: has to lie within each image.
     Raises:
         ValueError: all images are broken, or of ten and more over half: this is probably no copy of the set.
     """
@@ -212,15 +193,15 @@ def _state(path: Path) -> tuple[str, int, int]:
     """What changes with a file."""
     try:
         found = os.stat(path)
+        return str(path), found.st_size, found.st_mtime_ns
     except (OSError, ValueError):  # ValueError for a name that no file can have
         return str(path), -1, -1
-    return str(path), found.st_size, found.st_mtime_ns
 
 
 def _reason(path: Path, crop: Box | None) -> str:
     """Why an image cannot be read; empty where it can."""
     try:
         open_image(path, crop)
+        return ""
     except (OSError, ValueError) as error:
         return str(error)
-    return ""

@@ -1,4 +1,4 @@
-"""The records of the course: a photo, a face in it, and sets of either; one form for every data set."""
+"""The records of the course: a photo, a face in it, and sets of them; one form for every data set."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -17,7 +18,7 @@ from dlsfaces import geometry
 UNKNOWN = -1  #: the identity of a face whose person is not given, such as a distractor's
 
 #: Reads images of a set: ``(indices, (height, width) or None for the crop's own size) -> uint8 (n, 3, H, W)``.
-#: A class rather than a closure, so that worker processes can be sent one.
+#: Not a closure, so that worker processes can be sent one.
 Reader = Callable[[Sequence[int], "tuple[int, int] | None"], Tensor]
 
 
@@ -33,18 +34,14 @@ class Source:
 
 @dataclass(frozen=True, eq=False)  # tensors have no single truth to compare by
 class Face:
-    """One face in a photo; what is not known is None or empty. Coordinates are pixels of the photo.
-
-    ``box`` is ``(x1, y1, x2, y2)``. ``landmarks`` is ``(5, 2)``: left eye, right eye, nose, left and right mouth
-    corner, left being the viewer's. ``photo_to_crop`` is the ``(2, 3)`` map from the original file's pixels.
-    """
+    """One face in a photo, in its pixels; what is not known is None or empty."""
 
     identity: int = UNKNOWN
-    box: Tensor | None = None
-    landmarks: Tensor | None = None
+    box: Tensor | None = None  # (x1, y1, x2, y2)
+    landmarks: Tensor | None = None  # (5, 2): the viewer's left eye, right eye, nose, left and right mouth corner
     visibility: Tensor | None = None
     defects: tuple[str, ...] = ()
-    photo_to_crop: Tensor | None = None
+    photo_to_crop: Tensor | None = None  # (2, 3), from the pixels of the original file
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,12 +54,7 @@ class Photo:
 
 
 def chosen_indices(indices: Sequence[int] | Tensor, count: int) -> list[int]:
-    """Indices from 0 to ``count - 1`` of indices (negative ones count from the end) or of a Boolean mask.
-
-    Raises:
-        ValueError: a mask of another length, or numbers that are not whole.
-        IndexError: an index outside of the set.
-    """
+    """Indices from 0 to ``count - 1`` of indices (negative ones count from the end) or of a Boolean mask."""
     index = torch.as_tensor(indices)
     if index.dtype == torch.bool:
         if index.shape != (count,):
@@ -70,55 +62,34 @@ def chosen_indices(indices: Sequence[int] | Tensor, count: int) -> list[int]:
         return index.nonzero()[:, 0].tolist()
     if index.numel() and (index.dim() != 1 or index.is_floating_point()):
         raise ValueError(f"indices are whole numbers in one dimension, not {index.dtype} {tuple(index.shape)}")
-    outside = [i for i in index.tolist() if not -count <= i < count]
-    if outside:
+    if outside := [i for i in index.tolist() if not -count <= i < count]:
         raise IndexError(f"there is no photo {outside[0]} in a set of {count}")
     return [i % count for i in index.tolist()]
 
 
 @dataclass(frozen=True, eq=False)
 class FaceSet(Sequence[Photo]):
-    """A split of a data set of cropped faces: a sequence of photos with one face each, read when asked for.
+    """A split of a data set of cropped faces: a sequence of photos with one face each, read when asked for."""
 
-    Attributes:
-        name, split: such as ``"celeba500"``, ``"query"``.
-        framing: the crop that every image shows; see :mod:`dlsfaces.geometry`.
-        files: one name an image.
-        identities: int64 ``(N,)``; ``UNKNOWN`` where the person is not given.
-        people: the person's name by identity.
-        read: gets images by index.
-        crop_size: ``(height, width)`` of the crop before any resizing.
-        landmarks: float32 ``(N, 5, 2)`` in pixels of a crop of ``crop_size``, NaN where unknown; built-in people can
-            have ``(N, 68, 2)``. None where the set has none.
-        photo_to_crop: the map from the file's pixels to the crop's: one ``(2, 3)`` for all, or ``(N, 2, 3)``, NaN where
-            there is none.
-        skipped: files of this split that cannot be read, and are therefore in none of the above.
-        visibility: bool ``(N, 5)``, whether each landmark is seen; None where the set does not say.
-        defects: what is wrong with each image, a tuple of names; empty where nothing is known to be.
-        origins: the file whose image is shown, where that is another than its own; ``""`` elsewhere.
-    """
-
-    name: str
-    split: str
-    framing: str
-    files: Sequence[str]
-    identities: Tensor
-    people: Sequence[str]
+    name: str  # such as "celeba500"
+    split: str  # such as "query"
+    framing: str  # the crop that every image shows: see dlsfaces.geometry
+    files: Sequence[str]  # one name an image
+    identities: Tensor  # int64 (N,); UNKNOWN where the person is not given
+    people: Sequence[str]  # the person's name by identity
     read: Reader
-    crop_size: tuple[int, int]
-    landmarks: Tensor | None = None
-    photo_to_crop: Tensor | None = None
-    skipped: Sequence[str] = ()
-    visibility: Tensor | None = None
-    defects: Sequence[tuple[str, ...]] = ()
-    origins: Sequence[str] = ()
+    crop_size: tuple[int, int]  # (height, width) before any resizing
+    landmarks: Tensor | None = None  # (N, 5, 2), of built-in people also (N, 68, 2), in the crop; NaN where unknown
+    photo_to_crop: Tensor | None = None  # from the file's pixels: one (2, 3) for all, or (N, 2, 3), NaN where unknown
+    skipped: Sequence[str] = ()  # files of this split that cannot be read, and are in none of the above
+    visibility: Tensor | None = None  # bool (N, 5): whether each landmark is seen
+    defects: Sequence[tuple[str, ...]] = ()  # what is wrong with each image
+    origins: Sequence[str] = ()  # the file whose image is shown, where that is another than its own; "" elsewhere
 
     def __post_init__(self) -> None:
         for field, values in self._one_each().items():
             if len(values) != len(self.files):
                 raise ValueError(f"{self.name}/{self.split}: {len(self.files)} files but {len(values)} {field}")
-        if self.visibility is not None and self.landmarks is None:
-            raise ValueError(f"{self.name}/{self.split}: visibility of landmarks, but no landmarks")
         if any(isinstance(names, str) for names in self.defects):
             raise ValueError(f"{self.name}/{self.split}: defects holds a string; it takes a tuple of names an image")
 
@@ -126,7 +97,7 @@ class FaceSet(Sequence[Photo]):
         """The fields that hold something for every image, ``files`` aside."""
         fields = ("identities", "landmarks", "visibility", "defects", "origins", "photo_to_crop")
         known = {field: getattr(self, field) for field in fields}
-        if known["photo_to_crop"] is not None and known["photo_to_crop"].dim() == 2:
+        if self.photo_to_crop is not None and self.photo_to_crop.dim() == 2:
             del known["photo_to_crop"]  # one map for all
         return {field: values for field, values in known.items() if values is not None and len(values)}
 
@@ -137,16 +108,15 @@ class FaceSet(Sequence[Photo]):
         if isinstance(index, slice):
             return self.subset(range(len(self))[index])
         (index,) = chosen_indices([index], len(self))
-        landmarks = None if self.landmarks is None else self.landmarks[index]
-        if landmarks is not None and landmarks.isnan().any():
-            landmarks = None
+        one_map = self.photo_to_crop is not None and self.photo_to_crop.dim() == 2
+        landmarks = _known(self.landmarks, index)
         face = Face(
             identity=int(self.identities[index]),
             box=None if landmarks is None else geometry.face_box(landmarks),
             landmarks=landmarks,
-            visibility=None if landmarks is None or self.visibility is None else self.visibility[index],
+            visibility=None if landmarks is None else _known(self.visibility, index),
             defects=tuple(self.defects[index]) if self.defects else (),
-            photo_to_crop=self._photo_to_crop(index),
+            photo_to_crop=self.photo_to_crop if one_map else _known(self.photo_to_crop, index),
         )
         source = Source(self.files[index], self.name, self.split, self.origins[index] if self.origins else "")
         return Photo(self.read([index], None)[0], source, (face,))
@@ -162,14 +132,8 @@ class FaceSet(Sequence[Photo]):
         defects = f", {bad} with defects" if bad else ""
         return f"FaceSet({self.name}/{self.split}: {len(self)} images, {who}, {self.framing} framing{defects}{skipped})"
 
-    def _photo_to_crop(self, index: int) -> Tensor | None:
-        if self.photo_to_crop is None or self.photo_to_crop.dim() == 2:
-            return self.photo_to_crop
-        own = self.photo_to_crop[index]
-        return None if own.isnan().any() else own
-
     def images(self, image_size: tuple[int, int] | None = None) -> Tensor:
-        """All images in memory: uint8 ``(N, 3, height, width)``, scaled to ``(height, width)`` where given."""
+        """All images in memory: uint8 ``(N, 3, height, width)``, scaled to ``image_size`` where given."""
         height, width = image_size or self.crop_size
         out = torch.empty(len(self), 3, height, width, dtype=torch.uint8)
         for rows in self._chunks():
@@ -181,20 +145,17 @@ class FaceSet(Sequence[Photo]):
         return (range(start, min(start + 256, len(self))) for start in starts)
 
     def subset(self, indices: Sequence[int] | Tensor) -> FaceSet:
-        """The images at ``indices``, in that order, or those that a Boolean mask names.
-
-        Identities keep their numbers, and the skipped files stay named.
-        """
+        """The images at ``indices``, in that order, or those of a Boolean mask; identities keep their numbers."""
         rows = chosen_indices(indices, len(self))
 
         def of(values: Tensor | Sequence) -> Tensor | Sequence:
             return values[rows] if isinstance(values, Tensor) else [values[i] for i in rows]
 
         chosen = {field: of(values) for field, values in self._one_each().items()}
-        return replace(self, files=of(self.files), read=_Chosen(self.read, rows), **chosen)
+        return replace(self, files=of(self.files), read=partial(_read_chosen, self.read, rows), **chosen)
 
     def checksum(self) -> str:
-        """SHA-256 of names, identities, framing, landmarks and every pixel: another set has another one."""
+        """SHA-256 of names, identities, framing, landmarks and every pixel."""
         return self._checksum
 
     @cached_property
@@ -210,20 +171,13 @@ class FaceSet(Sequence[Photo]):
 
 @dataclass(frozen=True, eq=False)
 class PhotoSet(Sequence[Photo]):
-    """A sequence of photos with any number of faces each, made or read when asked for, the same each time.
-
-    Attributes:
-        name, split: such as ``"scenes"``, ``"train"``.
-        make: gives photo ``i``.
-        numbers: which photos of ``make`` the set holds.
-        about: a few words for the reader.
-    """
+    """A sequence of photos with any number of faces each, made or read when asked for, the same each time."""
 
     name: str
     split: str
     make: Callable[[int], Photo]
-    numbers: Sequence[int]
-    about: str = ""
+    numbers: Sequence[int]  # which photos of ``make`` the set holds
+    about: str = ""  # a few words for the reader
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -234,7 +188,6 @@ class PhotoSet(Sequence[Photo]):
         return self.make(self.numbers[chosen_indices([index], len(self))[0]])
 
     def __iter__(self) -> Iterator[Photo]:
-        """Every photo; a bar shows where that takes a while."""
         name = f"{self.name}/{self.split}"
         return (self.make(i) for i in tqdm(self.numbers, desc=name, unit=" photos", leave=False, delay=2))
 
@@ -243,25 +196,24 @@ class PhotoSet(Sequence[Photo]):
         return f"PhotoSet({self.name}/{self.split}: {len(self)} photos{about})"
 
     def subset(self, indices: Sequence[int] | Tensor) -> PhotoSet:
-        """The photos at ``indices``, in that order, or those that a Boolean mask names."""
+        """The photos at ``indices``, in that order, or those of a Boolean mask."""
         return replace(self, numbers=[self.numbers[i] for i in chosen_indices(indices, len(self))])
 
 
-@dataclass(frozen=True)
-class _Chosen:
-    """A :data:`Reader` over some images of another one."""
+def _known(values: Tensor | None, index: int) -> Tensor | None:
+    """An image's own of what is given for each; None where it is NaN."""
+    return None if values is None or values[index].isnan().any() else values[index]
 
-    read: Reader
-    indices: Sequence[int]
 
-    def __call__(self, wanted: Sequence[int], size: tuple[int, int] | None) -> Tensor:
-        return self.read([self.indices[i] for i in wanted], size)
+def _read_chosen(read: Reader, chosen: list[int], indices: Sequence[int], size: tuple[int, int] | None) -> Tensor:
+    """Bound to its first two arguments, a :data:`Reader` of some images of another one."""
+    return read([chosen[i] for i in indices], size)
 
 
 def split_people(faces: FaceSet, every: int) -> tuple[FaceSet, FaceSet]:
     """A set without every n-th person, and a set of those alone; both number their people from 0 anew.
 
-    Held out are the persons ``every - 1``, ``2 * every - 1`` and so on, in whichever split of a set they appear.
+    Held out are the persons ``every - 1``, ``2 * every - 1`` and so on, the same in each split of a set.
 
     Raises:
         ValueError: ``every`` below 2, people who are not given, or nobody to hold out.
@@ -271,21 +223,21 @@ def split_people(faces: FaceSet, every: int) -> tuple[FaceSet, FaceSet]:
     held_out = faces.identities % every == every - 1
     if not held_out.any():
         raise ValueError(f"{faces!r}: of fewer than {every} people none can be held out with every={every}")
-    parts = []
-    for chosen in (~held_out, held_out):
-        keeps = [i for i in range(len(faces.people)) if (i % every == every - 1) == (chosen is held_out)]
-        number = torch.full((len(faces.people),), UNKNOWN)
-        number[keeps] = torch.arange(len(keeps))
-        part = faces.subset(chosen)
-        parts.append(replace(part, identities=number[part.identities], people=[faces.people[i] for i in keeps]))
-    return parts[0], parts[1]
+    rest, others = faces.subset(~held_out), faces.subset(held_out)
+    return (
+        replace(
+            rest,
+            identities=rest.identities - rest.identities // every,
+            people=[person for i, person in enumerate(faces.people) if i % every != every - 1],
+        ),
+        replace(others, identities=others.identities // every, people=faces.people[every - 1 :: every]),
+    )
 
 
 def joined(*sets: FaceSet) -> FaceSet:
-    """Several sets of different people as one, such as real and built-in ones to train on together.
+    """Several sets of different people as one, to train on together, with the first set's crop size.
 
-    The identities of each set follow on those of the set before it. Only what training needs is kept: files, identities
-    and images, at the first set's crop size where no other is asked for.
+    Identities are numbered on from set to set. Only what training needs is kept: files, identities and images.
 
     Raises:
         ValueError: no set, sets of different framing, or people who are not given.
@@ -294,7 +246,8 @@ def joined(*sets: FaceSet) -> FaceSet:
         raise ValueError(f"one set at least is needed, and one framing, not {[faces.framing for faces in sets]}")
     if any((faces.identities == UNKNOWN).any() for faces in sets):
         raise ValueError("people who are not given may be the same in two sets; leave such faces out")
-    first = torch.tensor([0, *(len(faces.people) for faces in sets)]).cumsum(0).tolist()
+    first = accumulate((len(faces.people) for faces in sets), initial=0)
+    places = [(k, i) for k, faces in enumerate(sets) for i in range(len(faces))]
     return FaceSet(
         "+".join(dict.fromkeys(faces.name for faces in sets)),
         sets[0].split,
@@ -302,27 +255,22 @@ def joined(*sets: FaceSet) -> FaceSet:
         [name for faces in sets for name in faces.files],
         torch.cat([faces.identities + k for faces, k in zip(sets, first)]),
         [f"{faces.name}/{person}" for faces in sets for person in faces.people],
-        _Joined(
-            [faces.read for faces in sets],
-            [(k, i) for k, faces in enumerate(sets) for i in range(len(faces))],
-            sets[0].crop_size,
-        ),
+        partial(_read_joined, [faces.read for faces in sets], places, sets[0].crop_size),
         sets[0].crop_size,
     )
 
 
-@dataclass(frozen=True)
-class _Joined:
-    """A :data:`Reader` over several, one after another."""
-
-    readers: Sequence[Reader]
-    places: Sequence[tuple[int, int]]  # of each image: which reader, and its index there
-    crop_size: tuple[int, int]
-
-    def __call__(self, indices: Sequence[int], size: tuple[int, int] | None) -> Tensor:
-        wanted = [self.places[i] for i in indices]
-        out = torch.empty(len(wanted), 3, *(size or self.crop_size), dtype=torch.uint8)
-        for reader in sorted({k for k, _ in wanted}):
-            rows = [row for row, (k, _) in enumerate(wanted) if k == reader]
-            out[rows] = self.readers[reader]([wanted[row][1] for row in rows], size or self.crop_size)
-        return out
+def _read_joined(
+    readers: list[Reader],
+    places: list[tuple[int, int]],
+    crop_size: tuple[int, int],
+    indices: Sequence[int],
+    size: tuple[int, int] | None,
+) -> Tensor:
+    """Bound to its first three arguments, a :data:`Reader`; a place is which reader's, and the index there."""
+    wanted = [places[i] for i in indices]
+    out = torch.empty(len(wanted), 3, *(size or crop_size), dtype=torch.uint8)
+    for reader in sorted({k for k, _ in wanted}):
+        rows = [row for row, (k, _) in enumerate(wanted) if k == reader]
+        out[rows] = readers[reader]([wanted[row][1] for row in rows], size or crop_size)
+    return out

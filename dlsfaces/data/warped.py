@@ -1,4 +1,4 @@
-"""Sets whose images are turned, zoomed and shifted versions of another's, landmarks and all."""
+"""Sets whose images are warped versions of another's, landmarks and all."""
 
 from __future__ import annotations
 
@@ -31,23 +31,15 @@ class _Warped:
 
 
 def warped(faces: FaceSet, matrices: Tensor, framing: str, size: tuple[int, int], padding: str = "black") -> FaceSet:
-    """The same faces as maps show them, warped when they are read.
+    """The same faces as maps show them, warped by :func:`dlsfaces.geometry.warp` when they are read.
 
     Args:
-        matrices: ``(N, 2, 3)``, from pixels of a crop of ``faces`` to those of the new image.
+        matrices: ``(N, 2, 3)``, from pixels of a crop of ``faces`` to those of the new image; a ValueError if not.
         framing: what the new images show, by name.
-        size: ``(height, width)`` of the new images.
-        padding: what they show beyond the old ones; see :func:`dlsfaces.geometry.warp`.
-    Raises:
-        ValueError: a map that is not finite or cannot be undone, or not one map an image.
     """
-    matrices = matrices.float()
+    matrices, from_photo = matrices.float(), faces.photo_to_crop
     if matrices.shape != (len(faces), 2, 3):
         raise ValueError(f"{faces!r}: matrices have the shape {tuple(matrices.shape)}, not ({len(faces)}, 2, 3)")
-    if not matrices.isfinite().all():
-        raise ValueError(f"{faces!r}: matrices hold NaN or infinity; leave such images out first")
-    geometry.inverse(matrices)  # refuses those that have none
-    from_photo = faces.photo_to_crop
     return replace(
         faces,
         framing=framing,
@@ -67,16 +59,14 @@ def unaligned(
     seed: int = 0,
     padding: str = "edge",
 ) -> FaceSet:
-    """The faces as a camera and a detector would give them: each turned, zoomed and shifted by chance.
+    """Aligned faces as a detector would give them: each turned, zoomed and shifted by seed and place in the set.
 
-    What happens to an image depends on the seed and its place in the set alone.
+    By default a loose image keeps its tight box, but for a corner of one in some thousands, by 3 pixels at most.
 
     Args:
-        faces: an aligned set. In the loose framing the tight box stays within the image, but for a corner of one in
-            some thousands, by 3 pixels at most.
-        rotation: degrees to either side, uniform.
-        zoom: factor up to ``1 + zoom``, down to its inverse, log-uniform.
-        shift: share of the image's height, to either side, each axis uniform.
+        rotation: degrees to either side.
+        zoom: factor up to ``1 + zoom``, down to its inverse.
+        shift: share of the image's height, to either side, along each axis.
         padding: see :func:`dlsfaces.geometry.warp`; black would betray the angle.
     """
     u = 2 * rng.uniform(rng.key(seed, torch.arange(len(faces))), 4) - 1

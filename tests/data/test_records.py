@@ -55,8 +55,6 @@ def test_there_is_one_of_everything_for_each_file():
     for field, value in {"identities": torch.zeros(6), "landmarks": torch.zeros(6, 5, 2), "origins": [""] * 6}.items():
         with pytest.raises(ValueError, match=f"7 files but 6 {field}"):
             replace(faces, **{field: value})
-    with pytest.raises(ValueError, match="visibility of landmarks, but no landmarks"):
-        replace(faces, visibility=torch.ones(7, 5, dtype=torch.bool))
     with pytest.raises(ValueError, match="a tuple of names an image"):
         replace(faces, defects=["dark"] * 7)
 

@@ -121,9 +121,9 @@ def test_maps_that_are_none_are_refused():
     with pytest.raises(ValueError, match=r"dots/train.*shape \(2, 2, 3\), not \(3, 2, 3\)"):
         warped(faces, same[:2], "own", (9, 9))
     with pytest.raises(ValueError, match="cannot be undone"):
-        warped(faces, 0 * same, "own", (9, 9))
+        warped(faces, 0 * same, "own", (9, 9)).images()
     with pytest.raises(ValueError, match="NaN or infinity"):
-        warped(faces, torch.nan * same, "own", (9, 9))
+        warped(faces, torch.nan * same, "own", (9, 9)).images()
 
 
 def test_unknown_landmarks_stay_unknown_and_none_stay_none():
