@@ -22,7 +22,6 @@ from tqdm.auto import tqdm
 
 from dlsfaces import geometry
 from dlsfaces.data.folders import cache_folder
-from dlsfaces.files import written_whole
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +58,8 @@ def open_image(path: str | Path, crop: Box | None = None) -> Image.Image:
     if not os.path.exists(path):
         raise FileNotFoundError(f"there is no image at {path}")
     try:
+        if not os.path.isfile(path):  # to open a pipe is to wait for its other end
+            raise ValueError("it is a folder" if os.path.isdir(path) else "it is no ordinary file")
         image = _decoded(path)
     except Exception as error:  # over a damaged file Pillow's readers raise whatever it happens to lead to
         raise ValueError(f"{path} cannot be read as an image ({error}); remove or replace the file") from error
@@ -169,8 +170,8 @@ def find_broken(paths: Sequence[Path], folder: Path, name: str, crop: Box | None
             bar = tqdm(answers, f"checking {name}", len(paths), unit=" images", leave=False, delay=2)
             reasons = {str(path): why for path, why in zip(paths, bar) if why}
         try:
-            with written_whole(memory) as part:
-                part.write_text(json.dumps({"listing": listing, "reasons": reasons}))
+            memory.parent.mkdir(parents=True, exist_ok=True)  # half a file would only have all images checked again
+            memory.write_text(json.dumps({"listing": listing, "reasons": reasons}))
         except OSError as error:
             log.warning("%s cannot be written (%s); the next load checks all images again", memory, error)
     if reasons:

@@ -4,11 +4,11 @@ from itertools import islice
 
 import pytest
 import torch
-from accelerate import Accelerator, DataLoaderConfiguration
 from accelerate.data_loader import BatchSamplerShard
 
 from dlsfaces.data import FaceSet
 from dlsfaces.data.batches import PeopleSampler, batches
+from dlsfaces.train import processes
 
 
 def numbered(ids, size=(4, 3)):
@@ -144,9 +144,9 @@ def test_processes_share_a_batch_in_whole_people_and_the_epoch_reaches_the_sampl
     assert len(shares[0]) == len(shares[1]) == len(whole) == 2
     for first, second, batch in zip(*shares, whole):
         assert first + second == batch.flatten().tolist()
-    accelerator = Accelerator(cpu=True, dataloader_config=DataLoaderConfiguration(split_batches=True))
-    prepared = accelerator.prepare(loader)
-    for epoch, expected in enumerate(drawn(4, 4, epochs=3)):
-        prepared.set_epoch(epoch)
-        found = torch.stack([indices.cpu() for *_, indices in prepared])
-        assert torch.equal(found, expected.flatten(1))
+    with processes.own_state():
+        prepared = processes.accelerator("no").prepare(loader)
+        for epoch, expected in enumerate(drawn(4, 4, epochs=3)):
+            prepared.set_epoch(epoch)
+            found = torch.stack([indices.cpu() for *_, indices in prepared])
+            assert torch.equal(found, expected.flatten(1))

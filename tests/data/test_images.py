@@ -2,6 +2,7 @@
 
 import io
 import logging
+import os
 import struct
 import zlib
 
@@ -197,7 +198,10 @@ def test_what_is_no_image_is_named(tmp_path, content, why):
 
 
 def test_names_that_are_no_files(tmp_path):
-    with pytest.raises(ValueError, match="cannot be read as an image"):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(ValueError, match=r"pipe\.jpg .*no ordinary file"):
+        read_image(tmp_path / "pipe.jpg")
+    with pytest.raises(ValueError, match="it is a folder"):
         read_image(tmp_path)
     for name in ("missing.jpg", "long" * 1000, "zero\0byte.jpg"):
         with pytest.raises(FileNotFoundError, match="no image at"):
