@@ -57,8 +57,8 @@ def _folder(root: str | Path | None) -> Path:
     if found is None:
         where = ", ".join(map(str, search_path(root))) or "the usual places"
         raise DataUnavailable(f"there is no folder cmu_mit with a {BOXES} in {where}. {ADVICE}")
-    for part, is_there in ((IMAGES, Path.is_dir), (LANDMARKS, Path.is_file)):
-        if not is_there(found / part):
+    for part in (IMAGES, LANDMARKS):
+        if not (found / part).exists():
             raise DataUnavailable(f"{found / part} is missing: the copy of CMU+MIT is incomplete. {ADVICE}")
     return found
 
@@ -67,10 +67,8 @@ def _faces(folder: Path, names: set[str]) -> dict[str, tuple[Face, ...]]:
     """The faces by their photo's name, in the order of the list of boxes."""
     boxes, points = read_rows(folder / BOXES, 4), read_rows(folder / LANDMARKS, 12)
     if missing := sorted(boxes.keys() - names):
-        raise DataUnavailable(
-            f"{folder / IMAGES} lacks {missing[0]} and {len(missing) - 1} other photos that {BOXES} names: the copy of "
-            f"CMU+MIT is incomplete. {ADVICE}"
-        )
+        lacks = f"{folder / IMAGES} lacks {missing[0]} and {len(missing) - 1} other photos that {BOXES} names"
+        raise DataUnavailable(f"{lacks}: the copy of CMU+MIT is incomplete. {ADVICE}")
     found = {}
     for name, of_photo in boxes.items():
         of_photo, landmarks = torch.tensor(of_photo), torch.tensor(points[name]).reshape(-1, 6, 2)[:, OURS]

@@ -144,7 +144,7 @@ def best_covered(photos: Mapping[str, Sequence], people: int | None) -> dict[str
 
 def divide(photos: Mapping[str, Sequence], split: str) -> dict[str, Sequence]:
     """The people of a split, ordered by name, and their photos in it."""
-    paired = sorted((p for p in photos if len(photos[p]) > 1), key=_rank)
+    paired = sorted((p for p in photos if len(photos[p]) > 1), key=name_hash)
     held_out = max(2, len(paired) // 5) if len(paired) >= 4 else 0
     query = paired[: held_out // 2]
     strangers = [*paired[held_out // 2 : held_out], *(p for p in photos if len(photos[p]) == 1)]
@@ -155,13 +155,13 @@ def divide(photos: Mapping[str, Sequence], split: str) -> dict[str, Sequence]:
 
 def divide_photos(photos: Sequence, split: str) -> list:
     """A known person's photos in ``split``: of seven, five train, one validation, one test; of two, no validation."""
-    ranked = sorted(photos, key=lambda p: _rank(p.name if isinstance(p, Path) else str(p)))
+    ranked = sorted(photos, key=lambda p: name_hash(p.name if isinstance(p, Path) else str(p)))
     test = max(1, round(len(ranked) / 7))
     train = 2 * test if len(ranked) >= 3 else test
     part = {"test": slice(test), "validation": slice(test, train), "train": slice(train, None)}[split]
     return sorted(ranked[part], key=lambda p: by_name(p) if isinstance(p, Path) else p)
 
 
-def _rank(name: str) -> str:
-    """A fixed order that depends neither on the alphabet nor on how a system stores accents."""
+def name_hash(name: str) -> str:
+    """SHA-256 of a name, however a system stores its accents: orders names, but not by the alphabet."""
     return hashlib.sha256(composed(name).encode("utf-8", "surrogateescape")).hexdigest()

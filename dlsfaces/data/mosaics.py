@@ -1,6 +1,4 @@
-"""Photos of several people made of photos of one, glued beside and below each other, as Mosaic augmentation does
-(Bochkovskiy et al. 2020, "YOLOv4", section 3.3), boxes and landmarks moved along.
-"""
+"""Photos glued together, boxes and landmarks too, as Mosaic does (Bochkovskiy et al. 2020, "YOLOv4", section 3.3)."""
 
 from __future__ import annotations
 

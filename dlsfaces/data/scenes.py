@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,11 +79,12 @@ def scenes(
         FileNotFoundError: no such folder.
     """
     chosen = settings or SceneSettings()
-    low, high = _checked(split, count, size, chosen)
+    low, high = _face_width(split, count, size, chosen)
     bank = _built_in(split, chosen, seed) if faces is None else _portraits(faces)
     photos = None if backgrounds is None else photos_in(backgrounds, "backgrounds")
-    made = _Scenes((size[0], size[1]), chosen, (low, high), bank, photos, seed, split)
     fewest, most = chosen.faces_per_photo
+    crowd = {"faces": (fewest, most), "face_width": (low, high), "overlap": chosen.overlap, "clutter": chosen.clutter}
+    made = _Scenes((size[0], size[1]), crowd, bank, photos, seed, split)
     about = f"{fewest} to {most} people, faces of {low:g} to {high:g} pixels, {size[0]}x{size[1]}"
     return PhotoSet("scenes", split, made, range(count), about)
 
@@ -111,29 +112,25 @@ def studio(
     return PhotoSet("studio", split, made, range(len(person)), f"{person.unique().numel()} people, {side}x{side}")
 
 
-def _checked(split: str, count: int, size: tuple[int, int], chosen: SceneSettings) -> tuple[float, float]:
-    """The smallest and largest width of a face; ``ValueError`` where something is wrong."""
+def _face_width(split: str, count: int, size: tuple[int, int], chosen: SceneSettings) -> tuple[float, float]:
+    """The smallest and largest width of a face; ``ValueError`` where an argument is wrong."""
     (fewest, most), (low, high) = chosen.faces_per_photo, chosen.face_width
     high = size[0] / 3 if high is None else high
-    if split not in FIRST_PERSON:
-        raise ValueError(f"split={split!r} is none of {', '.join(FIRST_PERSON)}")
-    if count < 0:
-        raise ValueError(f"count={count} is a number of photos, 0 or more")
-    if min(size) < 32:
-        raise ValueError(f"size={size} is (height, width) in pixels, at least 32 each")
-    if not 0 <= fewest <= most:
-        raise ValueError(f"faces_per_photo={chosen.faces_per_photo} is the fewest and the most, at least 0")
-    if not 4 <= low <= high:
-        raise ValueError(
-            f"face_width={chosen.face_width}: smallest and largest, at least 4 pixels, here up to {high:g}"
-        )
-    if 1.2 * high > min(size):
-        raise ValueError(f"face_width={chosen.face_width}: a photo of {size[0]}x{size[1]} has no room for such a face")
-    for name in ("overlap", "clutter"):
-        if not 0 <= getattr(chosen, name) <= 1:
-            raise ValueError(f"{name}={getattr(chosen, name)} is a share, from 0 to 1")
-    if min(chosen.people, chosen.images_per_person) < 1:
-        raise ValueError(f"people={chosen.people}, images_per_person={chosen.images_per_person}: at least 1 each")
+    people, images = chosen.people, chosen.images_per_person
+    widths = f"face_width={chosen.face_width}"
+    for right, message in (
+        (split in FIRST_PERSON, f"split={split!r} is none of {', '.join(FIRST_PERSON)}"),
+        (count >= 0, f"count={count} is a number of photos, 0 or more"),
+        (min(size) >= 32, f"size={size} is (height, width) in pixels, at least 32 each"),
+        (0 <= fewest <= most, f"faces_per_photo={(fewest, most)} is the fewest and the most, at least 0"),
+        (4 <= low <= high, f"{widths}: smallest and largest, at least 4 pixels, here up to {high:g}"),
+        (1.2 * high <= min(size), f"{widths}: a photo of {size[0]}x{size[1]} has no room for such a face"),
+        (0 <= chosen.overlap <= 1, f"overlap={chosen.overlap} is a share, from 0 to 1"),
+        (0 <= chosen.clutter <= 1, f"clutter={chosen.clutter} is a share, from 0 to 1"),
+        (min(people, images) >= 1, f"people={people}, images_per_person={images}: at least 1 each"),
+    ):
+        if not right:
+            raise ValueError(message)
     return float(low), float(high)
 
 
@@ -183,9 +180,8 @@ class _Portraits:
 
 def _portraits(faces: FaceSet) -> _Portraits:
     """Those portraits of a set whose eyes are known, and far enough from each other."""
-    if faces.landmarks is None:
-        usable = []
-    else:
+    usable = []
+    if faces.landmarks is not None:
         across = faces.landmarks[:, 1] - faces.landmarks[:, 0]
         known = ~faces.landmarks.isnan().flatten(1).any(1)
         usable = (known & (across.norm(dim=1) >= _FEW) & (across[:, 0] > 0)).nonzero()[:, 0].tolist()
@@ -204,8 +200,7 @@ class _Scenes:
     """Makes scene ``i``."""
 
     size: tuple[int, int]
-    settings: SceneSettings
-    face_width: tuple[float, float]
+    crowd: Mapping[str, object]  # options of draw_scene
     bank: Cutouts | _Portraits
     backgrounds: Sequence[Path] | None
     seed: int
@@ -216,16 +211,7 @@ class _Scenes:
         dice, place = Dice(_SCENES_SEED, self.seed, list(FIRST_PERSON).index(self.split), index), None
         if self.backgrounds is not None:
             place = open_image(self.backgrounds[dice.integer(0, len(self.backgrounds) - 1)])
-        return draw_scene(
-            self.bank,
-            self.size,
-            dice,
-            faces=self.settings.faces_per_photo,
-            face_width=self.face_width,
-            overlap=self.settings.overlap,
-            clutter=self.settings.clutter,
-            place=place,
-        )
+        return draw_scene(self.bank, self.size, dice, place=place, **self.crowd)
 
     def __call__(self, index: int) -> Photo:
         return _photo(self.draw(index), Source(f"scene{index:06d}", "scenes", self.split))
@@ -257,12 +243,11 @@ def _photo(scene: Scene, source: Source, identity: int | None = None) -> Photo:
 def photos_in(folder: str | Path, option: str) -> list[Path]:
     """The photos of a folder that can be read; errors name the option that it was given by."""
     folder = Path(folder).expanduser()
+    said = f"{option}={str(folder)!r}"
     if not folder.is_dir():
-        raise FileNotFoundError(f"{option}={str(folder)!r} is no folder; give one of photos without people, or None")
+        raise FileNotFoundError(f"{said} is no folder; give one of photos without people, or None")
     found = list_images(folder)
     if not found:
-        raise ValueError(
-            f"{option}={str(folder)!r} holds no photos ({', '.join(EXTENSIONS)}); give another folder, or None"
-        )
+        raise ValueError(f"{said} holds no photos ({', '.join(EXTENSIONS)}); give another folder, or None")
     broken = find_broken(found, folder, f"{option} in {folder.name}")
     return [path for path in found if path not in broken]

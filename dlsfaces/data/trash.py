@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import math
 from collections import Counter, defaultdict
@@ -18,7 +17,8 @@ from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from dlsfaces import geometry
-from dlsfaces.data.images import composed, open_image
+from dlsfaces.data.folder import name_hash
+from dlsfaces.data.images import open_image
 from dlsfaces.data.records import UNKNOWN, FaceSet, Photo, Reader
 from dlsfaces.data.scenes import photos_in
 from drawpeople import COPIES, DEFECTS, Defect, Dice, draw_nobody, rng
@@ -41,34 +41,29 @@ def plant_trash(
 ) -> FaceSet:
     """A set in which a share of the photos is trash, one defect each, and ``defects`` names it.
 
-    Photos are spoilt when they are read. What happens to a photo depends on the seed, its file's name, and the names in
-    the set; labels stay what they were. The kinds (``data.TRASH``):
-
-    - ``"blurred"``: out of focus or shaken;
-    - ``"dark"``: underexposed by 3.5 to 5 stops, and noisy;
-    - ``"occluded"``: a hand, paper, cloth, leaves or a thing before 40 to 70 % of the face box;
-    - ``"cropped"``: a third to a half of the face is in the image, or only a cheek;
-    - ``"not_a_face"``: nobody; landmarks unknown;
-    - ``"wrong_identity"``: somebody else. Without ``strangers``, such photos change places;
-    - ``"duplicate"``: another, clean image of the same person: its very copy, or saved as JPEG, trimmed, or brightened.
-
-    Landmarks are those of the image shown, also where they lie outside it, and ``visibility`` says which are seen.
-    ``origins`` names the file whose image a duplicate or a wrong identity shows.
+    Seed and file names alone decide what happens to a photo. Labels stay. Landmarks are those of the image shown, also
+    where they lie outside it. ``origins`` names the file whose image a duplicate or a wrong identity shows.
 
     Args:
         rate: the share of all photos, in [0, 1); exact to rounding.
-        mix: kind to weight, exact to rounding; kinds not named are left out. All kinds equally where None.
-        not_faces: a folder of photos, or a sequence of photos or images (uint8 ``(3, H, W)``), to cut random crops from
-            where there is no face. Drawn places where None.
-        strangers: other people to show as ``"wrong_identity"``, of the same framing, such as the distractors.
+        mix: kind to weight; kinds not named are left out. All equally where None. Exact to rounding. The kinds are
+            ``"blurred"``: out of focus or shaken;
+            ``"dark"``: underexposed by 3.5 to 5 stops, and noisy;
+            ``"occluded"``: a hand, paper, cloth, leaves or a thing before 40 to 70 % of the face box;
+            ``"cropped"``: a third to a half of the face is in the image, or only a cheek;
+            ``"not_a_face"``: nobody;
+            ``"wrong_identity"``: somebody else;
+            ``"duplicate"``: a clean image of the same person, copied, saved as JPEG, trimmed, or brightened.
+        not_faces: a folder of photos, or photos or images (uint8 ``(3, H, W)``) in a sequence, of which random crops
+            are shown where there is no face. Drawn places where None.
+        strangers: whom wrong identities show, in the same framing, such as the distractors; where None, such photos
+            change places.
     Raises:
         FileNotFoundError: ``not_faces`` is no folder.
         ValueError: a rate, a mix, or a set for which this cannot be done; the message says what can.
     """
     if strangers is not None and strangers.framing != faces.framing:
-        raise ValueError(
-            f"strangers have the framing {strangers.framing!r}, the faces {faces.framing!r}; load both in one framing"
-        )
+        raise ValueError(f"strangers: {strangers.framing!r}, faces: {faces.framing!r}; load both in one framing")
     chosen = _choose(faces, _count(len(faces), rate, mix), seed, strangers)
     nobody = any(kind == "not_a_face" for kind, _ in chosen.values())
     given = _given(not_faces) if nobody and not_faces is not None else None
@@ -113,17 +108,17 @@ def _count(photos: int, rate: float, mix: Mapping[str, float] | None) -> dict[st
     return counts
 
 
-def _choose(
-    faces: FaceSet, counts: dict[str, int], seed: int, strangers: FaceSet | None
-) -> dict[int, tuple[str, int | None]]:
-    """Of each photo to spoil, by number: its kind, and the number of the photo whose image it shows, if any."""
+#: A kind of trash, and the number of the photo whose image is shown, if any.
+Choice = tuple[str, int | None]
+
+
+def _choose(faces: FaceSet, counts: dict[str, int], seed: int, strangers: FaceSet | None) -> dict[int, Choice]:
+    """What becomes of each photo that is spoilt, by number."""
     if any(faces.defects):
         raise ValueError(f"{faces!r} holds trash already; plant it in the clean set, all kinds at once")
     ids = faces.identities.tolist()
     if counts["wrong_identity"] + counts["duplicate"] and set(ids) <= {UNKNOWN}:
-        raise ValueError(
-            f"{faces!r} has no identities, so no 'wrong_identity' and no 'duplicate'; leave both out of mix"
-        )
+        raise ValueError(f"{faces!r} has no identities: leave 'wrong_identity' and 'duplicate' out of mix")
     order = _ranked(faces.files, seed, _RANK)
     known = [i for i in order if ids[i] != UNKNOWN]
     last = {ids[i]: i for i in known}  # of each person one photo stays clean if any of theirs becomes a copy
@@ -144,9 +139,8 @@ def _choose(
     if len(copies) + len(spoilt) + min(len(wrong), len(shown)) < sum(counts.values()):
         asked = {kind: number for kind, number in counts.items() if number}
         raise ValueError(
-            f"{faces!r} is too small for {asked}: a duplicate needs another photo of its person that stays clean, a "
-            "wrong identity photos of others; lower the rate, give those kinds less weight in mix, or give "
-            "strangers=..."
+            f"{faces!r} is too small for {asked}: a duplicate needs a clean photo of its person, a wrong identity "
+            "photos of others; lower the rate, give those kinds less weight in mix, or give strangers=..."
         )
     of_person = defaultdict(list)
     for i in clean:
@@ -166,8 +160,7 @@ def _ranked(files: Sequence[str], seed: int, purpose: int) -> list[int]:
 
 
 def _number_of(name: str) -> int:
-    """A number that belongs to a file's name, however a system stores its accents."""
-    return int.from_bytes(hashlib.sha256(composed(name).encode("utf-8", "surrogateescape")).digest()[:7], "big")
+    return int(name_hash(name)[:14], 16)
 
 
 def _changed_places(wrong: Sequence[int], clean: Sequence[int], ids: Sequence[int], seed: int) -> list[int]:
@@ -297,12 +290,11 @@ def _truth(faces: FaceSet, changes: Mapping[int, _Change], strangers: FaceSet | 
         visibility[i] = visible[change.shows] & ((points[i] >= 0) & (points[i] <= size)).all(-1)
         if change.defect is not None:
             visibility[i] &= ~change.defect.hides(was)
-    known = faces.landmarks is not None
-    return {
-        "landmarks": points if known else None,
-        "visibility": visibility if known else None,
-        "photo_to_crop": None if faces.photo_to_crop is None else maps,
-    }
+    if faces.landmarks is None:
+        points = visibility = None
+    if faces.photo_to_crop is None:
+        maps = None
+    return {"landmarks": points, "visibility": visibility, "photo_to_crop": maps}
 
 
 def _known(faces: FaceSet) -> tuple[Tensor, Tensor]:
