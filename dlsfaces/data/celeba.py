@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
-import torch
 from torchvision.datasets import CelebA
 
 from dlsfaces import geometry
 from dlsfaces.data import download, folder
 from dlsfaces.data.folders import DataUnavailable, cache_folder, find_folder
-from dlsfaces.data.images import FileReader, find_broken
-from dlsfaces.data.records import UNKNOWN, FaceSet
+from dlsfaces.data.records import FaceSet
 
 QUERY_PEOPLE = 100
 ADVICE = (
@@ -23,13 +22,7 @@ ADVICE = (
 )
 
 
-def load(
-    split: str,
-    root: str | Path | None = None,
-    framing: str = "tight",
-    people: int | None = None,
-    fetch: bool = True,
-) -> FaceSet:
+def load(split: str, root: str | Path | None = None, framing: str = "tight", people: int | None = None) -> FaceSet:
     """One split of CelebA; see :func:`dlsfaces.data.load`.
 
     Train, validation and test share the people of CelebA's own training partition (or the ``people`` best covered of
@@ -37,55 +30,38 @@ def load(
 
     Raises:
         DataUnavailable: the set is neither here nor to be had.
-        ValueError: the split is empty, or most of its photos cannot be read; a few that cannot are left out
-            (``FaceSet.skipped``, and a log warning).
+        ValueError: the split is empty, or most of its images cannot be read.
     """
-    table = _open("test" if split in ("query", "distractors") else "train", root, fetch)
+    table = _open("test" if split in ("query", "distractors") else "train", root)
     numbers = defaultdict(list)  # person -> rows of the table
     for row, person in enumerate(table.identity[:, 0].tolist()):
         numbers[f"{person:05d}"].append(row)
-    persons, rows = _divide(numbers, split, people)
-    chosen = [row for person in persons for row in rows[person]]
-    if not chosen:
+    chosen = {p: [table.filename[row] for row in rows] for p, rows in _divide(numbers, split, people).items()}
+    if not any(chosen.values()):
         raise ValueError(f"CelebA's split {split!r} is empty for people={people}")
     images = Path(table.root) / table.base_folder / "img_align_celeba"
-    paths = {row: images / table.filename[row] for row in chosen}
-    # Looked at as whole aligned images in either framing, so that both skip the same ones.
-    broken = find_broken(list(paths.values()), images, f"celeba/{split}", geometry.LOOSE.in_loose)
-    skipped = [table.filename[row] for row in chosen if paths[row] in broken]
-    chosen = [row for row in chosen if paths[row] not in broken]
-    number = {row: i for i, person in enumerate(persons) for row in rows[person]}
-    identities = [UNKNOWN if split == "distractors" else number[row] for row in chosen]
-    frame = geometry.FRAMINGS[framing]
-    matrix = geometry.crop_matrix(frame.in_loose, frame.size)
-    return FaceSet(
-        "celeba",
-        split,
-        framing,
-        [table.filename[row] for row in chosen],
-        torch.tensor(identities, dtype=torch.int64),
-        [] if split == "distractors" else persons,
-        FileReader([paths[row] for row in chosen], frame.in_loose),
-        frame.size,
-        geometry.move_points(matrix, table.landmarks_align[chosen].float().reshape(-1, 5, 2)),
-        matrix,
-        skipped,
-    )
+    crop, whole = geometry.FRAMINGS[framing].in_loose, geometry.LOOSE.in_loose
+    persons = [] if split == "distractors" else list(chosen)
+    identities = folder.numbered(chosen, split)
+    faces = folder.read_set("celeba", split, images, identities, persons, crop, framing, whole)
+    row = {file: i for i, file in enumerate(table.filename)}
+    points = table.landmarks_align[[row[file] for file in faces.files]].float().reshape(-1, 5, 2)
+    return replace(faces, landmarks=geometry.move_points(faces.photo_to_crop, points))
 
 
-def _divide(numbers: dict[str, list[int]], split: str, people: int | None) -> tuple[list[str], dict[str, list[int]]]:
+def _divide(numbers: dict[str, list[int]], split: str, people: int | None) -> dict[str, list[int]]:
+    """The people of a split, ordered by name, and their rows in it."""
     if split in ("query", "distractors"):
         query = folder.best_covered(numbers, QUERY_PEOPLE)
-        persons = sorted(query) if split == "query" else sorted(set(numbers) - set(query))
-        return persons, {p: numbers[p] for p in persons}
+        return query if split == "query" else {p: numbers[p] for p in sorted(numbers.keys() - query.keys())}
     known = folder.best_covered({p: rows for p, rows in numbers.items() if len(rows) > 1}, people)
-    return sorted(known), {p: folder.divide_photos(rows, split) for p, rows in known.items()}
+    return {p: folder.divide_photos(rows, split) for p, rows in known.items()}
 
 
-def _open(partition: str, root: str | Path | None, fetch: bool) -> CelebA:
+def _open(partition: str, root: str | Path | None) -> CelebA:
     found = find_folder((CelebA.base_folder,), root)
     # A download that failed has left its folder in the cache; the next one goes on with what is missing in it.
-    may_download = fetch and root is None and (found is None or found.parent == cache_folder())
+    may_download = root is None and (found is None or found.parent == cache_folder())
     if found is None and not may_download:
         raise DataUnavailable(f"there is no folder {CelebA.base_folder}. {ADVICE}")
     parent = found.parent if found else cache_folder()

@@ -5,15 +5,16 @@ from __future__ import annotations
 import csv
 import logging
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from dlsfaces import geometry
 from dlsfaces.data import download
-from dlsfaces.data.folders import DataUnavailable, cache_folder, find_folder, search_path
-from dlsfaces.data.images import Box, FileReader, find_broken, list_images
+from dlsfaces.data.folder import read_set
+from dlsfaces.data.folders import DataUnavailable, cache_folder, find_folder
+from dlsfaces.data.images import list_images
 from dlsfaces.data.records import UNKNOWN, FaceSet
 
 log = logging.getLogger(__name__)
@@ -33,38 +34,36 @@ ADVICE = (
 )
 
 
-def load(split: str, root: str | Path | None = None, framing: str = "tight", fetch: bool = True) -> FaceSet:
+def load(split: str, root: str | Path | None = None, framing: str = "tight") -> FaceSet:
     """One split of CelebA-500; see :func:`dlsfaces.data.load`.
 
-    Train, validation and test share their 500 people; query (51 people) and distractors (identities not given) are
-    others, and come as tight crops only. Images that cannot be read, or that are not there, are left out
-    (``FaceSet.skipped``, and a log warning).
+    Train, validation and test share their 500 people; query (51 people) and distractors are others, and come as tight
+    crops only.
 
     Raises:
         DataUnavailable: the set is not to be had, or a part of it is missing.
         ValueError: a list is damaged (names file and line), the split is empty, or most of its images cannot be read.
     """
     if split in TRAIN_SPLITS:
-        return _load_train(_folder("celebA_train_500", root, fetch), split, framing)
+        return _load_train(_folder("celebA_train_500", root), split, framing)
     if framing != "tight":
         raise ValueError(
             f"celeba500/{split} exists as tight crops only (83x100), so framing={framing!r} cannot be had; "
             "train on framing='tight' to test on it"
         )
-    return _load_test(_folder("celebA_ir", root, fetch), split)
+    return _load_test(_folder("celebA_ir", root), split)
 
 
-def _folder(name: str, root: str | Path | None, fetch: bool) -> Path:
+def _folder(name: str, root: str | Path | None) -> Path:
     found = find_folder((name,), root, ANNOTATION[name])
-    if found is None and fetch and root is None:
+    if found is None and root is None:
         log.info("downloading %s from %s", name, LINKS[name])
         try:
             return download.yandex_disk(LINKS[name], cache_folder() / name, ANNOTATION[name])
         except (OSError, ValueError) as error:
             raise DataUnavailable(f"{name} of CelebA-500 could not be downloaded ({error}). {ADVICE}") from error
     if found is None:
-        where = ", ".join(map(str, search_path(root))) or "the usual places"
-        raise DataUnavailable(f"there is no folder {name} with a {ANNOTATION[name]} in {where}. {ADVICE}")
+        raise DataUnavailable(f"there is no folder {name} with a {ANNOTATION[name]} in {root}. {ADVICE}")
     return found
 
 
@@ -74,24 +73,17 @@ def _load_train(folder: Path, split: str, framing: str) -> FaceSet:
     if unlike := identities.keys() ^ splits.keys():
         log.warning("%s: its two lists do not name the same images; %d are ignored", folder, len(unlike))
     images = _part(folder, "celebA_imgs")
-    frame = geometry.FRAMINGS[framing]
-    matrix = geometry.crop_matrix(frame.in_loose, frame.size)
-    listed = [name for name in identities if splits.get(name) == TRAIN_SPLITS[split]]
-    # Looked at as whole aligned images in either framing, so that both skip the same ones.
-    names, skipped = _sound(images, listed, split, geometry.LOOSE.in_loose)
-    return FaceSet(
-        "celeba500",
-        split,
-        framing,
-        names,
-        torch.tensor([identities[name] for name in names], dtype=torch.int64),
-        [str(i) for i in range(max(identities.values()) + 1)],
-        FileReader([images / name for name in names], frame.in_loose),
-        frame.size,
-        _landmarks(folder / "landmarks_mtcnn.csv", names, matrix),
-        matrix,
-        skipped,
-    )
+    listed = {name: i for name, i in identities.items() if splits.get(name) == TRAIN_SPLITS[split]}
+    if not listed:
+        raise ValueError(f"the lists beside {images} name no image of the split {split!r}; copy them again")
+    people = [str(i) for i in range(max(identities.values()) + 1)]
+    crop, whole = geometry.FRAMINGS[framing].in_loose, geometry.LOOSE.in_loose
+    faces = read_set("celeba500", split, images, listed, people, crop, framing, whole)
+    if not (marks := folder / "landmarks_mtcnn.csv").is_file():  # a detector's; some copies of the set lack them
+        return faces
+    found, nowhere = read_landmarks(marks), (math.nan,) * 10
+    points = torch.tensor([found.get(name, nowhere) for name in faces.files], dtype=torch.float32).reshape(-1, 5, 2)
+    return replace(faces, landmarks=geometry.move_points(faces.photo_to_crop, points))
 
 
 def _load_test(folder: Path, split: str) -> FaceSet:
@@ -100,20 +92,10 @@ def _load_test(folder: Path, split: str) -> FaceSet:
         identities = read_identities(_part(folder, ANNOTATION["celebA_ir"]))
     else:
         identities = {path.name: UNKNOWN for path in list_images(images)}
-    names, skipped = _sound(images, list(identities), split)
-    size = geometry.TIGHT.size
-    return FaceSet(
-        "celeba500",
-        split,
-        "tight",
-        names,
-        torch.tensor([identities[name] for name in names], dtype=torch.int64),
-        [str(i) for i in range(max(identities.values()) + 1)],
-        FileReader([images / name for name in names]),
-        size,
-        photo_to_crop=geometry.crop_matrix(geometry.whole(size), size),
-        skipped=skipped,
-    )
+    if not identities:
+        raise ValueError(f"{images} or its list holds no image; copy it again")
+    people = [str(i) for i in range(max(identities.values()) + 1)]
+    return read_set("celeba500", split, images, identities, people)
 
 
 def _part(folder: Path, name: str) -> Path:
@@ -124,36 +106,14 @@ def _part(folder: Path, name: str) -> Path:
     return found
 
 
-def _sound(images: Path, listed: list[str], split: str, crop: Box | None = None) -> tuple[list[str], list[str]]:
-    """Of the images listed, those that can be read and those that cannot."""
-    if not listed:
-        raise ValueError(f"the lists beside {images} name no image of the split {split!r}; copy them again")
-    broken = {path.name for path in find_broken([images / name for name in listed], images, f"celeba500/{split}", crop)}
-    return [name for name in listed if name not in broken], [name for name in listed if name in broken]
-
-
-def _landmarks(path: Path, names: list[str], matrix: Tensor) -> Tensor | None:
-    """Pseudo-landmarks, where the copy of the set has them, in pixels of the crop; NaN where a detector found none."""
-    if not path.is_file():
-        return None
-    found = read_landmarks(path)
-    nowhere = (math.nan,) * 10
-    points = torch.tensor([found.get(name, nowhere) for name in names], dtype=torch.float32).reshape(-1, 5, 2)
-    return geometry.move_points(matrix, points)
-
-
 def read_numbers(path: Path, below: int) -> dict[str, int]:
-    """Lines of ``name number``, from 0 to ``below - 1``: number by name.
-
-    Raises:
-        ValueError: a damaged list, or a name with two numbers; names file and line.
-    """
-    return _numbers(_rows(path), below)
+    """Number by name, of lines of ``name number``; ``ValueError`` with file and line where a list is damaged."""
+    return _numbers(read_rows(path), below)
 
 
 def read_identities(path: Path) -> dict[str, int]:
-    """A table with the columns ``img`` and ``id``: identity by name. Raises as :func:`read_numbers` does."""
-    (first, header), *rows = _rows(path, table=True)
+    """Identity by name, of a table (CSV) with the columns ``img`` and ``id``."""
+    (first, header), *rows = read_rows(path, table=True)
     if not {"img", "id"} <= set(header):
         raise ValueError(f"{first}: expected the columns 'img' and 'id', found {header}")
     img, number = header.index("img"), header.index("id")
@@ -161,11 +121,11 @@ def read_identities(path: Path) -> dict[str, int]:
 
 
 def read_landmarks(path: Path) -> dict[str, tuple[float, ...]]:
-    """A table of name, confidence, box (4) and landmarks (10): the landmarks ``x, y, x, y, ...`` by name.
+    """Landmarks ``x, y, x, y, …`` by name, of a table (CSV) of name, confidence, box (4) and landmarks (10).
 
-    What is empty is NaN: the detector found no face. Raises as :func:`read_numbers` does.
+    What is empty is NaN: the detector found no face.
     """
-    (first, header), *rows = _rows(path, table=True)
+    (first, header), *rows = read_rows(path, table=True)
     if len(header) < 16:
         raise ValueError(f"{first}: expected 16 columns (name, confidence, box, five landmarks), found {header}")
     landmarks = {}
@@ -190,11 +150,11 @@ def _numbers(rows: list[tuple[str, list[str]]], below: int) -> dict[str, int]:
     return numbers
 
 
-def _rows(path: Path, table: bool = False) -> list[tuple[str, list[str]]]:
+def read_rows(path: Path, table: bool = False) -> list[tuple[str, list[str]]]:
     """Where each line that is not blank stands, and its fields; all lines of a table (CSV) have as many."""
+    split = (lambda line: next(csv.reader([line]))) if table else str.split
     try:
-        lines = list(enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1))
-        split = (lambda line: next(csv.reader([line]))) if table else str.split
+        lines = enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1)
         rows = [(f"{path}, line {number}", split(line)) for number, line in lines if line.strip()]
     except (OSError, UnicodeError, csv.Error) as error:
         raise ValueError(f"{path} cannot be read ({error}); copy it again") from error

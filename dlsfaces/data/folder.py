@@ -1,7 +1,4 @@
-"""Sets that are a folder of people, ``person/photo.jpg``: your own, and LFW. CelebA is divided by the same rule.
-
-Such a set comes without the course's splits; they are made here, always the same for the same names.
-"""
+"""Sets that are a folder of people, ``person/photo.jpg``: your own, and LFW, divided into splits by names alone."""
 
 from __future__ import annotations
 
@@ -32,62 +29,80 @@ LFW_ADVICE = (
 
 
 def load(folder: Path, split: str, crop: Box | None = None, people: int | None = None, name: str = "") -> FaceSet:
-    """One split of a folder of people.
+    """One split of a folder that holds one folder a person; images beside these are ignored, with a log warning.
 
     People with one image are distractors. Of the others, a fifth (at least two, if there are four or more) are held
-    out: half as query, half as distractors. Those of the rest are divided into train, validation and test.
-
-    Images that cannot be read count when people are divided, so that the others' splits do not depend on them, and are
-    then left out (``FaceSet.skipped``, and a log warning).
+    out: half as query, half as distractors. The images of the rest are divided into train, validation and test.
+    Images that cannot be read count there, so that the others' splits do not depend on them.
 
     Args:
-        folder: holds one folder a person. Images beside these folders are ignored, with a log warning.
-        split: one of ``data.SPLITS``.
         crop: the tight framing in each image, ``(x1, y1, x2, y2)``; None: the images are tight crops already.
-        people: only the so many best-covered people.
+        people: only so many people, the best covered.
     Raises:
         FileNotFoundError: no such folder.
         ValueError: no people, the split is empty, or most of its images cannot be read.
     """
     name = name or folder.resolve().name
     photos = best_covered(find_people(folder), people)
-    persons, files = divide(photos, split)
-    paths = [path for person in persons for path in files[person]]
-    if not paths:
+    chosen = divide(photos, split)
+    if not any(chosen.values()):
         raise ValueError(
             f"{folder} has no images for the split {split!r}: it holds {len(photos)} people with "
             f"{sum(map(len, photos.values()))} images, too few to set some aside"
         )
-    broken = find_broken(paths, folder, f"{name}/{split}", crop)
-    sound = [path for path in paths if path not in broken]
-    number = {path: i for i, person in enumerate(persons) for path in files[person]}
-    if crop is None:  # the first one's size
-        size = tuple(read_image(sound[0]).shape[1:])
-    else:
-        size = (round(crop[3] - crop[1]), round(crop[2] - crop[0]))
+    files = {person: [str(path.relative_to(folder)) for path in paths] for person, paths in chosen.items()}
+    return read_set(name, split, folder, numbered(files, split), [] if split == "distractors" else list(files), crop)
+
+
+def numbered(files: Mapping[str, Sequence[str]], split: str) -> dict[str, int]:
+    """Each file's identity: the person's place in the order given, or ``UNKNOWN`` for distractors."""
+    known = split != "distractors"
+    return {file: i if known else UNKNOWN for i, of_person in enumerate(files.values()) for file in of_person}
+
+
+def read_set(
+    name: str,
+    split: str,
+    folder: Path,
+    identities: Mapping[str, int],
+    people: Sequence[str],
+    crop: Box | None = None,
+    framing: str = "tight",
+    must_hold: Box | None = None,
+) -> FaceSet:
+    """The set of the images in a folder that can be read; the others are ``skipped``, and a log warning counts them.
+
+    Args:
+        identities: identity by file, in the set's order.
+        crop: the framing in each image; None: the images are such crops already, all of the first one's size.
+        must_hold: a larger box that has to lie in each image, so that sets of both framings skip the same ones.
+    Raises:
+        ValueError: most of the images cannot be read.
+    """
+    paths = {file: folder / file for file in identities}
+    broken = find_broken(list(paths.values()), folder, f"{name}/{split}", must_hold or crop)
+    files = [file for file in identities if paths[file] not in broken]
+    box = crop or geometry.whole(tuple(read_image(paths[files[0]]).shape[1:]))
+    size = (round(box[3] - box[1]), round(box[2] - box[0]))
     return FaceSet(
         name,
         split,
-        "tight",
-        [str(path.relative_to(folder)) for path in sound],
-        torch.tensor([UNKNOWN if split == "distractors" else number[path] for path in sound], dtype=torch.int64),
-        [] if split == "distractors" else persons,
-        FileReader(sound, crop),
+        framing,
+        files,
+        torch.tensor([identities[file] for file in files], dtype=torch.int64),
+        people,
+        FileReader([paths[file] for file in files], crop),
         size,
-        photo_to_crop=geometry.crop_matrix(crop or geometry.whole(size), size),
-        skipped=[str(path.relative_to(folder)) for path in paths if path in broken],
+        photo_to_crop=geometry.crop_matrix(box, size),
+        skipped=[file for file in identities if paths[file] in broken],
     )
 
 
 def find_people(folder: Path) -> dict[str, list[Path]]:
     """The images of each person in a folder of people, by name in Unicode's composed form.
 
-    Hidden folders and macOS's ``__MACOSX`` are no people, nor are folders without images. What may not be listed is
-    left out with a log warning.
-
-    Raises:
-        FileNotFoundError: no such folder.
-        ValueError: nobody in it, or it cannot be listed.
+    Folders that are hidden, macOS's ``__MACOSX``, or empty are nobody; one that cannot be listed is, too, with a log
+    warning. Raises as :func:`load` does.
     """
     if not os.path.isdir(folder):
         raise FileNotFoundError(f"there is no folder {folder}")
@@ -120,42 +135,33 @@ def load_lfw(split: str, root: str | Path | None = None, people: int | None = No
 
 
 def best_covered(photos: Mapping[str, Sequence], people: int | None) -> dict[str, Sequence]:
-    """The ``people`` with the most photos (the name decides between equals), by name; all where None."""
+    """The ``people`` with the most photos (between equals the name decides), ordered by name; all where None."""
     if people is not None and people < 1:
         raise ValueError(f"people={people}: at least 1 is needed")
     chosen = sorted(photos, key=lambda p: (-len(photos[p]), p))[:people]
     return {person: photos[person] for person in sorted(chosen)}
 
 
-def divide(photos: Mapping[str, Sequence], split: str) -> tuple[list[str], dict[str, Sequence]]:
-    """The people of a split, and their photos in it."""
-    paired = sorted((p for p in photos if len(photos[p]) > 1), key=_rank)
+def divide(photos: Mapping[str, Sequence], split: str) -> dict[str, Sequence]:
+    """The people of a split, ordered by name, and their photos in it."""
+    paired = sorted((p for p in photos if len(photos[p]) > 1), key=name_hash)
     held_out = max(2, len(paired) // 5) if len(paired) >= 4 else 0
     query = paired[: held_out // 2]
     strangers = [*paired[held_out // 2 : held_out], *(p for p in photos if len(photos[p]) == 1)]
     if split in ("query", "distractors"):
-        persons = sorted(query if split == "query" else strangers)
-        return persons, {p: photos[p] for p in persons}
-    persons = sorted(paired[held_out:])
-    return persons, {p: divide_photos(photos[p], split) for p in persons}
+        return {p: photos[p] for p in sorted(query if split == "query" else strangers)}
+    return {p: divide_photos(photos[p], split) for p in sorted(paired[held_out:])}
 
 
 def divide_photos(photos: Sequence, split: str) -> list:
-    """A known person's photos in ``split``: of seven, five are for training, one each for validation and test.
-
-    With fewer than three photos there is none for validation.
-    """
-    ranked = sorted(photos, key=lambda p: _rank(p.name if isinstance(p, Path) else str(p)))
+    """A known person's photos in ``split``: of seven, five train, one validation, one test; of two, no validation."""
+    ranked = sorted(photos, key=lambda p: name_hash(p.name if isinstance(p, Path) else str(p)))
     test = max(1, round(len(ranked) / 7))
-    validation = test if len(ranked) >= 3 else 0
-    parts = {
-        "test": ranked[:test],
-        "validation": ranked[test : test + validation],
-        "train": ranked[test + validation :],
-    }
-    return sorted(parts[split], key=lambda p: by_name(p) if isinstance(p, Path) else p)
+    train = 2 * test if len(ranked) >= 3 else test
+    part = {"test": slice(test), "validation": slice(test, train), "train": slice(train, None)}[split]
+    return sorted(ranked[part], key=lambda p: by_name(p) if isinstance(p, Path) else p)
 
 
-def _rank(name: str) -> str:
-    """A fixed order that has nothing to do with the alphabet, nor with how a system stores accents."""
+def name_hash(name: str) -> str:
+    """SHA-256 of a name, however a system stores its accents: orders names, but not by the alphabet."""
     return hashlib.sha256(composed(name).encode("utf-8", "surrogateescape")).hexdigest()

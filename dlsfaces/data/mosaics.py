@@ -1,6 +1,4 @@
-"""Photos of several people made of photos of one, glued beside and below each other, as Mosaic augmentation does
-(Bochkovskiy et al. 2020, "YOLOv4", section 3.3), boxes and landmarks moved along.
-"""
+"""Photos glued together, boxes and landmarks too, as Mosaic does (Bochkovskiy et al. 2020, "YOLOv4", section 3.3)."""
 
 from __future__ import annotations
 
@@ -11,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 from PIL import Image
+from torch.nn import functional as F
 
 from dlsfaces.data.records import UNKNOWN, Face, Photo, PhotoSet, Source
 from drawpeople import Dice
@@ -30,19 +29,15 @@ def mosaics(
     split: str = "train",
     seed: int = 0,
 ) -> PhotoSet:
-    """Photos glued together, a photo a cell.
+    """Photos glued together, one a cell; nobody is twice in a mosaic.
 
     Each photo is scaled to fill its cell, and what sticks out is cut off, but never a part of a face's box: where that
-    cannot be had, the whole photo is fitted in. Nobody is twice in a mosaic, and no photo comes twice. Mosaic ``i``
-    depends on the arguments and ``i`` alone.
+    cannot be had, the whole photo is fitted in.
 
     Args:
-        photos: any sequence of photos, such as ``data.studio(...)`` or a ``FaceSet``.
-        count: how many mosaics.
         size: ``(height, width)`` of a mosaic in pixels.
         grid: ``(rows, columns)`` of equal cells; up to 3 rows of up to 4 cells of uneven sizes where None.
-        split: only named in the photos' source and in the set's own name; another split, other mosaics.
-        seed: another seed, other mosaics.
+        split: a name; another split, other mosaics.
     Raises:
         ValueError: no photos, cells of under 16 pixels; when a mosaic is made: too few people to fill it with.
     """
@@ -118,8 +113,7 @@ def _parts(side: int, count: int, dice: Dice) -> list[tuple[int, int]]:
 def _glue(canvas: Image.Image, photo: Photo, cell: tuple[int, ...], dice: Dice) -> list[Face]:
     """Paint a photo into its cell, and say where its faces are then."""
     image = Image.fromarray(photo.image.permute(1, 2, 0).numpy())
-    left, top, right, bottom = cell
-    wide, high = right - left, bottom - top
+    left, top, wide, high = cell[0], cell[1], cell[2] - cell[0], cell[3] - cell[1]
     scale = max(wide / image.width, high / image.height)
     window = _window(image.size, (wide / scale, high / scale), photo.faces, dice)
     if window is not None:
@@ -152,12 +146,10 @@ def _window(size: tuple[int, int], wanted: tuple[float, float], faces: Sequence[
 
 def _moved(face: Face, scale: float, x: float, y: float) -> Face:
     """The face in the mosaic's pixels; its map from the file, where one is known, goes on to there."""
-    shift, matrix = torch.tensor([x, y], dtype=torch.float32), face.photo_to_crop
+    shift, box, points, matrix = torch.tensor([x, y], dtype=torch.float32), face.box, face.landmarks, face.photo_to_crop
     return replace(
         face,
-        box=None if face.box is None else face.box * scale + shift.repeat(2),
-        landmarks=None if face.landmarks is None else face.landmarks * scale + shift,
-        photo_to_crop=None
-        if matrix is None
-        else torch.cat((matrix[:, :2] * scale, matrix[:, 2:] * scale + shift[:, None]), 1),
+        box=None if box is None else box * scale + shift.repeat(2),
+        landmarks=None if points is None else points * scale + shift,
+        photo_to_crop=None if matrix is None else matrix * scale + F.pad(shift[:, None], (2, 0)),
     )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,13 +35,13 @@ class SceneSettings:
     """What is in the photos of :func:`scenes`.
 
     Attributes:
-        faces_per_photo: fewest and most faces, drawn evenly; ``(0, 0)``: photos without any.
-        face_width: smallest and largest width of a face's box in pixels, drawn log-uniformly; at most a third of the
-            photo's height where None. The more faces a photo holds, the smaller its largest ones are.
+        faces_per_photo: fewest and most faces, drawn evenly; ``(0, 0)``: photos without people.
+        face_width: smallest and largest width of a face's box in pixels, drawn log-uniformly; None: a third of the
+            photo's height. The more faces a photo holds, the smaller its largest ones are.
         overlap: the largest share of a face's box that nearer people may cover, from 0 to 1.
         clutter: how many things there are that are no faces, and people seen from behind; 0 none, 1 many.
-        people, images_per_person: of the built-in people, how many there are, and how many images of each.
-        known: validation and test show train's people, in other images of them, for networks that also say who it is.
+        people, images_per_person: of the built-in people.
+        known: validation and test show train's people, in other images, for networks that also say who it is.
     """
 
     faces_per_photo: tuple[int, int] = (0, 30)
@@ -66,31 +65,26 @@ def scenes(
 ) -> PhotoSet:
     """Photos with any number of people in them, each face with its box, landmarks, visibility and identity.
 
-    Scene ``i`` depends on the arguments and ``i`` alone; a longer set begins with the shorter one's scenes. A scene
-    that has no room for as many people as it drew holds fewer. Faces lie wholly within the photo. Landmarks that
-    somebody nearer, or a thing on the face, hides are not visible. Each split shows other built-in people, unless
-    ``settings.known``. The first use renders them; they are then kept in the cache folder.
+    A longer set begins with the shorter one's scenes. A scene without room for as many people as it drew holds fewer;
+    faces lie wholly within it, and landmarks behind somebody or something are not visible. Each split shows other
+    built-in people, unless ``settings.known``; the first use renders them into the cache folder.
 
     Args:
-        split: ``"train"``, ``"validation"``, ``"test"``, ``"query"`` or ``"distractors"``.
-        count: how many photos.
         size: ``(height, width)`` pixels.
-        settings: what is in them; the defaults of :class:`SceneSettings` where None.
         faces: real portraits with landmarks instead of built-in people, in the loose framing, such as
             ``data.load("celeba500", "test", framing="loose")``, whichever split they are of.
         backgrounds: a folder of photos without people; drawn places where None.
-        seed: another seed, other scenes.
     Raises:
         ValueError: an argument out of its range, or not of use here; a folder without photos.
         FileNotFoundError: no such folder.
     """
     chosen = settings or SceneSettings()
-    low, high = _checked(split, count, size, chosen)
-    bank = _built_in(split, chosen, seed) if faces is None else _Portraits(faces)
+    low, high = _face_width(split, count, size, chosen)
+    bank = _built_in(split, chosen, seed) if faces is None else _portraits(faces)
     photos = None if backgrounds is None else photos_in(backgrounds, "backgrounds")
-    key = (_SCENES_SEED, seed, list(FIRST_PERSON).index(split))
-    made = _Scenes((size[0], size[1]), chosen, (low, high), bank, photos, key, split)
     fewest, most = chosen.faces_per_photo
+    crowd = {"faces": (fewest, most), "face_width": (low, high), "overlap": chosen.overlap, "clutter": chosen.clutter}
+    made = _Scenes((size[0], size[1]), crowd, bank, photos, seed, split)
     about = f"{fewest} to {most} people, faces of {low:g} to {high:g} pixels, {size[0]}x{size[1]}"
     return PhotoSet("scenes", split, made, range(count), about)
 
@@ -101,15 +95,12 @@ def studio(
     """Square photos of one built-in person each, in plain light before a plain wall.
 
     Such are FEI (Thomaz and Giraldi 2010), Caltech Faces 1999 and the Georgia Tech face database, on which a network
-    that looks for exactly one face is usually tried first. Splits are those of ``data.load("synthetic")``: train,
-    validation and test show the same people in other images, query and distractors other people. The first use renders
-    them, some minutes for 280 people; they are then kept in the cache folder.
+    that looks for exactly one face is usually tried first. Splits are those of ``data.load("synthetic")``. The first
+    use renders the people into the cache folder, which takes some minutes for 280.
 
     Args:
-        split: ``"train"``, ``"validation"``, ``"test"``, ``"query"`` or ``"distractors"``.
-        side: height and width in pixels; 320 or 640 are usual.
-        people, images_per_person: how many people, and how many images of each in the first three splits together.
-        seed: another seed is another population.
+        side: height and width in pixels.
+        people, images_per_person: of train, validation and test together.
     Raises:
         ValueError: an unknown split, too few people or images to make the splits of, or a side under 64.
     """
@@ -121,34 +112,34 @@ def studio(
     return PhotoSet("studio", split, made, range(len(person)), f"{person.unique().numel()} people, {side}x{side}")
 
 
-def _checked(split: str, count: int, size: tuple[int, int], chosen: SceneSettings) -> tuple[float, float]:
-    """The smallest and largest width of a face; ``ValueError`` where something is wrong."""
+def _face_width(split: str, count: int, size: tuple[int, int], chosen: SceneSettings) -> tuple[float, float]:
+    """The smallest and largest width of a face; ``ValueError`` where an argument is wrong."""
     (fewest, most), (low, high) = chosen.faces_per_photo, chosen.face_width
     high = size[0] / 3 if high is None else high
-    if split not in FIRST_PERSON:
-        raise ValueError(f"split={split!r} is none of {', '.join(FIRST_PERSON)}")
-    if count < 0:
-        raise ValueError(f"count={count} is a number of photos, 0 or more")
-    if min(size) < 32:
-        raise ValueError(f"size={size} is (height, width) in pixels, at least 32 each")
-    if not 0 <= fewest <= most:
-        raise ValueError(f"faces_per_photo={chosen.faces_per_photo} is the fewest and the most, at least 0")
-    if not 4 <= low <= high:
-        raise ValueError(
-            f"face_width={chosen.face_width}: smallest and largest, at least 4 pixels, here up to {high:g}"
-        )
-    if 1.2 * high > min(size):
-        raise ValueError(f"face_width={chosen.face_width}: a photo of {size[0]}x{size[1]} has no room for such a face")
-    for name in ("overlap", "clutter"):
-        if not 0 <= getattr(chosen, name) <= 1:
-            raise ValueError(f"{name}={getattr(chosen, name)} is a share, from 0 to 1")
-    if min(chosen.people, chosen.images_per_person) < 1:
-        raise ValueError(f"people={chosen.people}, images_per_person={chosen.images_per_person}: at least 1 each")
+    people, images = chosen.people, chosen.images_per_person
+    widths = f"face_width={chosen.face_width}"
+    for right, message in (
+        (split in FIRST_PERSON, f"split={split!r} is none of {', '.join(FIRST_PERSON)}"),
+        (count >= 0, f"count={count} is a number of photos, 0 or more"),
+        (min(size) >= 32, f"size={size} is (height, width) in pixels, at least 32 each"),
+        (0 <= fewest <= most, f"faces_per_photo={(fewest, most)} is the fewest and the most, at least 0"),
+        (4 <= low <= high, f"{widths}: smallest and largest, at least 4 pixels, here up to {high:g}"),
+        (1.2 * high <= min(size), f"{widths}: a photo of {size[0]}x{size[1]} has no room for such a face"),
+        (0 <= chosen.overlap <= 1, f"overlap={chosen.overlap} is a share, from 0 to 1"),
+        (0 <= chosen.clutter <= 1, f"clutter={chosen.clutter} is a share, from 0 to 1"),
+        (min(people, images) >= 1, f"people={people}, images_per_person={images}: at least 1 each"),
+    ):
+        if not right:
+            raise ValueError(message)
     return float(low), float(high)
 
 
 def _built_in(split: str, chosen: SceneSettings, seed: int) -> Cutouts:
     """People of a split, ``images_per_person`` each, and every eighth image more of somebody from behind."""
+    if chosen.faces_per_photo[1] == 0:  # then nobody is seen from behind either
+        files, nobody = torch.zeros(0, dtype=torch.uint8), torch.zeros(0, dtype=torch.int64)
+        ends, seen = nobody.view(0, 2), nobody.view(0, 5).bool()
+        return Cutouts(files, ends, torch.zeros(0, 5, 2), seen, nobody, nobody.bool(), float(EYES))
     known = chosen.known and split in ("validation", "test")
     people, images = chosen.people, chosen.images_per_person
     first, start = (0 if known else FIRST_PERSON[split]), (1000 * (1 + (split == "test")) if known else 0)
@@ -163,13 +154,13 @@ def _built_in(split: str, chosen: SceneSettings, seed: int) -> Cutouts:
 
 def _cached(person: Tensor, number: Tensor, away: Tensor, style: str, seed: int, eyes: int) -> Cutouts:
     """The cutouts, rendered once and kept in the cache folder."""
+    look = {"style": style, "seed": seed, "eyes": eyes}
 
     def make() -> dict[str, Tensor]:
-        made = cut_out(person, number, away=away, style=style, seed=seed, eyes=eyes)
+        made = cut_out(person, number, away=away, **look)
         return {name: getattr(made, name) for name in ("files", "ends", "landmarks", "visibility")}
 
-    members = torch.stack((person, number, away.long())).tolist()
-    found = built_in.cached({"style": style, "seed": seed, "eyes": eyes, "members": members}, make)
+    found = built_in.cached({**look, "members": torch.stack((person, number, away.long())).tolist()}, make)
     return Cutouts(**found, identities=torch.where(away, UNKNOWN, person), faces_us=~away, eyes=float(eyes))
 
 
@@ -178,65 +169,49 @@ class _Portraits:
     """Real people to paste, cut out when asked for, always in the portrait's own size."""
 
     set: FaceSet
-
-    def __post_init__(self) -> None:
-        if not self._usable:
-            raise ValueError(
-                f"{self.set!r} has no landmarks, by which its faces could be cut out; use a set that has them, such "
-                "as data.load('celeba500', framing='loose')"
-            )
-        if self.set.framing != "loose":
-            raise ValueError(f"{self.set!r} is cut too closely to hold a whole head; load it with framing='loose'")
-
-    @functools.cached_property
-    def _usable(self) -> list[int]:
-        """The portraits whose eyes are known, and far enough from each other."""
-        if self.set.landmarks is None:
-            return []
-        across = self.set.landmarks[:, 1] - self.set.landmarks[:, 0]
-        known = ~self.set.landmarks.isnan().flatten(1).any(1)
-        return (known & (across.norm(dim=1) >= _FEW) & (across[:, 0] > 0)).nonzero()[:, 0].tolist()
-
-    @functools.cached_property
-    def identities(self) -> Tensor:
-        return self.set.identities[self._usable]
-
-    @property
-    def faces_us(self) -> Tensor:
-        return torch.ones(len(self._usable), dtype=torch.bool)
+    usable: list[int]  # the portraits that show two eyes
+    identities: Tensor
+    faces_us: Tensor
 
     def get(self, index: int, eyes: float = math.inf) -> Cutout:
-        i = self._usable[index]
+        i = self.usable[index]
         return cut_portrait(self.set.read([i], None)[0], self.set.landmarks[i], int(self.set.identities[i]), i)
+
+
+def _portraits(faces: FaceSet) -> _Portraits:
+    """Those portraits of a set whose eyes are known, and far enough from each other."""
+    usable = []
+    if faces.landmarks is not None:
+        across = faces.landmarks[:, 1] - faces.landmarks[:, 0]
+        known = ~faces.landmarks.isnan().flatten(1).any(1)
+        usable = (known & (across.norm(dim=1) >= _FEW) & (across[:, 0] > 0)).nonzero()[:, 0].tolist()
+    if not usable:
+        raise ValueError(
+            f"{faces!r} has no landmarks, by which its faces could be cut out; use a set that has them, such as "
+            "data.load('celeba500', framing='loose')"
+        )
+    if faces.framing != "loose":
+        raise ValueError(f"{faces!r} is cut too closely to hold a whole head; load it with framing='loose'")
+    return _Portraits(faces, usable, faces.identities[usable], torch.ones(len(usable), dtype=torch.bool))
 
 
 @dataclass(frozen=True, eq=False)
 class _Scenes:
-    """Makes scene ``i``; a class and not a closure, so that worker processes can be sent one."""
+    """Makes scene ``i``."""
 
     size: tuple[int, int]
-    settings: SceneSettings
-    face_width: tuple[float, float]
+    crowd: Mapping[str, object]  # options of draw_scene
     bank: Cutouts | _Portraits
     backgrounds: Sequence[Path] | None
-    key: tuple[int, ...]
+    seed: int
     split: str
 
     def draw(self, index: int) -> Scene:
         """The scene with all that is known of it."""
-        dice, place = Dice(*self.key, index), None
+        dice, place = Dice(_SCENES_SEED, self.seed, list(FIRST_PERSON).index(self.split), index), None
         if self.backgrounds is not None:
             place = open_image(self.backgrounds[dice.integer(0, len(self.backgrounds) - 1)])
-        return draw_scene(
-            self.bank,
-            self.size,
-            dice,
-            faces=self.settings.faces_per_photo,
-            face_width=self.face_width,
-            overlap=self.settings.overlap,
-            clutter=self.settings.clutter,
-            place=place,
-        )
+        return draw_scene(self.bank, self.size, dice, place=place, **self.crowd)
 
     def __call__(self, index: int) -> Photo:
         return _photo(self.draw(index), Source(f"scene{index:06d}", "scenes", self.split))
@@ -244,7 +219,7 @@ class _Scenes:
 
 @dataclass(frozen=True, eq=False)
 class _Studio:
-    """Takes photo ``i``: that of the bank's cutout ``i``."""
+    """Makes the photo of the bank's cutout ``i``."""
 
     side: int
     bank: Cutouts
@@ -260,22 +235,19 @@ class _Studio:
 
 
 def _photo(scene: Scene, source: Source, identity: int | None = None) -> Photo:
-    faces = (
-        Face(face.identity if identity is None else identity, face.box, face.landmarks, face.visibility)
-        for face in scene.faces
-    )
+    who = [face.identity if identity is None else identity for face in scene.faces]
+    faces = [Face(i, face.box, face.landmarks, face.visibility) for i, face in zip(who, scene.faces)]
     return Photo(scene.image, source, tuple(faces))
 
 
 def photos_in(folder: str | Path, option: str) -> list[Path]:
     """The photos of a folder that can be read; errors name the option that it was given by."""
     folder = Path(folder).expanduser()
+    said = f"{option}={str(folder)!r}"
     if not folder.is_dir():
-        raise FileNotFoundError(f"{option}={str(folder)!r} is no folder; give one of photos without people, or None")
+        raise FileNotFoundError(f"{said} is no folder; give one of photos without people, or None")
     found = list_images(folder)
     if not found:
-        raise ValueError(
-            f"{option}={str(folder)!r} holds no photos ({', '.join(EXTENSIONS)}); give another folder, or None"
-        )
+        raise ValueError(f"{said} holds no photos ({', '.join(EXTENSIONS)}); give another folder, or None")
     broken = find_broken(found, folder, f"{option} in {folder.name}")
     return [path for path in found if path not in broken]

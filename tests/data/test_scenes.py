@@ -133,6 +133,7 @@ def test_splits_share_no_people_unless_they_are_to_be_known():
 
 def test_photos_without_people_and_backgrounds_from_a_folder(tmp_path):
     assert [photo.faces for photo in made(3, faces_per_photo=(0, 0), clutter=1.0)] == [()] * 3
+    assert len(made(faces_per_photo=(0, 0), clutter=0).make.bank) == 0  # nobody is rendered
     Image.fromarray(np.tile(np.arange(200, dtype=np.uint8)[None, :, None], (120, 1, 3))).save(tmp_path / "ramp.png")
     more = {"backgrounds": tmp_path}
     slopes = [
