@@ -27,7 +27,8 @@ from benchmarks._peers import Finder, Judge, pair_distances, verdict
 from benchmarks._record import ROOT, record
 from dlsfaces import rng
 from dlsfaces.geometry import LOOSE, TIGHT, Framing, iou
-from drawpeople import Rendering, people, render, shots
+from drawpeople import people, render, shots
+from drawpeople.rendering import Rendering
 
 SEED = 2024
 HIT = 0.3  # intersection over union with the true face box

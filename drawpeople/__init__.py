@@ -7,15 +7,14 @@ a seed is the same person wherever it is asked for, and an image has the same bi
 
 from __future__ import annotations
 
-from drawpeople.cutouts import Cutout, Cutouts, cut_out
-from drawpeople.defects import COPIES, DEFECTS, Defect
+from drawpeople.cutouts import cut_out
+from drawpeople.defects import Defect
 from drawpeople.dials import PERSON, SHOT
-from drawpeople.framing import LOOSE, TIGHT, Framing
-from drawpeople.people import average_people, neutral_shots, people, shots
-from drawpeople.portraits import cut_portrait
-from drawpeople.rendering import Rendering, dense_landmarks, render
+from drawpeople.framing import LOOSE
+from drawpeople.people import neutral_shots, people, shots
+from drawpeople.rendering import dense_landmarks, render
 from drawpeople.rng import Dice
-from drawpeople.scenes import Scene, draw_nobody, draw_portrait, draw_scene
+from drawpeople.scenes import draw_portrait, draw_scene
 from drawpeople.truth import Region
 
 __version__ = "0.1.0"
@@ -27,26 +26,15 @@ PERSON_RANGES: dict[str, tuple[float, float]] = {name: (dial.low, dial.high) for
 SHOT_RANGES: dict[str, tuple[float, float]] = {name: (dial.low, dial.high) for name, dial in SHOT.items()}
 
 __all__ = [
-    "COPIES",
-    "DEFECTS",
     "LOOSE",
     "PERSON_RANGES",
     "SHOT_RANGES",
-    "TIGHT",
     "VERSION",
-    "Cutout",
-    "Cutouts",
     "Defect",
     "Dice",
-    "Framing",
     "Region",
-    "Rendering",
-    "Scene",
-    "average_people",
     "cut_out",
-    "cut_portrait",
     "dense_landmarks",
-    "draw_nobody",
     "draw_portrait",
     "draw_scene",
     "neutral_shots",

@@ -10,6 +10,7 @@ import drawpeople
 from dlsfaces import evaluate, plots, widgets
 from dlsfaces.data.records import Face, Photo, Source
 from dlsfaces.plots.sheets import REGION_COLOURS
+from drawpeople.people import average_people
 
 matplotlib.use("agg")
 
@@ -140,7 +141,7 @@ def test_every_slider_of_the_demo_turns_a_dial_that_there_is():
 
 
 def test_ground_truth_draws_each_landmark_once_seen_or_hidden():
-    people, shots = drawpeople.average_people(2), drawpeople.neutral_shots(2)
+    people, shots = average_people(2), drawpeople.neutral_shots(2)
     made = drawpeople.render(people, shots | {"yaw": torch.tensor([0.0, 70.0]), "hat": torch.tensor([1.0, 0.0])})
     figure = plots.ground_truth(made)
     for axes, points, visible in zip(figure.axes[4:6], made.dense, made.dense_visibility):

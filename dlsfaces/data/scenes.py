@@ -13,8 +13,10 @@ from torch import Tensor
 from dlsfaces.data import built_in
 from dlsfaces.data.images import EXTENSIONS, find_broken, list_images, open_image
 from dlsfaces.data.records import UNKNOWN, Face, FaceSet, Photo, PhotoSet, Source
-from drawpeople import Cutout, Cutouts, Dice, Scene, cut_out, cut_portrait, draw_portrait, draw_scene
-from drawpeople.cutouts import EYES
+from drawpeople import Dice, cut_out, draw_portrait, draw_scene
+from drawpeople.cutouts import EYES, Cutout, Cutouts
+from drawpeople.portraits import cut_portrait
+from drawpeople.scenes import Scene
 
 _SCENES_SEED, _STUDIO_SEED = 34, 35
 _AWAY = 8  # one image in so many of a bank shows somebody from behind

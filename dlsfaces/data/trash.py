@@ -21,7 +21,9 @@ from dlsfaces.data.folder import name_hash
 from dlsfaces.data.images import open_image
 from dlsfaces.data.records import UNKNOWN, FaceSet, Photo, Reader
 from dlsfaces.data.scenes import photos_in
-from drawpeople import COPIES, DEFECTS, Defect, Dice, draw_nobody, rng
+from drawpeople import Defect, Dice, rng
+from drawpeople.defects import COPIES, DEFECTS
+from drawpeople.scenes import draw_nobody
 
 TRASH = (*DEFECTS, "not_a_face", "wrong_identity", "duplicate")  #: the kinds of trash
 SHARE = (0.5, 1.0)  #: of a crop that shows nobody: its side, of the largest that fits into the photo

@@ -14,6 +14,7 @@ from torch import Tensor
 import drawpeople
 from dlsfaces import geometry
 from dlsfaces.plots.common import DPI, LINE, OTHER, SAME, as_image, bare, mark, outline
+from drawpeople.rendering import Rendering
 
 
 def pipeline(seed: int = 0) -> Figure:
@@ -44,7 +45,7 @@ def pipeline(seed: int = 0) -> Figure:
     return figure
 
 
-def _pipeline_faces(seed: int) -> tuple[drawpeople.Rendering, Tensor, Tensor]:
+def _pipeline_faces(seed: int) -> tuple[Rendering, Tensor, Tensor]:
     """The tilted photo, the same image upright and cropped, and four people of a gallery."""
     ids = torch.tensor([79, 79, 79, 75, 81, 77])
     people = drawpeople.people(ids, seed)
@@ -53,7 +54,7 @@ def _pipeline_faces(seed: int) -> tuple[drawpeople.Rendering, Tensor, Tensor]:
     shots["yaw"][:2], shots["back_contrast"][:2], shots["smile"][:2] = 12.0, 0.8, 0.25
     shots["roll"][0], shots["scale"][0] = 18.0, 0.8
 
-    def take(rows: slice, framing: geometry.Framing) -> drawpeople.Rendering:
+    def take(rows: slice, framing: geometry.Framing) -> Rendering:
         return drawpeople.render(*({k: v[rows] for k, v in d.items()} for d in (people, shots)), framing)
 
     upright, gallery = take(slice(1, 2), geometry.TIGHT), take(slice(2, None), geometry.TIGHT)

@@ -16,6 +16,7 @@ import drawpeople
 from dlsfaces import geometry
 from dlsfaces.data.records import Photo
 from dlsfaces.plots.common import DPI, OTHER, as_image, mark, outline, sheet
+from drawpeople.rendering import Rendering
 
 
 def faces(images: Tensor, titles: Sequence[str] = (), columns: int = 8, height: float = 1.4) -> Figure:
@@ -84,7 +85,7 @@ REGION_COLOURS = {
 # fmt: on
 
 
-def ground_truth(made: drawpeople.Rendering) -> Figure:
+def ground_truth(made: Rendering) -> Figure:
     """Built-in people, a column each: as they are, what each pixel shows, and 68 landmarks, hidden ones hollow."""
     names = [region.name.lower() for region in drawpeople.Region]
     palette = torch.tensor([to_rgb(REGION_COLOURS[name]) for name in names])

@@ -7,6 +7,7 @@ import drawpeople
 from dlsfaces import geometry, rng
 from dlsfaces.align import LandmarkAugmentation, LandmarkRecipe
 from dlsfaces.align.squares import CONTEXT, MIRRORED, mirrored_order, square_matrices
+from drawpeople.people import average_people
 from tests.align.dots import dots, dotted
 
 BOX = LandmarkRecipe().landmark_augmentation("loose").box
@@ -38,7 +39,7 @@ def test_a_square_has_the_boxs_middle_and_is_larger():
 def test_a_mirrored_face_is_the_one_that_turns_the_other_way(kind):
     """The average person is symmetric: the renderer's own landmarks at the mirrored pose are the reference."""
     n, yaw, roll = 4, torch.tensor([0.0, 20, -35, 10]), torch.tensor([0.0, 10, 5, -25])
-    people, plain = drawpeople.average_people(n), drawpeople.neutral_shots(n)
+    people, plain = average_people(n), drawpeople.neutral_shots(n)
     one, other = (
         getattr(drawpeople.render(people, plain | {"yaw": s * yaw, "roll": s * roll}, geometry.LOOSE), kind)
         for s in (1, -1)

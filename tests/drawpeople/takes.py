@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 import drawpeople
+from drawpeople.people import average_people
 
 Dials = dict[str, Tensor]
 #: What would hide a face, or let something else than the turned dial change it.
@@ -32,7 +33,7 @@ def turned(people: Dials, **dials: float | list[float] | Tensor) -> tuple[Dials,
 
 def average(n: int = 1, **dials: float | list[float] | Tensor) -> tuple[Dials, Dials]:
     """The average person ``n`` times, likewise."""
-    return turned(drawpeople.average_people(n), **dials)
+    return turned(average_people(n), **dials)
 
 
 def various(n: int, **dials: float | list[float] | Tensor) -> tuple[Dials, Dials]:

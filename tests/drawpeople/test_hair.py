@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from drawpeople import average_people
 from drawpeople.hair import COLUMNS, ROWS, drape
 from drawpeople.hair_growth import STEPS
 from drawpeople.hair_style import STYLES, style_of
+from drawpeople.people import average_people
 from drawpeople.scalp import clearance
 
 NAMES = [s.name for s in STYLES]

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import drawpeople
-from drawpeople.people import PERSON, SHOT
+from drawpeople.people import PERSON, SHOT, average_people
 
 _N = 5000
 
@@ -26,7 +26,7 @@ def test_parameters_stay_in_their_ranges():
     for values, ranges in (
         (drawpeople.people(who), drawpeople.PERSON_RANGES),
         (drawpeople.shots(who, who % 7), drawpeople.SHOT_RANGES),
-        (drawpeople.average_people(), drawpeople.PERSON_RANGES),
+        (average_people(), drawpeople.PERSON_RANGES),
         (drawpeople.neutral_shots(), drawpeople.SHOT_RANGES),
     ):
         assert values.keys() == ranges.keys()
@@ -77,7 +77,7 @@ def test_a_person_is_the_same_wherever_asked_for():
 
 
 def test_errors_say_what_is_wrong():
-    people, shots = drawpeople.average_people(2), drawpeople.neutral_shots(2)
+    people, shots = average_people(2), drawpeople.neutral_shots(2)
     with pytest.raises(ValueError, match=r"unknown.*cigar"):
         drawpeople.render(people | {"cigar": torch.zeros(2)}, shots)
     with pytest.raises(ValueError, match=r"lacks.*yaw"):

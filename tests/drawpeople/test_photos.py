@@ -11,7 +11,9 @@ from PIL import Image
 
 import drawpeople
 from drawpeople import backdrops, bodies, clutter, cutouts, occluders, shapes
+from drawpeople.portraits import cut_portrait
 from drawpeople.rng import Dice
+from drawpeople.scenes import draw_nobody
 
 PERSON, NUMBER = torch.tensor([0, 1, 2, 7, 8]), torch.tensor([0, 0, 3, 1, 0])
 PACKAGE = Path(drawpeople.__file__).parent
@@ -100,7 +102,7 @@ def test_clothes_go_down_to_the_shoes_or_to_the_photos_end(bank):
 def test_a_portrait_that_is_cut_out_keeps_the_face_as_it_is():
     image = torch.randint(0, 255, (3, 218, 178), generator=torch.Generator().manual_seed(0)).byte()
     points = drawpeople.LOOSE.template
-    cutout = drawpeople.cut_portrait(image, points, 3)
+    cutout = cut_portrait(image, points, 3)
     offset = (cutout.landmarks - points)[0]
     assert torch.equal(cutout.landmarks - points, offset.expand(5, 2)) and torch.equal(offset, offset.round())
     left, top = offset.int().tolist()
@@ -146,7 +148,7 @@ def test_places_of_any_size_follow_their_dice(size):
         place, _ = backdrops.backdrop(size, 0.6 * size[0], Dice(seed))
         assert place.size == size[::-1] and place.mode == "RGB"
         assert place.tobytes() == backdrops.backdrop(size, 0.6 * size[0], Dice(seed))[0].tobytes()
-    assert drawpeople.draw_nobody((90, 70), Dice(1)).shape == (3, 90, 70)
+    assert draw_nobody((90, 70), Dice(1)).shape == (3, 90, 70)
 
 
 def test_the_readmes_code_runs(tmp_path, monkeypatch):

@@ -13,6 +13,7 @@ import torch
 
 import drawpeople
 from dlsfaces.geometry import LOOSE, TIGHT, TIGHT_IN_LOOSE, Framing, face_box
+from drawpeople.rendering import Rendering
 from tests.conftest import ROOT
 from tests.drawpeople import fingerprint
 from tests.drawpeople.takes import average, crowd, turned
@@ -38,7 +39,7 @@ _NEEDS: dict[str, dict[str, float]] = {
 }
 
 
-def _tensors(made: drawpeople.Rendering) -> dict[str, torch.Tensor]:
+def _tensors(made: Rendering) -> dict[str, torch.Tensor]:
     return {field.name: getattr(made, field.name) for field in fields(made)}
 
 

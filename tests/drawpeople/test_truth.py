@@ -9,6 +9,7 @@ from matplotlib.path import Path
 import drawpeople
 from dlsfaces.geometry import LOOSE, TIGHT
 from drawpeople import Region
+from drawpeople.rendering import Rendering
 from tests.drawpeople.takes import average, crowd, various
 
 _MIRROR = torch.tensor(
@@ -33,7 +34,7 @@ def _extremes(n: int) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]
     return people, shots | {"distance": torch.where(near, 40.0, 200.0), "mouth_open": near.float()}
 
 
-def _shown(made: drawpeople.Rendering, around: int = 0) -> torch.Tensor:
+def _shown(made: Rendering, around: int = 0) -> torch.Tensor:
     """Which regions lie at the landmarks, or at most so many pixels from them: bool ``(N, 68, regions)``."""
     height, width = made.regions.shape[1:]
     masks = torch.nn.functional.one_hot(made.regions.long(), len(Region)).permute(0, 3, 1, 2).float()
@@ -43,13 +44,13 @@ def _shown(made: drawpeople.Rendering, around: int = 0) -> torch.Tensor:
     return masks.flatten(2).gather(2, index).transpose(1, 2) > 0
 
 
-def _share_on(made: drawpeople.Rendering, landmarks: slice | list[int], *regions: Region, around: int = 0) -> float:
+def _share_on(made: Rendering, landmarks: slice | list[int], *regions: Region, around: int = 0) -> float:
     """How many of the visible ones among these landmarks lie on one of these regions."""
     on = _shown(made, around)[:, landmarks][..., list(regions)].any(-1)
     return float(on[made.dense_visibility[:, landmarks]].float().mean())
 
 
-def _count(made: drawpeople.Rendering, region: Region) -> torch.Tensor:
+def _count(made: Rendering, region: Region) -> torch.Tensor:
     return (made.regions == int(region)).sum((1, 2))
 
 
@@ -106,7 +107,7 @@ def test_what_is_worn_hides_what_it_covers(thing: str):
 
 
 @pytest.fixture(scope="module")
-def faces() -> drawpeople.Rendering:
+def faces() -> Rendering:
     return drawpeople.render(*various(24, brow_density=1.0, smile=[0.0, 0.4, 1.0] * 8), LOOSE)
 
 

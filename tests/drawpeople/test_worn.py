@@ -8,6 +8,7 @@ import torch
 import drawpeople
 from dlsfaces.geometry import LOOSE
 from drawpeople import hats
+from drawpeople.rendering import Rendering
 from drawpeople.truth import Region
 
 _N = 16
@@ -23,11 +24,11 @@ def _dressed(n: int = _N, **turned: float | torch.Tensor) -> tuple[dict[str, tor
     return people, shots
 
 
-def _render(**turned: float | torch.Tensor) -> drawpeople.Rendering:
+def _render(**turned: float | torch.Tensor) -> Rendering:
     return drawpeople.render(*_dressed(**turned), size=(112, 96))
 
 
-def _count(rendering: drawpeople.Rendering, region: Region) -> torch.Tensor:
+def _count(rendering: Rendering, region: Region) -> torch.Tensor:
     """Pixels an image that show a region."""
     return (rendering.regions == int(region)).sum((1, 2))
 
