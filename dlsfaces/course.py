@@ -58,12 +58,7 @@ class Course:
 
 
 def start(seed: int = 0) -> Course:
-    """Start a notebook: install what is missing, check torch, seed everything, say what this machine is.
-
-    Raises:
-        RuntimeError: a package cannot be installed, or torch and torchvision do not work.
-        ValueError: one of the environment variables above means nothing.
-    """
+    """Start a notebook: install what is missing, check torch, seed everything, say what this machine is."""
     install_missing()
     if problem := torch_problem():
         raise RuntimeError(problem)
@@ -93,11 +88,8 @@ def install_missing() -> None:
 
 
 def torch_problem() -> str | None:
-    """Why the installed torch and torchvision do not work together, and the way out; ``None`` where they do.
-
-    torchvision's operators are compiled against one release of torch, and with another fail with an obscure error.
-    """
-    try:
+    """Why the installed torch and torchvision do not work together, and the way out; ``None`` where they do."""
+    try:  # torchvision's operators are compiled against one release of torch, and fail obscurely with another
         import torch
         from torchvision.ops import nms
 
@@ -160,8 +152,8 @@ def data_name(size: str, asked: str | None = None) -> str:
 def find_data(setup: Course) -> str:
     """The data set to go on with: the one that was asked for, where it is here or can be downloaded.
 
-    In the ``gpu`` size a real set is the default: where it cannot be had, this says why and answers ``"synthetic"``.
-    In the other sizes somebody has asked for the set by name: there the error is raised.
+    Where a real set, the default in the ``gpu`` size, cannot be had, this says why and answers ``"synthetic"``. In the
+    other sizes somebody has asked for the set by name: there the error is raised.
     """
     if setup.data == "synthetic":
         return setup.data
@@ -209,9 +201,7 @@ def limit_threads() -> None:
     if not asked:
         return
     if not asked.isdecimal() or not 1 <= int(asked) <= cores:
-        raise ValueError(
-            f"DLSFACES_THREADS is {asked!r}; it must be a whole number from 1 to {cores}, this machine's cores"
-        )
+        raise ValueError(f"DLSFACES_THREADS is {asked!r}; it must be a whole number from 1 to {cores}, the cores here")
     import torch
 
     torch.set_num_threads(int(asked))
@@ -241,14 +231,10 @@ def settings(**rows: Sequence[Any]) -> SimpleNamespace:
 
 
 def save_results(chapter: str, results: Mapping[str, float | int | str]) -> None:
-    """Keep the results of a chapter for the table of the whole course.
+    """Keep a chapter's results, names to finite numbers (also of numpy and torch) or strings, for the course's table.
 
     Writes ``{chapter}.json`` into the folder that ``DLSFACES_RESULTS`` names. Where it is unset (a student's own run)
     the values are only checked.
-
-    Args:
-        chapter: the notebook's name, such as ``"03_cross_entropy"``.
-        results: names to finite numbers (also of numpy and torch) or strings.
     """
     if not chapter or chapter != Path(chapter).name or chapter.startswith("."):
         raise ValueError(f"chapter is {chapter!r}; it must be a plain name, such as '03_cross_entropy'")

@@ -26,14 +26,11 @@ DIALS: dict[str, tuple[str, ...]] = {
     "camera": ("distance", "exposure", "white_balance", "blur", "noise", "jpeg", "low_resolution"),
 }
 
-_SWITCHES = {name for name, dial in (PERSON | SHOT).items() if dial.chance is not None}
-
 
 def draw_person(person: int, seed: int = 0, **dials: float) -> torch.Tensor:
     """A built-in person in an otherwise neutral image: uint8 ``(3, 218, 178)``.
 
-    ``dials`` are values of ``drawpeople.SHOT_RANGES`` or ``drawpeople.PERSON_RANGES`` by name; an unknown one is a
-    ``ValueError``.
+    ``dials`` are values of ``drawpeople.SHOT_RANGES`` or ``drawpeople.PERSON_RANGES`` by name.
     """
     who = drawpeople.people(torch.tensor([person]), seed)
     shot = drawpeople.neutral_shots(1)
@@ -45,10 +42,9 @@ def draw_person(person: int, seed: int = 0, **dials: float) -> torch.Tensor:
 
 
 def person_sliders(dials: Mapping[str, Sequence[str]] = DIALS, seed: int = 0) -> ipywidgets.Widget:
-    """Sliders for the person's number and for some dials, in tabs, beside the image.
+    """Sliders for the person's number and for some dials, by the title of their tab, beside the image.
 
-    ``dials`` are names by the title of their tab. Another number sets the dials of the person to what that person has;
-    those of the image stay.
+    Another number sets the dials of the person to what that person has; those of the image stay.
     """
     ranges = {**drawpeople.PERSON_RANGES, **drawpeople.SHOT_RANGES}
     neutral = drawpeople.neutral_shots(1)
@@ -79,7 +75,7 @@ def person_sliders(dials: Mapping[str, Sequence[str]] = DIALS, seed: int = 0) ->
 
 def _slider(name: str, low: float, high: float, start: Mapping[str, torch.Tensor]) -> ipywidgets.FloatSlider:
     value = float(start[name]) if name in start else (low + high) / 2
-    whole = high - low > 10 or name in _SWITCHES
+    whole = high - low > 10 or (PERSON | SHOT)[name].chance is not None  # many steps, or a switch
     return ipywidgets.FloatSlider(
         value,
         min=low,

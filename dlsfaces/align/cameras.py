@@ -1,8 +1,4 @@
-"""The affine camera that shows the mean face as a photo shows a person.
-
-Taigman, Yang, Ranzato, Wolf 2014, "DeepFace: Closing the Gap to Human-Level Performance in Face Verification", section
-2.1.
-"""
+"""The affine camera that shows the mean face as a photo shows a person (Taigman et al. 2014, "DeepFace", 2.1)."""
 
 from __future__ import annotations
 
@@ -16,16 +12,14 @@ from dlsfaces.align.shape3d import FIDUCIALS, mean_shape
 def fit_camera(points: Tensor, covariance: Tensor | None = None) -> Tensor:
     """The affine cameras that explain the fiducials best, by generalised least squares (section 2.1, "3D alignment").
 
-    Minimises ``r^T Sigma^-1 r`` with ``r = x_2d - X_3d vec(P)``. With Sigma's Cholesky factor ``L`` that is ordinary
+    Minimises ``r^T Sigma^-1 r`` with ``r = x_2d - X_3d vec(P)``: with Sigma's Cholesky factor ``L`` that is ordinary
     least squares of ``L^-1 x_2d`` on ``L^-1 X_3d``.
 
     Args:
-        points: ``(N, 68, 2)`` pixels in 300-W's order.
+        points: ``(N, 68, 2)`` pixels in 300-W's order; finite, and not on a line.
         covariance: ``(136, 136)`` of the points' errors ``x0, y0, x1, ...`` in any scale; the identity by default.
     Returns:
         ``(N, 2, 4)`` from ``(x, y, z, 1)`` of :func:`mean_shape` to pixels.
-    Raises:
-        ValueError: points that are not finite, or on a line (names the faces by number); a covariance that is none.
     """
     if points.dim() != 3 or points.shape[1:] != (FIDUCIALS, 2):
         raise ValueError(f"points must be (N, 68, 2) in 300-W's order, not {tuple(points.shape)}")
@@ -46,7 +40,7 @@ def fit_camera(points: Tensor, covariance: Tensor | None = None) -> Tensor:
 
 
 def refuse(bad: Tensor, what: str, way_out: str) -> None:
-    """Raise ``ValueError`` that names the faces, bool ``(N,)``, whose points are what they must not be."""
+    """Raise ``ValueError`` that names the faces, bool ``(N,)``, whose points are bad."""
     if bad.any():
         rows = bad.nonzero()[:, 0].tolist()
         more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
@@ -56,9 +50,8 @@ def refuse(bad: Tensor, what: str, way_out: str) -> None:
 def fiducial_covariance(residuals: Tensor, shrinkage: float = 0.05) -> Tensor:
     """The covariance ``(136, 136)`` of the points' errors ``(M, 68, 2)``, all in one scale, for :func:`frontalise`.
 
-    About zero, not about the mean: an error that is always the same is an error, too. Shrunk, by a share above 0,
-    towards equal, independent errors (Ledoit and Wolf 2004, "A well-conditioned estimator for large-dimensional
-    covariance matrices", section 2), since it is singular where faces are few.
+    About zero, not about the mean: a constant error is an error, too. Singular where faces are few, so it is shrunk
+    towards equal, independent errors (Ledoit and Wolf 2004, "A well-conditioned estimator", section 2).
     """
     if residuals.dim() != 3 or residuals.shape[1:] != (FIDUCIALS, 2) or not 0 < shrinkage <= 1:
         raise ValueError(f"residuals {tuple(residuals.shape)} must be (M, 68, 2), shrinkage={shrinkage} in (0, 1]")

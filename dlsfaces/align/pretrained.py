@@ -26,9 +26,6 @@ def load_landmark_net(kind: str | Path = "hourglass", trained_on: str = "synthet
     Args:
         kind: ``"hourglass"`` or ``"regression"``, or a file that :func:`save_landmark_net` wrote.
         trained_on: ``"synthetic"`` (MIT), or ``"celeba"`` (research only): the same, then trained on real faces.
-    Raises:
-        FileNotFoundError: no such network or file.
-        ValueError: a damaged file, or another network's.
     """
     path = weights.path_of(f"landmarks_{kind}_{trained_on}") if str(kind) in KINDS else Path(kind)
     return weights.load(path, _built, "a landmark network")

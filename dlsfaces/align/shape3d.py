@@ -1,7 +1,6 @@
 """The mean face in 3-D: the 68 fiducials, anchors around them, and the triangles between them.
 
-Centimetres in the head's coordinates: the origin between the eyes, x to the viewer's right, y up, z towards the viewer.
-Left and right are exact mirror images of each other.
+Centimetres; the origin between the eyes, x to the viewer's right, y up, z towards the viewer; exactly symmetric.
 """
 
 from __future__ import annotations

@@ -15,10 +15,7 @@ MIRRORED = (1, 0, 2, 4, 3)  #: which of the five landmarks each one is in a mirr
 
 
 def square_matrices(boxes: Tensor, side: int) -> Tensor:
-    """Maps ``(N, 2, 3)`` from photos to squares of ``side`` pixels around the faces' boxes ``(N, 4)``.
-
-    ``ValueError`` names the faces whose boxes are not finite or have no area.
-    """
+    """Maps ``(N, 2, 3)`` from photos to squares of ``side`` pixels around the faces' boxes ``(N, 4)``."""
     extent = boxes[:, 2:] - boxes[:, :2]
     bad = ~(boxes.isfinite().all(1) & (extent > 0).all(1))
     if bad.any():
@@ -57,8 +54,7 @@ class LandmarkAugmentation:
     def __call__(self, images: Tensor, points: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
         """Squares float ``(N, 3, side, side)`` and points as shares of the side.
 
-        From images ``(N, 3, H, W)``, uint8 or float in [0, 1], points ``(N, P, 2)`` in their pixels, NaN where unknown,
-        and keys int64 ``(N,)``.
+        From images ``(N, 3, H, W)``, points ``(N, P, 2)`` in their pixels, NaN where unknown, and keys int64 ``(N,)``.
         """
         u = rng.uniform(keys.to(images.device), 5)
         matrices = self.matrices(u, tuple(images.shape[2:]))

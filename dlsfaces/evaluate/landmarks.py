@@ -30,23 +30,14 @@ class CumulativeErrors:
 
 @dataclass(frozen=True)
 class LandmarkScore:
-    """Errors as shares of the normaliser's length; faces without a known point count nowhere.
+    """Errors as shares of the normaliser's length; faces without a known point count nowhere."""
 
-    Attributes:
-        nme: normalised mean error, over each face's known points, then over faces; infinity where one is infinite.
-        failure_rate: share of the faces whose mean error exceeds the limit.
-        area: of :class:`CumulativeErrors`.
-        pck: share of all known points with an error of at most the limit (percentage of correct keypoints).
-        per_landmark: mean error of each landmark over the faces that have it, ``(P,)``; NaN where none has.
-        per_face: mean error of each face over its known points, ``(N,)``; NaN where it has none.
-    """
-
-    nme: float
-    failure_rate: float
-    area: float
-    pck: float
-    per_landmark: np.ndarray
-    per_face: np.ndarray
+    nme: float  # normalised mean error, over each face's known points, then over faces; infinity where one is infinite
+    failure_rate: float  # share of the faces whose mean error exceeds the limit
+    area: float  # of CumulativeErrors
+    pck: float  # percentage of correct keypoints: share of all known points with an error of at most the limit
+    per_landmark: np.ndarray  # mean error of each landmark over the faces that have it, (P,); NaN where none has
+    per_face: np.ndarray  # mean error of each face over its known points, (N,); NaN where it has none
 
 
 def landmark_score(
@@ -76,7 +67,7 @@ def landmark_score(
 
 
 def cumulative_error_curve(errors: Sequence[float] | Array, limit: float = 0.1) -> CumulativeErrors:
-    """Which share of the faces has at most which mean error ``(N,)``: exact, with a step at each error up to the limit.
+    """Which share of the faces has at most which mean error ``(N,)``, with a step at each error up to the limit.
 
     The area is AUC of Yang et al. 2015, "An empirical study of recent face alignment methods". NaN is left out.
     """

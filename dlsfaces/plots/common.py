@@ -38,17 +38,24 @@ def sheet(rows: int, columns: int, width: float, height: float) -> tuple[Figure,
     return figure, grid
 
 
+def cells(count: int, columns: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    """A sheet of so many cells, row by row, without axes."""
+    figure, grid = sheet(-(-count // columns), columns, width, height)
+    for axes in grid.flat:
+        axes.axis("off")
+    return figure, grid.ravel()[:count].tolist()
+
+
 def bare(axes: Axes) -> Axes:
     """Without ticks."""
-    axes.set_xticks([])
-    axes.set_yticks([])
+    axes.set(xticks=[], yticks=[])
     return axes
 
 
-def outline(axes: Axes, box: Sequence[float], colour: str = "yellow") -> None:
-    """A box, drawn also where it leaves the image."""
+def outline(axes: Axes, box: Sequence[float], colour: str = "yellow", lw: float = 2, clip_on: bool = False) -> None:
+    """A box, by default drawn also where it leaves the image."""
     x1, y1, x2, y2 = box
-    axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, color=colour, lw=2, clip_on=False))
+    axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, color=colour, lw=lw, clip_on=clip_on))
 
 
 def mark(axes: Axes, landmarks: Tensor) -> None:

@@ -22,11 +22,8 @@ MARKERS = ("o", "^", "s")  # another for each ten people
 def circles(panels: Mapping[str, tuple[Tensor, Tensor, Tensor | None]]) -> Figure:
     """Two-dimensional embeddings as dots around the unit circle, a colour a person, one square panel a name.
 
-    Only the direction is drawn: how far outside the circle a dot lies is by chance, so that they can be counted.
-
-    Args:
-        panels: name to vectors ``(N, 2)``, identities ``(N,)``, and one centre or head row a person ``(P, 2)``, drawn
-            as rays, or None; vectors of any length.
+    A panel has vectors ``(N, 2)``, identities ``(N,)``, and one centre or head row a person ``(P, 2)``, drawn as rays,
+    or None. Only the direction is drawn: dots lie at random distances outside the circle, so that they can be counted.
     """
     rows_of_centres = max((0 if centres is None else len(centres) for _, _, centres in panels.values()), default=0)
     looks = _looks([i for _, i, _ in panels.values()], range(rows_of_centres))
@@ -46,8 +43,8 @@ def circles(panels: Mapping[str, tuple[Tensor, Tensor, Tensor | None]]) -> Figur
 def projection(panels: Mapping[str, tuple[Tensor, Tensor]]) -> Figure:
     """Embeddings in the plane by t-SNE of their cosines, which keeps neighbours together; a colour a person.
 
-    What is near is alike; how far apart two heaps lie, and how large they are, means nothing. Fewer than ten embeddings
-    are projected on their two principal components. A panel has embeddings ``(N, D)`` and identities ``(N,)``.
+    A panel has embeddings ``(N, D)``, of which fewer than ten are projected on their two principal components, and
+    identities ``(N,)``. How far apart two heaps lie, and how large they are, means nothing.
     """
     looks = _looks([identities for _, identities in panels.values()])
     figure, grid = _squares(len(panels))
@@ -103,8 +100,7 @@ def _squares(count: int) -> tuple[Figure, Sequence[Axes]]:
 def angle_histograms(panels: Mapping[str, tuple[Tensor, Tensor]]) -> Figure:
     """How far images are from their own person's centre and from the nearest other one, in degrees; medians as lines.
 
-    A panel has the cosines ``(N,)`` with the own and with the nearest other centre, as
-    :func:`dlsfaces.evaluate.cosine_to_centres` gives. Angles above 120 degrees are counted in the last bar.
+    A panel has both cosines ``(N,)``, as of :func:`dlsfaces.evaluate.cosine_to_centres`.
     """
     size = (7, 0.8 + 1.1 * len(panels))
     figure, grid = plt.subplots(len(panels), 1, figsize=size, dpi=DPI, sharex=True, squeeze=False, layout="constrained")
@@ -113,9 +109,9 @@ def angle_histograms(panels: Mapping[str, tuple[Tensor, Tensor]]) -> Figure:
         own, other = (part.detach().cpu().double() for part in cosines)
         for value, (label, colour, kind, style) in zip((own, other), ways):
             degrees = value.clamp(-1, 1).acos().rad2deg().numpy()
-            look = dict(color=colour, label=label, histtype=kind)
-            look |= dict(alpha=0.45) if kind == "stepfilled" else dict(lw=1.5)
-            axes.hist(degrees.clip(0, 120), np.linspace(0, 120, 61), **look)
+            look = dict(alpha=0.45) if kind == "stepfilled" else dict(lw=1.5)
+            bins = np.linspace(0, 120, 61)  # further ones are counted in the last bar
+            axes.hist(degrees.clip(0, 120), bins, color=colour, label=label, histtype=kind, **look)
             axes.axvline(np.median(degrees), color=colour, ls=style, lw=1.5)
         nearer = (own > other).double().mean()
         axes.set_title(f"{name}: own centre nearer for {nearer:.1%} of images", fontsize=9, loc="left", pad=2)
@@ -127,10 +123,9 @@ def angle_histograms(panels: Mapping[str, tuple[Tensor, Tensor]]) -> Figure:
 
 
 def triplet_sheet(images: Tensor, triplets: Triplets, distances: Tensor, columns: int = 6) -> Figure:
-    """The first triplets as columns of anchor, positive and negative, with the distances to the anchor below.
+    """The first triplets, indices of images ``(N, 3, H, W)``, as columns with their distances, of ``(N, N)``, below.
 
-    A negative that is not further away than the positive has its number in bold red. Triplets are indices of images
-    ``(N, 3, H, W)``, distances ``(N, N)``.
+    A negative that is not further away than the positive has its number in bold red.
     """
     chosen = [part[:columns].tolist() for part in triplets]
     if not chosen[0]:

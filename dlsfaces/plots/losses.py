@@ -41,8 +41,7 @@ def margins_over_angle(angle: float, cosine: float, scale: float, n_people: int 
 
     .. math:: z_y = s (\cos(\theta_y + m) - c), \quad L = -\log \frac{e^{z_y}}{e^{z_y} + e^{s \cos 60°} + (n - 1) e^0}
 
-    for a face with the nearest other centre 60 degrees away and all further ones at 90; beside, ``m = c = 0``.
-    ``angle`` is ArcFace's m in radians, ``cosine`` CosFace's c, ``n_people`` how many other people there are.
+    ``angle`` is m in radians, ``cosine`` c, and n other people, ``n_people``, are 60 degrees away (one) and 90.
     """
     degrees = torch.linspace(0, 180, 361, dtype=torch.float64)
     plain = scale * degrees.deg2rad().cos()
