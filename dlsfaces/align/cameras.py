@@ -10,16 +10,12 @@ from dlsfaces.align.shape3d import FIDUCIALS, mean_shape
 
 
 def fit_camera(points: Tensor, covariance: Tensor | None = None) -> Tensor:
-    """The affine cameras that explain the fiducials best, by generalised least squares (section 2.1, "3D alignment").
+    """The affine cameras ``(N, 2, 4)``, from ``(x, y, z, 1)`` of :func:`mean_shape` to pixels, that fit fiducials best.
 
-    Minimises ``r^T Sigma^-1 r`` with ``r = x_2d - X_3d vec(P)``: with Sigma's Cholesky factor ``L`` that is ordinary
-    least squares of ``L^-1 x_2d`` on ``L^-1 X_3d``.
-
-    Args:
-        points: ``(N, 68, 2)`` pixels in 300-W's order; finite, and not on a line.
-        covariance: ``(136, 136)`` of the points' errors ``x0, y0, x1, ...`` in any scale; the identity by default.
-    Returns:
-        ``(N, 2, 4)`` from ``(x, y, z, 1)`` of :func:`mean_shape` to pixels.
+    Generalised least squares (section 2.1, "3D alignment") minimise ``r^T Sigma^-1 r`` with ``r = x_2d - X_3d vec(P)``:
+    with Sigma's Cholesky factor ``L`` these are ordinary least squares of ``L^-1 x_2d`` on ``L^-1 X_3d``. Points are
+    ``(N, 68, 2)`` pixels in 300-W's order, finite and not on a line. Sigma is the covariance ``(136, 136)`` of their
+    errors ``x0, y0, x1, ...`` in any scale; the identity by default.
     """
     if points.dim() != 3 or points.shape[1:] != (FIDUCIALS, 2):
         raise ValueError(f"points must be (N, 68, 2) in 300-W's order, not {tuple(points.shape)}")
@@ -50,8 +46,8 @@ def refuse(bad: Tensor, what: str, way_out: str) -> None:
 def fiducial_covariance(residuals: Tensor, shrinkage: float = 0.05) -> Tensor:
     """The covariance ``(136, 136)`` of the points' errors ``(M, 68, 2)``, all in one scale, for :func:`frontalise`.
 
-    About zero, not about the mean: a constant error is an error, too. Singular where faces are few, so it is shrunk
-    towards equal, independent errors (Ledoit and Wolf 2004, "A well-conditioned estimator", section 2).
+    About zero, as a constant error is an error, too. Shrunk towards equal, independent errors, since it is singular
+    where faces are few (Ledoit and Wolf 2004, "A well-conditioned estimator", section 2).
     """
     if residuals.dim() != 3 or residuals.shape[1:] != (FIDUCIALS, 2) or not 0 < shrinkage <= 1:
         raise ValueError(f"residuals {tuple(residuals.shape)} must be (M, 68, 2), shrinkage={shrinkage} in (0, 1]")

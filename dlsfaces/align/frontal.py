@@ -94,11 +94,8 @@ def _located(target: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
 
 
 def _sampled(images: Tensor, source: Tensor, triangle: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
-    """Photos as the views show them ``(N, 2, 3, h, w)``: by each pixel's own side of the face, and by the mirrored one.
-
-    Vertices lie at ``(N, V, 2)`` in the photos. And whether the pixels lie in the photo, bool ``(N, 2, h, w)``.
-    """
-    n, h, w = triangle.shape
+    """Photos, with vertices at ``(N, V, 2)``, as views ``(N, 2, 3, h, w)``, and which pixels lie in the photo."""
+    n, h, w = triangle.shape  # below, each pixel twice: by its own side of the face, and by the mirrored one
     corners = triangles().to(source.device)[triangle.clamp(min=0)]
     corners = torch.stack((corners, mirrored_vertices().to(source.device)[corners]), dim=1)
     at = source.gather(1, corners.flatten(1)[..., None].expand(-1, -1, 2)).view(n, 2, h, w, 3, 2)

@@ -17,16 +17,14 @@ from dlsfaces.data.warped import warped
 def find_landmarks(
     model: LandmarkNet, images: Tensor, boxes: Tensor, *, looks: int = 2, batch_size: int = 128
 ) -> Landmarks:
-    """Landmarks of one face in each image ``(N, 3, H, W)``, uint8 or float in [0, 1].
+    """Landmarks of one face in each image ``(N, 3, H, W)``, uint8 or float in [0, 1]: pixels, float32 on the CPU.
 
     The network looks at the square around the box, then again at the face as the first look puts it: upright, in the
     middle, of the usual size. That helps most where a face is tilted or a box is off.
 
     Args:
-        boxes: ``(N, 4)`` pixels, or ``(4,)`` for all: the course's face boxes. Those without area are a ``ValueError``.
+        boxes: ``(N, 4)`` pixels, or ``(4,)`` for all: the course's face boxes.
         looks: how often the network looks, 1 or more.
-    Returns:
-        Points in pixels of the images, which may lie outside of them, and confidences; float32 on the CPU.
     """
     boxes = torch.as_tensor(boxes, dtype=torch.float32)
     if boxes.shape not in ((4,), (len(images), 4)):
@@ -70,10 +68,7 @@ def _second_look(points: Tensor, template: Tensor, matrices: Tensor) -> Tensor:
 
 
 def landmarks_of(model: LandmarkNet, faces: FaceSet, box: Tensor | None = None, *, looks: int = 2) -> Landmarks:
-    """Landmarks of every face of a set, in pixels of its crops; see :func:`find_landmarks`.
-
-    The faces are where ``box`` says, ``(4,)`` or ``(N, 4)``; by default where the set's framing has them.
-    """
+    """Landmarks of every face of a set, in pixels of its crops; by default the box is where the framing has faces."""
     if box is None:
         if faces.framing not in geometry.FRAMINGS:
             raise ValueError(f"{faces!r} has no framing of the course's, so box= has to say where the faces are")
@@ -108,8 +103,7 @@ def aligned(
     Images are warped when they are read; landmarks and ``photo_to_crop`` are carried along.
 
     Args:
-        landmarks: ``(N, 5, 2)`` or ``(N, 68, 2)`` pixels of the crops; an error where NaN, in one place or mirrored.
-        padding: see :func:`dlsfaces.geometry.warp`.
+        landmarks: ``(N, 5, 2)`` or ``(N, 68, 2)`` pixels of the crops; not NaN, in one place or mirrored.
         refuse_mirrored: False where a network's rare nonsense, such as of a profile, must not stop a whole set.
     """
     matrices = geometry.similarity(geometry.five_of(landmarks).float(), framing.template, refuse_mirrored)

@@ -11,13 +11,12 @@ from dlsfaces.align.heatmaps import SIGMA, gaussian_heatmaps
 
 
 class RegressionLoss(nn.Module):
-    r"""Distance, and how well the network expected it.
+    r"""Distance, and how well the network expected it: a Laplace density in the plane of expected error :math:`2 b_k`.
 
     .. math:: L = \frac1{|K|} \sum_{k \in K} \left( \frac{d_k}{s} + \frac{d_k}{b_k} + 2 \log b_k \right),
         \qquad d_k = \lVert \hat p_k - p_k \rVert
 
-    K are the known points, s is ``scale``, a share of the image's side, and :math:`2 b_k` is the expected error: a
-    Laplace density in the plane (Kendall and Gal 2017, section 2.2.1, with the absolute error, not the square).
+    K are the known points, s is ``scale``, a share of the side (Kendall and Gal 2017, 2.2.1, with the absolute error).
     """
 
     def __init__(self, scale: float = 0.05) -> None:

@@ -1,7 +1,4 @@
-"""Networks that say where a face's landmarks are, and how sure they are of each.
-
-They take square float images in [0, 1] of a face roughly in the middle, as :func:`dlsfaces.align.find_landmarks` cuts.
-"""
+"""Networks that say where the landmarks are in square images of a face, float in [0, 1], and how sure they are."""
 
 from __future__ import annotations
 
@@ -14,10 +11,7 @@ from dlsfaces.recognize.backbones import ResidualBlock
 
 
 class LandmarkNet(nn.Module):
-    """What both kinds share: the ``side`` of their images in pixels, a multiple of 32, and a template.
-
-    The template ``(P, 2)`` is where the landmarks lie on average, as shares of the side.
-    """
+    """What both kinds share: images of ``side`` pixels, and a template ``(P, 2)``, mean landmarks as shares of it."""
 
     template: Tensor
     size: str

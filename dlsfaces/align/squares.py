@@ -39,10 +39,7 @@ def mirrored_order(n_points: int) -> Tensor:
 
 @dataclass(frozen=True)
 class LandmarkAugmentation:
-    """Cuts squares out of images as imprecise boxes of tilted faces would, and carries the landmarks along.
-
-    Every random number belongs to a sample's key, as in :class:`dlsfaces.data.Augmentation`.
-    """
+    """Cuts squares out of images as imprecise boxes of tilted faces would, and carries the landmarks along."""
 
     box: tuple[float, float, float, float]  # where the faces are in the images, as shares of width and height
     side: int  # of the squares, pixels
@@ -56,7 +53,7 @@ class LandmarkAugmentation:
 
         From images ``(N, 3, H, W)``, points ``(N, P, 2)`` in their pixels, NaN where unknown, and keys int64 ``(N,)``.
         """
-        u = rng.uniform(keys.to(images.device), 5)
+        u = rng.uniform(keys.to(images.device), 5)  # a sample's key gives the same numbers in any batch
         matrices = self.matrices(u, tuple(images.shape[2:]))
         squares = geometry.warp(images, matrices, (self.side, self.side), "edge")
         points = geometry.move_points(matrices, points) / self.side

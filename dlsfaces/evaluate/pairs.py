@@ -109,13 +109,9 @@ def checked(query: Array, query_identities: Ids, distractors: Array | None) -> I
 def pair_scores(query: Array, query_identities: Ids, distractors: Array | None = None) -> PairScores:
     """Cosine similarities of all positive and all false pairs, in the order of ``torch.triu_indices``.
 
-    Args:
-        query: embeddings ``(Q, D)``; they need not be normalised.
-        query_identities: the person of each, ``(Q,)`` integers from 0.
-        distractors: embeddings ``(M, D)`` of people who are not in the query.
-    Raises:
-        ValueError: NaN, infinity or a zero vector, an unknown person (an identity below 0), no positive or no false
-            pair, or more pairs than should be held at once.
+    Queries ``(Q, D)``, with the person of each, ``(Q,)`` integers from 0, and distractors ``(M, D)`` of people who are
+    not in the query need not be normalised. ``ValueError`` where a vector is zero or holds NaN or infinity, where there
+    is no positive or no false pair, or where there are more than should be held at once.
     """
     inputs = checked(query, query_identities, distractors)
     if inputs.n_positive + inputs.n_false > _MOST_PAIRS:

@@ -15,13 +15,10 @@ from dlsfaces.evaluate.pairs import Array, PairScores
 
 @dataclass(frozen=True)
 class Roc:
-    """Receiver operating characteristic: from (0, 0) at a threshold of infinity to (1, 1).
+    """Receiver operating characteristic, from (0, 0) at a threshold of infinity to (1, 1)."""
 
-    At ``threshold[i]``, ``fpr[i]`` of the false and ``tpr[i]`` of the positive pairs score at least as high.
-    """
-
-    fpr: np.ndarray
-    tpr: np.ndarray
+    fpr: np.ndarray  # share of the false pairs that score at least as high as threshold[i]
+    tpr: np.ndarray  # the same of the positive pairs
     threshold: np.ndarray
 
     @property
@@ -86,7 +83,7 @@ def verification(
     neighbouring scores, or plus or minus infinity.
 
     Args:
-        scores: finite similarities, higher is closer, ``(N,)``. Of distances, give the negative.
+        scores: finite similarities ``(N,)``. Of distances, give the negative.
         same: whether a pair shows one person, ``(N,)``.
         folds: the number of each pair's fold, ``(N,)``, or how many: positive and false pairs are then cut into so many
             runs each, in the order in which they stand, which gives LFW's folds from LFW's list.
@@ -111,7 +108,6 @@ def verification(
 
 
 def _folds(same: np.ndarray, folds: int | Sequence[int] | Array) -> np.ndarray:
-    """The number of each pair's fold, from 0."""
     if isinstance(folds, int | np.integer):
         if not 2 <= folds <= min(same.sum(), (~same).sum()):
             raise ValueError(f"folds={folds}: at least two are needed, and a positive and a false pair in every one")

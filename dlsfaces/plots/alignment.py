@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dlsfaces.evaluate.landmarks import CumulativeErrors
 from dlsfaces.geometry import Framing
-from dlsfaces.plots.common import DPI, LINE, SAME, as_image, bare, cells, mark, one_plot, sheet
+from dlsfaces.plots.common import DPI, LINE, SAME, as_image, bare, cells, finished, mark, one_plot, sheet
 
 
 def landmarks(
@@ -35,10 +35,7 @@ def landmarks(
 
 
 def heatmaps(image: Tensor, maps: Sequence[Tensor], names: Sequence[str], points: Tensor | None = None) -> Figure:
-    """A face ``(3, S, S)`` and rows of heat maps of its landmarks, ``(P, h, h)`` each, over it.
-
-    Crosses are the true ``points`` ``(P, 2)``, as shares of the side.
-    """
+    """A face ``(3, S, S)``, and rows of heat maps ``(P, h, h)`` over it; crosses are ``points``, shares of the side."""
     figure, grid = sheet(len(maps), len(maps[0]) + 1, 1.35, 1.5)
     grey = image.float().mean(0) if image.is_floating_point() else image.float().mean(0) / 255
     for row, (part, name) in enumerate(zip(maps, names)):
@@ -57,28 +54,24 @@ def heatmaps(image: Tensor, maps: Sequence[Tensor], names: Sequence[str], points
 
 def cumulative_errors(curves: Mapping[str, CumulativeErrors], limit: float = 0.1) -> Figure:
     """The share of faces whose error is at most so large, by name; higher on the left is better."""
-    figure, axes = one_plot(6, 3.6)
+    _, axes = one_plot(6, 3.6)
     for name, curve in curves.items():
         axes.step(curve.error, curve.share, where="post", label=f"{name} (area {curve.area:.3f})")
     axes.set(xlabel="mean error of a face, by eye distance", ylabel="share of faces", xlim=(0, limit), ylim=(0, 1.02))
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize=8, loc="lower right")
-    return figure
+    return finished(axes, loc="lower right")
 
 
 def errors_by(
     values: Sequence[float], errors: Mapping[str, Sequence[float]], label: str, lines: Sequence[float] = ()
 ) -> Figure:
     """Mean errors over another quantity, such as the yaw, by name."""
-    figure, axes = one_plot(6, 3.2)
+    _, axes = one_plot(6, 3.2)
     for name, row in errors.items():
         axes.plot(values, row, ".-", label=name)
     for line in lines:
         axes.axhline(line, color=LINE, ls=":", lw=1)
     axes.set(xlabel=label, ylabel="error by eye distance", ylim=(0, None))
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
-    return figure
+    return finished(axes)
 
 
 def templates(framings: Sequence[Framing], images: Sequence[Tensor]) -> Figure:

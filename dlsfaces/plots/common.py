@@ -63,6 +63,13 @@ def mark(axes: Axes, landmarks: Tensor) -> None:
     axes.scatter(*landmarks.T.numpy(), c=LANDMARK_COLOURS, s=28, edgecolors="white", linewidths=0.8)
 
 
+def finished(axes: Axes, which: str = "major", loc: str = "best") -> Figure:
+    """The figure of these axes, once they have a grid and a legend."""
+    axes.grid(alpha=0.3, which=which)
+    axes.legend(fontsize=8, loc=loc)
+    return axes.figure
+
+
 def check_count(count: int, most: int, what: str) -> None:
     """Raise ``ValueError`` where there are none of what is to be shown, or more than can be told apart."""
     if not 1 <= count <= most:
