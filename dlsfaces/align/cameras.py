@@ -49,8 +49,6 @@ def fiducial_covariance(residuals: Tensor, shrinkage: float = 0.05) -> Tensor:
     About zero, as a constant error is an error, too. Shrunk towards equal, independent errors, since it is singular
     where faces are few (Ledoit and Wolf 2004, "A well-conditioned estimator", section 2).
     """
-    if residuals.dim() != 3 or residuals.shape[1:] != (FIDUCIALS, 2) or not 0 < shrinkage <= 1:
-        raise ValueError(f"residuals {tuple(residuals.shape)} must be (M, 68, 2), shrinkage={shrinkage} in (0, 1]")
     if not residuals.isfinite().all() or not residuals.any():
         raise ValueError("residuals are all 0, or some are not finite; leave such faces out")
     rows = residuals.flatten(1)

@@ -18,7 +18,7 @@ def landmarks(
 ) -> Figure:
     """Faces ``(N, 3, H, W)`` with the landmarks found as dots, and lines to where they truly are."""
     height, width = images.shape[2:]
-    figure, grid = cells(len(images), columns, 1.35, 1.35 * (height / width) + (0.3 if titles else 0.0))
+    figure, grid = cells(len(images), columns, 1.35, 1.35 * (height / width) + (0.3 if titles else 0.0), titles)
     for k, axes in enumerate(grid):
         axes.imshow(as_image(images[k]), extent=(0, width, height, 0))
         if true is not None:
@@ -29,8 +29,6 @@ def landmarks(
         else:
             axes.scatter(*found[k].T.numpy(), s=4, c="tab:cyan", linewidths=0)
         axes.set(xlim=(0, width), ylim=(height, 0))
-    for axes, title in zip(grid, titles):
-        axes.set_title(title, fontsize=8, pad=2)
     return figure
 
 

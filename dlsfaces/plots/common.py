@@ -38,11 +38,15 @@ def sheet(rows: int, columns: int, width: float, height: float) -> tuple[Figure,
     return figure, grid
 
 
-def cells(count: int, columns: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
+def cells(
+    count: int, columns: int, width: float, height: float, titles: Sequence[str] = ()
+) -> tuple[Figure, list[Axes]]:
     """A sheet of so many cells, row by row, without axes."""
     figure, grid = sheet(-(-count // columns), columns, width, height)
     for axes in grid.flat:
         axes.axis("off")
+    for axes, title in zip(grid.flat, titles):
+        axes.set_title(title, fontsize=8, pad=2)
     return figure, grid.ravel()[:count].tolist()
 
 

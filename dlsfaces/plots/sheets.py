@@ -21,11 +21,9 @@ from dlsfaces.plots.common import DPI, OTHER, as_image, cells, mark, outline, sh
 def faces(images: Tensor, titles: Sequence[str] = (), columns: int = 8, height: float = 1.4) -> Figure:
     """A sheet of images ``(N, 3, H, W)``, row by row, with a title over each where given."""
     width = height * images.shape[3] / images.shape[2]
-    figure, grid = cells(len(images), columns, width, height + (0.25 if titles else 0.02))
+    figure, grid = cells(len(images), columns, width, height + (0.25 if titles else 0.02), titles)
     for axes, image in zip(grid, images):
         axes.imshow(as_image(image), interpolation="nearest")
-    for axes, title in zip(grid, titles):
-        axes.set_title(title, fontsize=8, pad=2)
     return figure
 
 
