@@ -23,6 +23,7 @@ def find_landmarks(
     middle, of the usual size. That helps most where a face is tilted or a box is off.
 
     Args:
+        images: of one photo with many faces ``photo.expand(len(boxes), -1, -1, -1)``, which copies nothing.
         boxes: ``(N, 4)`` pixels, or ``(4,)`` for all: the course's face boxes.
         looks: how often the network looks, 1 or more.
     """
