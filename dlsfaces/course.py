@@ -58,12 +58,7 @@ class Course:
 
 
 def start(seed: int = 0) -> Course:
-    """Start a notebook: install what is missing, check torch, seed everything, say what this machine is.
-
-    Raises:
-        RuntimeError: a package cannot be installed, or torch and torchvision do not work.
-        ValueError: one of the environment variables above means nothing.
-    """
+    """Start a notebook: install what is missing, check torch, seed everything, say what this machine is."""
     install_missing()
     if problem := torch_problem():
         raise RuntimeError(problem)
@@ -83,21 +78,16 @@ def start(seed: int = 0) -> Course:
 
 def install_missing() -> None:
     """Install those of ``NEEDED`` that are not there, without what they need in turn: nothing else is touched."""
-    missing = [name for name in NEEDED if _version(name) is None]
-    if not missing:
-        return
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", *missing]
-    if subprocess.run(command).returncode:
-        raise RuntimeError(f"Could not install {', '.join(missing)}: is the network on? (Kaggle: Settings > Internet)")
-    importlib.invalidate_caches()
+    if missing := [name for name in NEEDED if _version(name) is None]:
+        if subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", *missing]).returncode:
+            names = ", ".join(missing)
+            raise RuntimeError(f"Could not install {names}: is the network on? (Kaggle: Settings > Internet)")
+        importlib.invalidate_caches()
 
 
 def torch_problem() -> str | None:
-    """Why the installed torch and torchvision do not work together, and the way out; ``None`` where they do.
-
-    torchvision's operators are compiled against one release of torch, and with another fail with an obscure error.
-    """
-    try:
+    """Why the installed torch and torchvision do not work together, and the way out; ``None`` where they do."""
+    try:  # torchvision's operators are compiled against one release of torch, and fail obscurely with another
         import torch
         from torchvision.ops import nms
 
@@ -145,8 +135,6 @@ def size() -> str:
 
 def data_name(size: str, asked: str | None = None) -> str:
     """The data of this run: ``asked``, or ``DLSFACES_DATA``, or ``celeba500`` in ``gpu`` size, else ``synthetic``."""
-    if size not in SIZES:
-        raise ValueError(f"size is {size!r}; it must be one of {', '.join(SIZES)}")
     asked = (asked or os.environ.get("DLSFACES_DATA", "")).strip()
     if not asked:
         return "celeba500" if size == "gpu" else "synthetic"
@@ -160,8 +148,8 @@ def data_name(size: str, asked: str | None = None) -> str:
 def find_data(setup: Course) -> str:
     """The data set to go on with: the one that was asked for, where it is here or can be downloaded.
 
-    In the ``gpu`` size a real set is the default: where it cannot be had, this says why and answers ``"synthetic"``.
-    In the other sizes somebody has asked for the set by name: there the error is raised.
+    Where a real set, the default in the ``gpu`` size, cannot be had, this says why and answers ``"synthetic"``. In the
+    other sizes somebody has asked for the set by name: there the error is raised.
     """
     if setup.data == "synthetic":
         return setup.data
@@ -209,9 +197,7 @@ def limit_threads() -> None:
     if not asked:
         return
     if not asked.isdecimal() or not 1 <= int(asked) <= cores:
-        raise ValueError(
-            f"DLSFACES_THREADS is {asked!r}; it must be a whole number from 1 to {cores}, this machine's cores"
-        )
+        raise ValueError(f"DLSFACES_THREADS is {asked!r}; it must be a whole number from 1 to {cores}, the cores here")
     import torch
 
     torch.set_num_threads(int(asked))
@@ -241,17 +227,11 @@ def settings(**rows: Sequence[Any]) -> SimpleNamespace:
 
 
 def save_results(chapter: str, results: Mapping[str, float | int | str]) -> None:
-    """Keep the results of a chapter for the table of the whole course.
+    """Keep a chapter's results, names to finite numbers (also of numpy and torch) or strings, for the course's table.
 
     Writes ``{chapter}.json`` into the folder that ``DLSFACES_RESULTS`` names. Where it is unset (a student's own run)
     the values are only checked.
-
-    Args:
-        chapter: the notebook's name, such as ``"03_cross_entropy"``.
-        results: names to finite numbers (also of numpy and torch) or strings.
     """
-    if not chapter or chapter != Path(chapter).name or chapter.startswith("."):
-        raise ValueError(f"chapter is {chapter!r}; it must be a plain name, such as '03_cross_entropy'")
     plain = {str(name): _plain_value(f"{chapter}: {name}", value) for name, value in results.items()}
     if folder := os.environ.get("DLSFACES_RESULTS", "").strip():
         with written_whole(Path(folder) / f"{chapter}.json") as part:
@@ -260,14 +240,11 @@ def save_results(chapter: str, results: Mapping[str, float | int | str]) -> None
 
 def _plain_value(name: str, value: Any) -> float | int | str:
     """``value`` as a type that JSON knows."""
-    if hasattr(value, "item"):
-        try:
-            value = value.item()
-        except (ValueError, RuntimeError) as error:  # numpy's and torch's answer to more than one element
-            raise ValueError(f"{name} has more than one element; a result must be one number or a string") from error
+    if hasattr(value, "item") and math.prod(value.shape) == 1:  # of numpy or torch
+        value = value.item()
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if not is_number and not isinstance(value, str):
-        raise ValueError(f"{name} is {value!r}; a result must be a finite number or a string")
+        raise ValueError(f"{name} is {value!r}; a result must be one finite number or a string")
     return value
 
 

@@ -26,15 +26,9 @@ DIALS: dict[str, tuple[str, ...]] = {
     "camera": ("distance", "exposure", "white_balance", "blur", "noise", "jpeg", "low_resolution"),
 }
 
-_SWITCHES = {name for name, dial in (PERSON | SHOT).items() if dial.chance is not None}
-
 
 def draw_person(person: int, seed: int = 0, **dials: float) -> torch.Tensor:
-    """A built-in person in an otherwise neutral image: uint8 ``(3, 218, 178)``.
-
-    ``dials`` are values of ``drawpeople.SHOT_RANGES`` or ``drawpeople.PERSON_RANGES`` by name; an unknown one is a
-    ``ValueError``.
-    """
+    """A built-in person in an otherwise neutral image: uint8 ``(3, 218, 178)``; dials are those of ``drawpeople``."""
     who = drawpeople.people(torch.tensor([person]), seed)
     shot = drawpeople.neutral_shots(1)
     for name, value in dials.items():
@@ -45,11 +39,7 @@ def draw_person(person: int, seed: int = 0, **dials: float) -> torch.Tensor:
 
 
 def person_sliders(dials: Mapping[str, Sequence[str]] = DIALS, seed: int = 0) -> ipywidgets.Widget:
-    """Sliders for the person's number and for some dials, in tabs, beside the image.
-
-    ``dials`` are names by the title of their tab. Another number sets the dials of the person to what that person has;
-    those of the image stay.
-    """
+    """Sliders for the person's number and for some dials, by the title of their tab, beside the image."""
     ranges = {**drawpeople.PERSON_RANGES, **drawpeople.SHOT_RANGES}
     neutral = drawpeople.neutral_shots(1)
     number = ipywidgets.IntSlider(0, 0, 200, description="person", continuous_update=False)
@@ -59,7 +49,7 @@ def person_sliders(dials: Mapping[str, Sequence[str]] = DIALS, seed: int = 0) ->
     def redraw(_: object = None) -> None:
         image.value = as_png(draw_person(number.value, seed, **{k: s.value for k, s in sliders.items()}))
 
-    def another(_: object = None) -> None:
+    def another(_: object = None) -> None:  # sets the dials of the person; those of the image stay
         who = drawpeople.people(torch.tensor([number.value]), seed)
         for name in sliders.keys() & who.keys():
             sliders[name].unobserve(redraw, names="value")  # one drawing, not one a slider
@@ -79,7 +69,7 @@ def person_sliders(dials: Mapping[str, Sequence[str]] = DIALS, seed: int = 0) ->
 
 def _slider(name: str, low: float, high: float, start: Mapping[str, torch.Tensor]) -> ipywidgets.FloatSlider:
     value = float(start[name]) if name in start else (low + high) / 2
-    whole = high - low > 10 or name in _SWITCHES
+    whole = high - low > 10 or (PERSON | SHOT)[name].chance is not None  # many steps, or a switch
     return ipywidgets.FloatSlider(
         value,
         min=low,
@@ -94,10 +84,9 @@ def _slider(name: str, low: float, high: float, start: Mapping[str, torch.Tensor
 def margin_explorer(
     draw: Callable[[float, float, float], Figure] | None = None, n_people: int = 99
 ) -> ipywidgets.Widget:
-    """Sliders for a head's margins and scale above what they do to the true logit and to the loss.
+    """Sliders for ArcFace's angle in radians, CosFace's margin as a cosine, and the scale, above what they do.
 
-    ``draw`` makes the figure of ArcFace's angle in radians, CosFace's margin as a cosine, and the scale: by default
-    :func:`dlsfaces.plots.margins_over_angle` with so many other people.
+    By default :func:`dlsfaces.plots.margins_over_angle` draws that, with so many other people.
     """
     draw = draw or partial(plots.margins_over_angle, n_people=n_people)
     wide = {"description_width": "11em"}
@@ -109,20 +98,15 @@ def margin_explorer(
     image = ipywidgets.Image(format="png")
 
     def redraw(_: object = None) -> None:
-        image.value = _figure_as_png(draw(*(slider.value for slider in sliders)))
+        figure, buffer = draw(*(slider.value for slider in sliders)), io.BytesIO()
+        figure.savefig(buffer, format="png")
+        plots.plt.close(figure)  # or the notebook would show it once more
+        image.value = buffer.getvalue()
 
     for slider in sliders:
         slider.observe(redraw, names="value")
     redraw()
     return ipywidgets.VBox([*sliders, image])
-
-
-def _figure_as_png(figure: Figure) -> bytes:
-    """A figure as the bytes of a PNG file; closes it, or the notebook would show it once more."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    plots.plt.close(figure)
-    return buffer.getvalue()
 
 
 def as_png(image: torch.Tensor) -> bytes:

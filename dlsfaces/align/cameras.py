@@ -1,8 +1,4 @@
-"""The affine camera that shows the mean face as a photo shows a person.
-
-Taigman, Yang, Ranzato, Wolf 2014, "DeepFace: Closing the Gap to Human-Level Performance in Face Verification", section
-2.1.
-"""
+"""The affine camera that shows the mean face as a photo shows a person (Taigman et al. 2014, "DeepFace", 2.1)."""
 
 from __future__ import annotations
 
@@ -14,18 +10,12 @@ from dlsfaces.align.shape3d import FIDUCIALS, mean_shape
 
 
 def fit_camera(points: Tensor, covariance: Tensor | None = None) -> Tensor:
-    """The affine cameras that explain the fiducials best, by generalised least squares (section 2.1, "3D alignment").
+    """The affine cameras ``(N, 2, 4)``, from ``(x, y, z, 1)`` of :func:`mean_shape` to pixels, that fit fiducials best.
 
-    Minimises ``r^T Sigma^-1 r`` with ``r = x_2d - X_3d vec(P)``. With Sigma's Cholesky factor ``L`` that is ordinary
-    least squares of ``L^-1 x_2d`` on ``L^-1 X_3d``.
-
-    Args:
-        points: ``(N, 68, 2)`` pixels in 300-W's order.
-        covariance: ``(136, 136)`` of the points' errors ``x0, y0, x1, ...`` in any scale; the identity by default.
-    Returns:
-        ``(N, 2, 4)`` from ``(x, y, z, 1)`` of :func:`mean_shape` to pixels.
-    Raises:
-        ValueError: points that are not finite, or on a line (names the faces by number); a covariance that is none.
+    Generalised least squares (section 2.1, "3D alignment") minimise ``r^T Sigma^-1 r`` with ``r = x_2d - X_3d vec(P)``:
+    with Sigma's Cholesky factor ``L`` these are ordinary least squares of ``L^-1 x_2d`` on ``L^-1 X_3d``. Points are
+    ``(N, 68, 2)`` pixels in 300-W's order, finite and not on a line. Sigma is the covariance ``(136, 136)`` of their
+    errors ``x0, y0, x1, ...`` in any scale; the identity by default.
     """
     if points.dim() != 3 or points.shape[1:] != (FIDUCIALS, 2):
         raise ValueError(f"points must be (N, 68, 2) in 300-W's order, not {tuple(points.shape)}")
@@ -46,7 +36,7 @@ def fit_camera(points: Tensor, covariance: Tensor | None = None) -> Tensor:
 
 
 def refuse(bad: Tensor, what: str, way_out: str) -> None:
-    """Raise ``ValueError`` that names the faces, bool ``(N,)``, whose points are what they must not be."""
+    """Raise ``ValueError`` that names the faces, bool ``(N,)``, whose points are bad."""
     if bad.any():
         rows = bad.nonzero()[:, 0].tolist()
         more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
@@ -56,12 +46,9 @@ def refuse(bad: Tensor, what: str, way_out: str) -> None:
 def fiducial_covariance(residuals: Tensor, shrinkage: float = 0.05) -> Tensor:
     """The covariance ``(136, 136)`` of the points' errors ``(M, 68, 2)``, all in one scale, for :func:`frontalise`.
 
-    About zero, not about the mean: an error that is always the same is an error, too. Shrunk, by a share above 0,
-    towards equal, independent errors (Ledoit and Wolf 2004, "A well-conditioned estimator for large-dimensional
-    covariance matrices", section 2), since it is singular where faces are few.
+    About zero, as a constant error is an error, too. Shrunk towards equal, independent errors, since it is singular
+    where faces are few (Ledoit and Wolf 2004, "A well-conditioned estimator", section 2).
     """
-    if residuals.dim() != 3 or residuals.shape[1:] != (FIDUCIALS, 2) or not 0 < shrinkage <= 1:
-        raise ValueError(f"residuals {tuple(residuals.shape)} must be (M, 68, 2), shrinkage={shrinkage} in (0, 1]")
     if not residuals.isfinite().all() or not residuals.any():
         raise ValueError("residuals are all 0, or some are not finite; leave such faces out")
     rows = residuals.flatten(1)

@@ -1,8 +1,5 @@
-"""Frontal views: a face turned to the front by a camera fitted to a mean face in 3-D.
-
-Taigman, Yang, Ranzato, Wolf 2014, "DeepFace: Closing the Gap to Human-Level Performance in Face Verification", section
-2.1: an affine camera, its residuals added to the mean face, and a piecewise affine warp to the front. What the photo
-hides is taken from the other half of the face.
+"""Frontal views: a face turned to the front by a camera fitted to a mean face in 3-D (Taigman et al. 2014, "DeepFace",
+section 2.1). What the photo hides is taken from the other half of the face.
 """
 
 from __future__ import annotations
@@ -54,15 +51,8 @@ def frontalise(
 ) -> Frontal:
     """Faces turned to the front (section 2.1, "Frontalization").
 
-    The camera's residuals are the person's own shape and expression. They are added to the mean face, or else all
-    faces would be warped to one shape. A residual ``r``, pixels, may be any move ``d``, cm, with ``A d = r``, ``A`` the
-    camera's 2 x 3 part; the least one is taken, ``A^T (A A^T)^-1 r``.
-
-    Images are ``(N, 3, H, W)``, uint8 or float in [0, 1], ``size`` is (height, width) of the views; for points and
-    covariance see :func:`fit_camera`.
-
-    Raises:
-        ValueError: as :func:`fit_camera`; points that show a face from behind; images that are not one a face.
+    Images are ``(N, 3, H, W)``, uint8 or float in [0, 1], one a face; ``size`` is (height, width) of the views. For
+    points and covariance see :func:`fit_camera`. Points that show a face from behind are a ``ValueError``.
     """
     if images.dim() != 4 or images.shape[1] != 3 or len(images) != len(points):
         raise ValueError(f"images {tuple(images.shape)} for {len(points)} faces; give each its own (N, 3, H, W)")
@@ -71,6 +61,8 @@ def frontalise(
     refuse(view_of(camera)[:, 2] <= 0, "seen from behind", "are left and right exchanged (a flip has to)?")
     shape, linear = mean_shape().to(points), camera[..., :3]
     projected = shape @ linear.mT + camera[:, None, :, 3]
+    # The residuals r are the person's own shape and expression: without them all faces would get one shape. They may be
+    # any move d, cm, with A d = r, A the camera's 2 x 3 part; the least one is taken, A^T (A A^T)^-1 r.
     moves = carried(points - projected[:, :FIDUCIALS])
     own_shape = shape + moves @ torch.linalg.inv(linear @ linear.mT) @ linear
     triangle, share = _located(frontal_pixels(own_shape, size).float(), size)
@@ -82,8 +74,7 @@ def frontalise(
 
 
 def _located(target: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """In which triangles of meshes with vertices ``(N, V, 2)`` the pixels of views lie ``(N, h, w)``, -1 outside, and
-    their barycentric coordinates there ``(N, h, w, 3)``."""
+    """Triangles ``(N, h, w)`` of meshes ``(N, V, 2)`` in which pixels lie, -1 outside, and barycentric coordinates."""
     y, x = torch.meshgrid(*(torch.arange(n, device=target.device) + 0.5 for n in size), indexing="ij")
     places = torch.stack((x, y, torch.ones_like(x))).flatten(1)
     triangle = torch.zeros(len(target), x.numel(), dtype=torch.int64, device=target.device)
@@ -103,9 +94,8 @@ def _located(target: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
 
 
 def _sampled(images: Tensor, source: Tensor, triangle: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
-    """Photos, in which vertices lie at ``(N, V, 2)``, as the views show them ``(N, 2, 3, h, w)``: by each pixel's own
-    side of the face, and by the mirrored side. And whether the pixels lie in the photo, bool ``(N, 2, h, w)``."""
-    n, h, w = triangle.shape
+    """Photos, with vertices at ``(N, V, 2)``, as views ``(N, 2, 3, h, w)``, and which pixels lie in the photo."""
+    n, h, w = triangle.shape  # below, each pixel twice: by its own side of the face, and by the mirrored one
     corners = triangles().to(source.device)[triangle.clamp(min=0)]
     corners = torch.stack((corners, mirrored_vertices().to(source.device)[corners]), dim=1)
     at = source.gather(1, corners.flatten(1)[..., None].expand(-1, -1, 2)).view(n, 2, h, w, 3, 2)
@@ -117,12 +107,10 @@ def _sampled(images: Tensor, source: Tensor, triangle: Tensor, share: Tensor) ->
 
 
 def _seen(camera: Tensor, triangle: Tensor, reach: int) -> Tensor:
-    """How plainly cameras show each pixel's own side, and its mirrored one: ``(N, 2, h, w)`` in [0, 1].
-
-    A triangle counts by its area in the photo as a share of that in the frontal view: negative where it faces away.
-    """
+    """How plainly cameras show each pixel's own side, and its mirrored one: ``(N, 2, h, w)`` in [0, 1]."""
     a, b, c = mean_shape().to(camera)[triangles().to(camera.device)].unbind(1)
     normal = torch.linalg.cross(b - a, c - a)
+    # a triangle's area in the photo as a share of that in the frontal view: negative where it faces away
     plain = ((view_of(camera) @ normal.T / normal[:, 2] - _HIDDEN) / (_PLAIN - _HIDDEN)).clamp(0, 1)
     both = torch.stack((plain, plain.roll(len(normal) // 2, 1)), dim=1)
     at = triangle.clamp(min=0).flatten(1)[:, None].expand(-1, 2, -1)

@@ -1,7 +1,4 @@
-"""A point as a heat map, and back: Gaussian targets, and coordinates to a fraction of a pixel.
-
-Coordinates are in the heat map's own pixels; as everywhere, the centre of the first lies at (0.5, 0.5).
-"""
+"""A point as a heat map, and back: Gaussian targets, and coordinates to a fraction of a pixel of the heat map."""
 
 from __future__ import annotations
 
@@ -22,29 +19,24 @@ class Landmarks(NamedTuple):
 
 
 def gaussian_heatmaps(points: Tensor, size: tuple[int, int], sigma: float = SIGMA) -> Tensor:
-    r"""Targets: :math:`h(x, y) = \exp(-\frac{(x - p_x)^2 + (y - p_y)^2}{2 \sigma^2})`.
-
-    The peak is not rounded to the nearest pixel. Of a point outside the part inside is drawn; a point far outside, or
-    unknown, leaves the map dark.
+    r"""Targets: :math:`h(x, y) = \exp(-\frac{(x - p_x)^2 + (y - p_y)^2}{2 \sigma^2})`, the peak not rounded to a pixel.
 
     From points ``(N, P, 2)`` in pixels of the heat map, NaN where unknown: float32 ``(N, P, height, width)`` in [0, 1].
+    The map of a point that is unknown or far outside is dark.
     """
     height, width = size
-    x, y = (torch.arange(n, device=points.device) + 0.5 for n in (width, height))
+    x, y = (torch.arange(n, device=points.device) + 0.5 for n in (width, height))  # the first centre is at 0.5
     # A Gaussian is a product of one along x and one along y: two rows of numbers a point, not a whole map of exp.
     across, down = ((-0.5 * ((axis - points[..., k, None]) / sigma) ** 2).exp() for k, axis in enumerate((x, y)))
     return (down[..., :, None] * across[..., None, :]).nan_to_num(0.0).float()
 
 
 def read_peaks(heatmaps: Tensor, sigma: float = SIGMA) -> Landmarks:
-    """Where the peaks are, to a fraction of a pixel of the heat map, and how high.
+    """Where the peaks of heat maps ``(N, P, H, W)`` are, to a fraction of a pixel, and how high.
 
-    The logarithm of a Gaussian is a parabola. Along each axis the brightest pixel and its two neighbours give the
-    parabola's top (Zhang et al. 2020, "Distribution-aware coordinate representation", section 3.1, without smoothing).
-    On the border, where there is one neighbour, the parabola has the target's width: so points a little outside are
-    found, too.
-
-    Heat maps are ``(N, P, H, W)``, H and W at least 2; ``sigma`` is that of their targets.
+    The logarithm of a Gaussian is a parabola: along each axis the brightest pixel and its two neighbours give its top
+    (Zhang et al. 2020, "Distribution-aware coordinate representation", section 3.1, without smoothing). On the border,
+    with one neighbour, it has the width of the targets' ``sigma``, so points a little outside are found, too.
     """
     height, width = heatmaps.shape[-2:]
     heatmaps = heatmaps.detach().float()

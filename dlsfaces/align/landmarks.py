@@ -17,19 +17,15 @@ from dlsfaces.data.warped import warped
 def find_landmarks(
     model: LandmarkNet, images: Tensor, boxes: Tensor, *, looks: int = 2, batch_size: int = 128
 ) -> Landmarks:
-    """Landmarks of one face in each image.
+    """Landmarks of one face in each image ``(N, 3, H, W)``, uint8 or float in [0, 1]: pixels, float32 on the CPU.
 
-    The network looks at the square around the box, and then once more at the face as the first look puts it: upright,
-    in the middle, and of the usual size. That helps most where a face is tilted or a box is off.
+    The network looks at the square around the box, then again at the face as the first look puts it: upright, in the
+    middle, of the usual size. That helps most where a face is tilted or a box is off.
 
     Args:
-        images: uint8, or float in [0, 1], ``(N, 3, H, W)``; ``photo.expand(len(boxes), -1, -1, -1)`` copies nothing.
+        images: of one photo with many faces ``photo.expand(len(boxes), -1, -1, -1)``, which copies nothing.
         boxes: ``(N, 4)`` pixels, or ``(4,)`` for all: the course's face boxes.
         looks: how often the network looks, 1 or more.
-    Returns:
-        Points in pixels of the images, which may lie outside of them, and confidences; float32 on the CPU.
-    Raises:
-        ValueError: boxes without area (names the faces by number), not one an image, or no look at all.
     """
     boxes = torch.as_tensor(boxes, dtype=torch.float32)
     if boxes.shape not in ((4,), (len(images), 4)):
@@ -61,10 +57,8 @@ def _find(model: LandmarkNet, images: Tensor, boxes: Tensor, looks: int) -> Land
 
 
 def _second_look(points: Tensor, template: Tensor, matrices: Tensor) -> Tensor:
-    """Maps that put the points found upright in the square; where they cannot be a face's, the maps as they were.
-
-    They cannot where they lie in one place, or make the face 4 times larger or smaller, as mirrored points do.
-    """
+    """Maps that put the points found upright in the square; the maps as they were where these cannot be a face's."""
+    # not where they lie in one place, or make the face 4 times larger or smaller, as mirrored points do
     spread = (points - points.mean(1, keepdim=True)).norm(dim=-1).amax(1)
     apart = spread > 1e-3 + 1e-5 * points.abs().amax((1, 2))
     good = (points.isfinite().flatten(1).all(1) & apart).nonzero()[:, 0]
@@ -75,10 +69,7 @@ def _second_look(points: Tensor, template: Tensor, matrices: Tensor) -> Tensor:
 
 
 def landmarks_of(model: LandmarkNet, faces: FaceSet, box: Tensor | None = None, *, looks: int = 2) -> Landmarks:
-    """Landmarks of every face of a set, in pixels of its crops; see :func:`find_landmarks`.
-
-    The faces are where ``box`` says, ``(4,)`` or ``(N, 4)``; by default where the set's framing has them.
-    """
+    """Landmarks of every face of a set, in pixels of its crops; by default the box is where the framing has faces."""
     if box is None:
         if faces.framing not in geometry.FRAMINGS:
             raise ValueError(f"{faces!r} has no framing of the course's, so box= has to say where the faces are")
@@ -113,11 +104,8 @@ def aligned(
     Images are warped when they are read; landmarks and ``photo_to_crop`` are carried along.
 
     Args:
-        landmarks: ``(N, 5, 2)`` or ``(N, 68, 2)`` pixels of the crops: a network's, or ``faces.landmarks``.
-        padding: see :func:`dlsfaces.geometry.warp`.
+        landmarks: ``(N, 5, 2)`` or ``(N, 68, 2)`` pixels of the crops; not NaN, in one place or mirrored.
         refuse_mirrored: False where a network's rare nonsense, such as of a profile, must not stop a whole set.
-    Raises:
-        ValueError: landmarks that are NaN, all in one place or mirrored; names the faces by number.
     """
     matrices = geometry.similarity(geometry.five_of(landmarks).float(), framing.template, refuse_mirrored)
     return warped(faces, matrices, framing.name, framing.size, padding)

@@ -11,14 +11,12 @@ from dlsfaces.align.heatmaps import SIGMA, gaussian_heatmaps
 
 
 class RegressionLoss(nn.Module):
-    r"""Distance, and how well the network expected it.
+    r"""Distance, and how well the network expected it: a Laplace density in the plane of expected error :math:`2 b_k`.
 
     .. math:: L = \frac1{|K|} \sum_{k \in K} \left( \frac{d_k}{s} + \frac{d_k}{b_k} + 2 \log b_k \right),
         \qquad d_k = \lVert \hat p_k - p_k \rVert
 
-    K are the known points, :math:`2 b_k` is the expected error: a Laplace density in the plane (Kendall and Gal 2017,
-    section 2.2.1, with the absolute error in place of the square). In the second term :math:`d_k` has no gradient, so
-    that hard points are taught like easy ones. ``scale`` is s, as a share of the image's side.
+    K are the known points, s is ``scale``, a share of the side (Kendall and Gal 2017, 2.2.1, with the absolute error).
     """
 
     def __init__(self, scale: float = 0.05) -> None:
@@ -26,10 +24,11 @@ class RegressionLoss(nn.Module):
         self.scale = scale
 
     def forward(self, out: Tensor, points: Tensor) -> Tensor:
-        """Loss of ``(N, P, 3)``, see :class:`LandmarkRegression`, with points ``(N, P, 2)`` as shares of the side."""
+        """Loss of a :class:`LandmarkRegression`'s ``(N, P, 3)`` with points ``(N, P, 2)`` as shares of the side."""
         known = points.isfinite().all(-1)
         d = (out[..., :2] - points.nan_to_num(0.0, 0.0, 0.0)).square().sum(-1).add(1e-12).sqrt()
         log_b = out[..., 2].clamp(-8.0, 2.0)
+        # no gradient through the second distance, so that hard points are taught like easy ones
         value = d / self.scale + d.detach() / log_b.exp() + 2 * log_b
         return (value * known).sum() / known.sum().clamp(min=1)
 
@@ -38,8 +37,6 @@ class HeatmapLoss(nn.Module):
     r"""Squared difference from the Gaussian targets, of every stack (Newell et al. 2016, sections 3.1 and 3.2).
 
     .. math:: L = \frac1{S |K|} \sum_{s} \sum_{k \in K} \frac{\lVert h_{s,k} - g_k \rVert^2}{\pi \sigma^2}
-
-    A dark map has a loss of 1, since :math:`\pi \sigma^2` is the energy of a Gaussian.
     """
 
     def __init__(self, sigma: float = SIGMA) -> None:
@@ -52,5 +49,6 @@ class HeatmapLoss(nn.Module):
         known = points.isfinite().all(-1)
         scale = torch.tensor([size[1], size[0]], device=points.device)
         targets = gaussian_heatmaps(points * scale, size, self.sigma)[:, None]
+        # pi sigma^2 is the energy of a Gaussian: a dark map has a loss of 1
         missed = (maps - targets).square().sum((-1, -2)) / (math.pi * self.sigma**2)
         return (missed.mean(1) * known).sum() / known.sum().clamp(min=1)

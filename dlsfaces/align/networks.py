@@ -1,9 +1,4 @@
-"""Networks that look at a face and say where its landmarks are, and how sure they are of each.
-
-*Regression* ends in a layer that gives coordinates; a *heat map* network gives a map a landmark, bright where it is.
-Both take square float images in [0, 1] of a face roughly in the middle, as :func:`dlsfaces.align.find_landmarks` cuts
-them out.
-"""
+"""Networks that say where the landmarks are in square images of a face, float in [0, 1], and how sure they are."""
 
 from __future__ import annotations
 
@@ -16,11 +11,7 @@ from dlsfaces.recognize.backbones import ResidualBlock
 
 
 class LandmarkNet(nn.Module):
-    """What both kinds share: the ``side`` of their images in pixels, a multiple of 32, and a template.
-
-    The template ``(P, 2)`` is where the landmarks lie on average, as shares of the side. The regression starts there,
-    and a second look puts the face there.
-    """
+    """What both kinds share: images of ``side`` pixels, and a template ``(P, 2)``, mean landmarks as shares of it."""
 
     template: Tensor
     size: str
@@ -58,10 +49,7 @@ HOURGLASS_SIZES = {"small": (48, 1), "medium": (64, 2), "large": (128, 4)}
 
 
 class LandmarkRegression(LandmarkNet):
-    """A residual network that ends in how far each landmark lies from the template, and how far it may be off.
-
-    The last feature map is flattened, not averaged: an average forgets where things were.
-    """
+    """A residual network that ends in how far each landmark lies from the template, and how far it may be off."""
 
     def __init__(self, template: Tensor, size: str = "small", side: int = 64) -> None:
         super().__init__(template, side)
@@ -74,13 +62,9 @@ class LandmarkRegression(LandmarkNet):
                 channels = width << stage
         squeezed = 2 * width
         layers += [nn.BatchNorm2d(channels), nn.ReLU(), nn.Conv2d(channels, squeezed, 1, bias=False)]
-        layers += [
-            nn.BatchNorm2d(squeezed),
-            nn.ReLU(),
-            nn.Flatten(),
-            nn.Linear(squeezed * (side // 16) ** 2, 8 * width),
-        ]
-        layers += [nn.ReLU(), nn.Linear(8 * width, 3 * self.n_points)]
+        layers += [nn.BatchNorm2d(squeezed), nn.ReLU(), nn.Flatten()]  # an average would forget where things were
+        layers += [nn.Linear(squeezed * (side // 16) ** 2, 8 * width), nn.ReLU()]
+        layers += [nn.Linear(8 * width, 3 * self.n_points)]
         self.body = nn.Sequential(*layers)
         nn.init.normal_(self.body[-1].weight, std=1e-3)  # begins at the template
         nn.init.zeros_(self.body[-1].bias)
@@ -89,8 +73,7 @@ class LandmarkRegression(LandmarkNet):
     def forward(self, images: Tensor) -> Tensor:
         """Coordinates as shares of the side, and the logarithm of half the error expected of each: ``(N, P, 3)``."""
         out = self.body(self.prepared(images)).float().unflatten(1, (-1, 3))
-        # e^-4: errors of 4 % to begin with
-        return torch.cat((self.template + out[..., :2], out[..., 2:] - 4.0), dim=-1)
+        return torch.cat((self.template + out[..., :2], out[..., 2:] - 4.0), dim=-1)  # e^-4: at first errors of 4 %
 
     def find(self, images: Tensor) -> Landmarks:
         """Landmarks in pixels; the confidence is 1 where no error is expected, 1/e at one of 10 % of the side."""
@@ -128,13 +111,11 @@ class Hourglass(nn.Module):
 
 
 class StackedHourglass(LandmarkNet):
-    """Hourglasses one behind the other, each of which sees the heat maps of the one before (Newell et al. 2016).
-
-    The heat maps have half the side of the image: faces are smaller than the paper's people.
-    """
+    """Hourglasses one behind the other, each of which sees the heat maps of the one before (Newell et al. 2016)."""
 
     def __init__(self, template: Tensor, size: str = "medium", side: int = 64) -> None:
         super().__init__(template, side)
+        # the heat maps have half the side of the image, not a quarter: faces are smaller than the paper's people
         self.size, (channels, stacks) = size, _of_size(HOURGLASS_SIZES, size)
         self.stem = nn.Sequential(nn.Conv2d(3, channels // 2, 5, 2, 2, bias=False), Bottleneck(channels // 2, channels))
         self.hourglasses = nn.ModuleList(

@@ -23,12 +23,8 @@ def save_landmark_net(model: LandmarkNet, path: str | Path, about: Mapping[str, 
 def load_landmark_net(kind: str | Path = "hourglass", trained_on: str = "synthetic") -> LandmarkNet:
     """A trained network, in evaluation mode, on the CPU.
 
-    Args:
-        kind: ``"hourglass"`` or ``"regression"``, or a file that :func:`save_landmark_net` wrote.
-        trained_on: ``"synthetic"`` (MIT), or ``"celeba"`` (research only): the same, then trained on real faces.
-    Raises:
-        FileNotFoundError: no such network or file.
-        ValueError: a damaged file, or another network's.
+    ``kind`` is ``"hourglass"``, ``"regression"``, or a file that :func:`save_landmark_net` wrote; ``trained_on`` is
+    ``"synthetic"`` (MIT) or ``"celeba"`` (research only): the same, then trained on real faces.
     """
     path = weights.path_of(f"landmarks_{kind}_{trained_on}") if str(kind) in KINDS else Path(kind)
     return weights.load(path, _built, "a landmark network")

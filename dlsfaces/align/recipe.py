@@ -1,4 +1,4 @@
-"""The course's recipe for a landmark network: what chapter 02 builds step by step, as one call for the others."""
+"""The recipe for a landmark network: what chapter 02 builds step by step, as one call for the others."""
 
 from __future__ import annotations
 
@@ -69,21 +69,19 @@ def train_landmarks(
     checkpoint: Path | None = None,
     start: LandmarkNet | None = None,
 ) -> train.Trained:
-    """Train a network to find the landmarks of ``faces``.
+    """Train a network to find the landmarks of ``faces``, best in the loose framing, which has room around the face.
 
-    Args:
-        faces: a set with landmarks, best in the loose framing, which has room around the face; NaN where unknown.
-        validation: others, of the same framing.
-        checkpoint: a file that keeps the run: stopped, it goes on from there; finished, it is not run again.
-        start: a network of the recipe's kind and size whose weights to begin with; it stays as it is.
-    Returns:
-        The network, the history with ``validation_nme`` (of tilted faces, by eye distance) each epoch, and the loss.
+    ``start`` is a network of the recipe's kind and size whose weights to begin with; it stays as it is. A
+    ``checkpoint`` keeps the run: stopped, it goes on from there; finished, it is not run again. The history has
+    ``validation_nme``, of tilted faces, by eye distance.
     """
     for given in (faces, validation):
         if given.landmarks is None:
             raise ValueError(f"{given!r} has no landmarks to learn from")
     torch.manual_seed(recipe.seed)
-    move, size = recipe.landmark_augmentation(faces.framing), _source_size(faces, recipe.side)
+    move, size = recipe.landmark_augmentation(faces.framing), faces.crop_size
+    if size[0] >= 3 * recipe.side:  # at half their own size images still show the square at more than its side
+        size = (size[0] // 2, size[1] // 2)
     points = _points(faces, size)
     still = move.matrices(torch.full((1, 4), 0.5), size)[0]
     model, loss = recipe.network(geometry.move_points(still, points.nanmean(0)) / recipe.side), recipe.loss()
@@ -101,12 +99,6 @@ def train_landmarks(
     extras = dict(move=move, augment=recipe.augmentation, validate=validate, checkpoint=checkpoint)
     history = train.fit(model, loss, batches, settings, **extras)
     return train.Trained(model, history, loss)
-
-
-def _source_size(faces: FaceSet, side: int) -> tuple[int, int]:
-    """The size at which images are held: half their own, where that still shows the square at more than its side."""
-    height, width = faces.crop_size
-    return (height // 2, width // 2) if height >= 3 * side else (height, width)
 
 
 def _points(faces: FaceSet, size: tuple[int, int]) -> Tensor:

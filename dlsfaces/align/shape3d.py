@@ -1,7 +1,6 @@
 """The mean face in 3-D: the 68 fiducials, anchors around them, and the triangles between them.
 
-Centimetres in the head's coordinates: the origin between the eyes, x to the viewer's right, y up, z towards the viewer.
-Left and right are exact mirror images of each other.
+Centimetres; the origin between the eyes, x to the viewer's right, y up, z towards the viewer; exactly symmetric.
 """
 
 from __future__ import annotations
@@ -29,8 +28,8 @@ def _table() -> dict[str, list]:
 def mean_shape() -> Tensor:
     """The mean of 1,000 built-in people with neutral faces, made symmetric: float32 ``(98, 3)`` cm.
 
-    It stands for the mean of the USF scans (Taigman et al. 2014, section 2.1). The 30 anchors lie on forehead, temples,
-    cheeks and jaw, where there is no fiducial (figure 1c).
+    It stands for the mean of the USF scans (Taigman et al. 2014, section 2.1). The 30 anchors lie where no fiducial
+    does (figure 1c).
     """
     return torch.tensor(_table()["vertices"])
 
@@ -45,11 +44,8 @@ def mirrored_vertices() -> Tensor:
 
 @functools.cache
 def triangles() -> Tensor:
-    """Corners of the triangles, counter-clockwise as seen from the front: int64 ``(174, 3)``, without overlaps.
-
-    A Delaunay triangulation of the left half, and its mirror image: triangle ``t + 87`` is that of ``t``.
-    """
-    left = torch.tensor(_table()["left_triangles"])
+    """Corners of the triangles, counter-clockwise as seen from the front: int64 ``(174, 3)``, without overlaps."""
+    left = torch.tensor(_table()["left_triangles"])  # a Delaunay triangulation; t + 87 is the mirror image of t
     return torch.cat((left, mirrored_vertices()[left].flip(1)))
 
 

@@ -15,10 +15,7 @@ MIRRORED = (1, 0, 2, 4, 3)  #: which of the five landmarks each one is in a mirr
 
 
 def square_matrices(boxes: Tensor, side: int) -> Tensor:
-    """Maps ``(N, 2, 3)`` from photos to squares of ``side`` pixels around the faces' boxes ``(N, 4)``.
-
-    ``ValueError`` names the faces whose boxes are not finite or have no area.
-    """
+    """Maps ``(N, 2, 3)`` from photos to squares of ``side`` pixels around the faces' boxes ``(N, 4)``."""
     extent = boxes[:, 2:] - boxes[:, :2]
     bad = ~(boxes.isfinite().all(1) & (extent > 0).all(1))
     if bad.any():
@@ -42,10 +39,7 @@ def mirrored_order(n_points: int) -> Tensor:
 
 @dataclass(frozen=True)
 class LandmarkAugmentation:
-    """Cuts squares out of images as imprecise boxes of tilted faces would, and carries the landmarks along.
-
-    Every random number belongs to a sample's key, as in :class:`dlsfaces.data.Augmentation`.
-    """
+    """Cuts squares out of images as imprecise boxes of tilted faces would, and carries the landmarks along."""
 
     box: tuple[float, float, float, float]  # where the faces are in the images, as shares of width and height
     side: int  # of the squares, pixels
@@ -57,10 +51,9 @@ class LandmarkAugmentation:
     def __call__(self, images: Tensor, points: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
         """Squares float ``(N, 3, side, side)`` and points as shares of the side.
 
-        From images ``(N, 3, H, W)``, uint8 or float in [0, 1], points ``(N, P, 2)`` in their pixels, NaN where unknown,
-        and keys int64 ``(N,)``.
+        From images ``(N, 3, H, W)``, points ``(N, P, 2)`` in their pixels, NaN where unknown, and keys int64 ``(N,)``.
         """
-        u = rng.uniform(keys.to(images.device), 5)
+        u = rng.uniform(keys.to(images.device), 5)  # a sample's key gives the same numbers in any batch
         matrices = self.matrices(u, tuple(images.shape[2:]))
         squares = geometry.warp(images, matrices, (self.side, self.side), "edge")
         points = geometry.move_points(matrices, points) / self.side

@@ -1,9 +1,7 @@
-"""Exact thresholds over more pairs than fit into memory.
+"""Exact thresholds over more pairs than fit into memory: 1,222 queries and a million distractors make 5 GB of cosines.
 
-A million distractors and 1,222 queries make 1.2 billion cosines: 5 GB, and minutes to sort. So they are made block by
-block. A sample tells between which two values each threshold very probably lies; one pass over all blocks *counts* the
-cosines above these values and keeps the few between them, among which the threshold is found. Where the sample misled,
-the counts say where to look in another pass. Memory stays below 1 GiB, and a pass takes little longer than the product.
+A sample tells between which two values each threshold very probably lies; one pass over blocks *counts* the cosines
+above these values and keeps the few between them. Where the sample misled, the counts say where to look next.
 """
 
 from __future__ import annotations
@@ -28,17 +26,14 @@ _CUTS = 64  # into so many parts a range is cut that holds too many
 
 
 class Blocks:
-    """Blocks of float32 cosines; a block is overwritten by the next.
-
-    Queries stand in the order of their people. All products have one shape, filled up to multiples of 16: so equal
-    pairs have equal cosines wherever they stand, and a tie is a tie.
-    """
+    """Blocks of float32 cosines; a block is overwritten by the next. Queries stand in the order of their people."""
 
     def __init__(self, inputs: Inputs) -> None:
         order = np.argsort(inputs.person, kind="stable")
         self.query, self.person = unit("query", inputs.query, order, np.float32), inputs.person[order]
         self.distractors = inputs.distractors
         n, dim = self.query.shape
+        # All products have one shape, multiples of 16: so equal pairs have equal cosines wherever they stand
         self._side = math.ceil(n / math.ceil(n / _SIDE) / 16) * 16  # as few equal parts as may be
         self._rows, self._columns = np.zeros((_SIDE, dim), np.float32), np.zeros((self._side, dim), np.float32)
         self._product = np.empty((_SIDE, self._side), np.float32)
@@ -129,11 +124,9 @@ def _one_pass(blocks: Iterable[np.ndarray], ranges: Sequence[Range]) -> tuple[di
 
 
 def ranges_of_sample(sample: np.ndarray, all_columns: bool, shares: Sequence[float]) -> list[Range]:
-    """Ranges in which the values with these shares of all values above them lie, very probably.
-
-    Cosines of one row or column go together, so rows (and columns, unless these are all there are) are dealt out to
-    groups. A range reaches from the least to the greatest of the groups' values: about six standard errors either way.
-    """
+    """Ranges in which the values with these shares of all values above them lie, very probably."""
+    # Cosines of one row or column go together, so rows (and columns, unless these are all there are) are dealt out to
+    # groups; from the least to the greatest of the groups' values is about six standard errors either way.
     groups = [sample[k::_GROUPS, slice(None) if all_columns else slice(k, None, _GROUPS)] for k in range(_GROUPS)]
     groups = [np.sort(group[group > -2])[::-1] for group in groups]
     ranges = []

@@ -15,10 +15,9 @@ def person_bootstrap(
 ) -> np.ndarray:
     """Percentile intervals that resample people, not images or pairs (Efron and Tibshirani 1993, chapter 13).
 
-    What is measured on one person's images stands and falls together, so treating it as independent makes intervals far
-    too narrow. Each resample draws as many people as there are, with replacement.
-    ``measure`` gets how often each person was drawn, ``(n_people,)`` integers, and gives one number or several; NaN
-    where there is nothing to measure. An interval holds the share ``level`` of the resamples: float64 ``(numbers, 2)``.
+    One person's images stand and fall together: taken as independent, they make intervals far too narrow. ``measure``
+    gets how often each person was drawn, ``(n_people,)`` integers, and gives one number or several, NaN where there is
+    nothing to measure. An interval holds the share ``level`` of the resamples: float64 ``(numbers, 2)``.
     """
     if not 0 < level < 1 or resamples < 1:
         raise ValueError(f"level={level} must be between 0 and 1 (exclusive), and resamples={resamples} at least 1")

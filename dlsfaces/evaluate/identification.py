@@ -31,13 +31,10 @@ def identification_rate(
 ) -> IdentificationRate:
     """True positive rate (TPR) at given false positive rates (FPR), as the Deep Learning School's project defines it.
 
-    Positive pairs are pairs of queries of one person. False pairs are pairs of queries of different people, and every
-    query with every distractor. With ``n = floor(fpr * number of false pairs)``, the threshold is the cosine
-    similarity at index ``n`` of the false pairs in descending order, so that at most ``n`` of them lie above it; TPR is
-    the share of positive pairs strictly above it.
-
-    Inputs are as of :func:`pair_scores`; distractors may be any number, and a memory map of a file (:mod:`.blocked`).
-    Rates are in (0, 1), and not so small that not one false pair may pass.
+    False pairs are pairs of queries of different people, and every query with every distractor. With ``n = floor(fpr *
+    number of false pairs)``, the threshold is the cosine at index ``n`` of the false pairs in descending order. TPR is
+    the share of positive pairs strictly above it. Inputs are as of :func:`pair_scores`; distractors may be any number,
+    and a memory map of a file (:mod:`.blocked`).
     """
     inputs = checked(query, query_identities, distractors)
     n_false = inputs.n_false
@@ -55,10 +52,10 @@ def identification_rate(
 
 
 def identification_rate_interval(scores: PairScores, fprs: Sequence[float], **options: float) -> np.ndarray:
-    """Person-bootstrap intervals of the TPR: float64 ``(len(fprs), 2)``, low and high.
+    """Person-bootstrap intervals of the TPR, float64 ``(len(fprs), 2)``; options as of :func:`person_bootstrap`.
 
     Two copies of one person count as two people and are not compared with each other. Distractors stay, since it is not
-    known which of them belong together. Options: ``level=0.95``, ``resamples=200``, ``seed=0``.
+    known which of them belong together.
     """
     return person_bootstrap(_resampled(scores, fprs), scores.n_people, **options)
 
@@ -69,7 +66,7 @@ def identification_rate_difference(
     """Person-bootstrap intervals of how much higher the TPR of ``second`` is than that of ``first``, on the same query.
 
     Paired: each resample draws the same people for both, so that what makes a person easy or hard for both cancels.
-    Where an interval holds 0, the query is too small to say which of the two is better.
+    Where an interval holds 0, the query is too small to say which is better.
     """
     for name in ("positive_person", "false_people", "images"):
         if not np.array_equal(getattr(first, name), getattr(second, name)):
@@ -79,7 +76,7 @@ def identification_rate_difference(
 
 
 def _resampled(scores: PairScores, fprs: Sequence[float]) -> Measure:
-    """The TPRs were each person there so many times; NaN where no positive pair is left."""
+    """The TPRs as if each person were there so many times; NaN where no positive pair is left."""
     allowed("fpr", fprs, len(scores.false), "false pair")
     order = np.argsort(-scores.false)
     false, people = scores.false[order], scores.false_people[:, order].astype(np.intp)

@@ -30,23 +30,14 @@ class CumulativeErrors:
 
 @dataclass(frozen=True)
 class LandmarkScore:
-    """Errors as shares of the normaliser's length; faces without a known point count nowhere.
+    """Errors as shares of the normaliser's length; faces without a known point count nowhere."""
 
-    Attributes:
-        nme: normalised mean error, over each face's known points, then over faces; infinity where one is infinite.
-        failure_rate: share of the faces whose mean error exceeds the limit.
-        area: of :class:`CumulativeErrors`.
-        pck: share of all known points with an error of at most the limit (percentage of correct keypoints).
-        per_landmark: mean error of each landmark over the faces that have it, ``(P,)``; NaN where none has.
-        per_face: mean error of each face over its known points, ``(N,)``; NaN where it has none.
-    """
-
-    nme: float
-    failure_rate: float
-    area: float
-    pck: float
-    per_landmark: np.ndarray
-    per_face: np.ndarray
+    nme: float  # normalised mean error, over each face's known points, then over faces; infinity where one is infinite
+    failure_rate: float  # share of the faces whose mean error exceeds the limit
+    area: float  # of CumulativeErrors
+    pck: float  # percentage of correct keypoints: share of all known points with an error of at most the limit
+    per_landmark: np.ndarray  # mean error of each landmark over the faces that have it, (P,); NaN where none has
+    per_face: np.ndarray  # mean error of each face over its known points, (N,); NaN where it has none
 
 
 def landmark_score(
@@ -57,26 +48,25 @@ def landmark_score(
     Args:
         predicted: ``(N, P, 2)`` pixels; infinity where nothing was found.
         true: ``(N, P, 2)`` pixels, NaN where unknown.
-        normaliser: ``"eyes"`` (their distance; of 68 landmarks the outer corners', Sagonas et al. 2013, "300 Faces
-            in-the-Wild Challenge"), ``"box"`` (:func:`box_size`), or lengths in pixels ``(N,)``.
-        limit: errors above it are failures.
+        normaliser: ``"eyes"`` (their distance; of 68 the outer corners', Sagonas et al. 2013, "300 Faces in-the-Wild
+            Challenge"), ``"box"`` (:func:`box_size`), or lengths in pixels ``(N,)``.
     """
-    errors = landmark_errors(predicted, true, normaliser).numpy()
-    per_face = _mean_of_known(errors, 1)
+    errors = landmark_errors(predicted, true, normaliser)
+    per_face = errors.nanmean(1).numpy()
     curve = cumulative_error_curve(per_face, limit)
     found = per_face[~np.isnan(per_face)]
     return LandmarkScore(
         nme=float(found.mean()),
         failure_rate=float((found > limit).mean()),
         area=curve.area,
-        pck=float((errors[~np.isnan(errors)] <= limit).mean()),
-        per_landmark=_mean_of_known(errors, 0),
+        pck=float((errors[~errors.isnan()] <= limit).double().mean()),
+        per_landmark=errors.nanmean(0).numpy(),
         per_face=per_face,
     )
 
 
 def cumulative_error_curve(errors: Sequence[float] | Array, limit: float = 0.1) -> CumulativeErrors:
-    """Which share of the faces has at most which mean error ``(N,)``: exact, with a step at each error up to the limit.
+    """Which share of the faces has at most which mean error ``(N,)``, with a step at each error up to the limit.
 
     The area is AUC of Yang et al. 2015, "An empirical study of recent face alignment methods". NaN is left out.
     """
@@ -89,10 +79,7 @@ def cumulative_error_curve(errors: Sequence[float] | Array, limit: float = 0.1) 
 
 
 def box_size(landmarks: Tensor) -> Tensor:
-    """Square root of the area of the face's box in pixels, ``(N,)``; NaN where a point that it needs is unknown.
-
-    Of 68 landmarks the smallest box that holds them; of 5 :func:`dlsfaces.geometry.face_box`, 3.19 eye distances.
-    """
+    """Root of the area in pixels, ``(N,)``, of the smallest box around 68 landmarks, or of 5 landmarks' face box."""
     return _length(landmarks.detach().cpu().double(), "box")
 
 
@@ -128,12 +115,6 @@ def _length(points: Tensor, normaliser: str | Tensor) -> Tensor:
     if normaliser == "eyes":
         left, right = _EYES[points.shape[1]]
         return torch.linalg.vector_norm(points[:, left] - points[:, right], dim=1)
+    # of 5 landmarks 3.19 eye distances
     box = geometry.face_box(points) if points.shape[1] == 5 else torch.cat((points.amin(1), points.amax(1)), 1)
     return (box[:, 2:] - box[:, :2]).prod(1).sqrt()
-
-
-def _mean_of_known(errors: np.ndarray, axis: int) -> np.ndarray:
-    """The mean of what is not NaN; NaN of nothing."""
-    known = ~np.isnan(errors)
-    count = known.sum(axis)
-    return np.divide(np.where(known, errors, 0).sum(axis), count, out=np.full(count.shape, np.nan), where=count > 0)

@@ -17,20 +17,13 @@ _BLOCK = 2**23  # cosines at once
 
 @dataclass(frozen=True)
 class OpenSetScores:
-    """What each probe found in the gallery: mated ones, whose person is in it, and unmated ones.
+    """What each probe found in the gallery: P mated ones, whose person is in it, and U unmated ones."""
 
-    Attributes:
-        own: cosine of mated probes to their own person, ``(P,)`` float64.
-        rank: 1 and how many other people of the gallery score at least as high, of mated probes, ``(P,)``.
-        best: the highest score of anybody in the gallery, of unmated probes, ``(U,)`` float64.
-        mated_person, unmated_person: each probe's person, ``0..n_people - 1``, or -1 for an unknown one.
-    """
-
-    own: np.ndarray
-    rank: np.ndarray
-    best: np.ndarray
-    mated_person: np.ndarray
-    unmated_person: np.ndarray
+    own: np.ndarray  # cosine of mated probes to their own person, (P,) float64
+    rank: np.ndarray  # 1 and how many other people of the gallery score at least as high, of mated probes, (P,)
+    best: np.ndarray  # the highest score of anybody in the gallery, of unmated probes, (U,) float64
+    mated_person: np.ndarray  # (P,), 0..n_people - 1, or -1 for an unknown one
+    unmated_person: np.ndarray  # the same, (U,)
     n_people: int
 
 
@@ -39,7 +32,7 @@ def open_set_scores(
 ) -> OpenSetScores:
     """Compare every probe ``(N, D)`` with everybody in the gallery ``(G, D)``; vectors need not be normalised.
 
-    An identity below 0 is an unknown person: in the gallery every such image is somebody of their own, and a probe is
+    An identity below 0 is an unknown person: each such image of the gallery is somebody of their own, and a probe is
     never mated. With ``template="max"`` a person scores as the most similar image, with ``"mean"`` as the mean of the
     person's normalised vectors.
     """
@@ -72,7 +65,8 @@ def open_set_scores(
         best[some] = scores.max(1)
         here = start + np.flatnonzero(mated[some])
         own[here] = scores[here - start, column[here]]
-        rank[here] = (scores[here - start] >= own[here, None]).sum(1)  # with the own person, who makes the 1
+        # with the own person, who makes the 1; equal ones are ahead: giving everybody one vector is not rewarded
+        rank[here] = (scores[here - start] >= own[here, None]).sum(1)
     names = np.unique(ids[ids >= 0])
     person = np.where(ids >= 0, np.searchsorted(names, ids), -1)
     return OpenSetScores(own[mated], rank[mated], best[~mated], person[mated], person[~mated], len(names))
@@ -80,7 +74,7 @@ def open_set_scores(
 
 @dataclass(frozen=True)
 class OpenSetRate:
-    """The result; ``tpir`` and ``threshold`` are float64 arrays in the order of ``fpirs``."""
+    """TPIR and threshold at each FPIR, float64 ``(len(fpirs),)``."""
 
     fpirs: tuple[float, ...]
     tpir: np.ndarray
@@ -93,11 +87,10 @@ class OpenSetRate:
 def open_set_rate(scores: OpenSetScores, fpirs: Sequence[float], *, rank: int = 1) -> OpenSetRate:
     """True positive identification rate (TPIR) at false positive identification rates (FPIR), with a rank.
 
-    FPIR is the share of unmated probes for whom *anybody* in the gallery scores above the threshold: a probe counts
-    once, however large the gallery. TPIR is the share of mated probes whose own person scores above it and is among
-    the first ``rank`` people (Cheng, Zhu, Gong 2020, "Face re-identification challenge", section 3.2.3; NIST's FRVT
-    1:N reports 1 - TPIR as FNIR). With ``n = floor(fpir * number of unmated probes)``, the threshold is the best score
-    at index ``n`` of the unmated probes in descending order; above means strictly above.
+    FPIR is the share of unmated probes for whom *anybody* in the gallery scores above the threshold. TPIR is the share
+    of mated probes whose own person scores strictly above it and is among the first ``rank`` (Cheng, Zhu, Gong 2020,
+    "Face re-identification challenge", 3.2.3; NIST's FRVT 1:N reports 1 - TPIR as FNIR). With ``n = floor(fpir * number
+    of unmated probes)``, the threshold is their best score at index ``n`` in descending order.
     """
     _check(scores, rank)
     numbers = allowed("fpir", fpirs, len(scores.best), "unmated probe")
@@ -126,10 +119,7 @@ def open_set_interval(scores: OpenSetScores, fpirs: Sequence[float], *, rank: in
 
 
 def cmc(scores: OpenSetScores, max_rank: int = 20) -> np.ndarray:
-    """Cumulative match characteristic: the share of mated probes whose person is among the first 1, 2, .. ``max_rank``.
-
-    Other people with an equal score count as ahead, so that giving everybody one vector is not rewarded.
-    """
+    """Cumulative match characteristic: the share of mated probes whose person is among the first 1, .. ``max_rank``."""
     _check(scores, max_rank)
     return (scores.rank[:, None] <= np.arange(1, max_rank + 1)).mean(0)
 

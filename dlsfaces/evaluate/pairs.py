@@ -44,11 +44,8 @@ def unit(name: str, vectors: Array, rows: Rows = slice(None), dtype: type = np.f
 
 
 def cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Of every row of ``a`` ``(A, D)`` with every row of ``b`` ``(B, D)``, both float64 of length 1: ``(A, B)``.
-
-    Rounded to float32, so that equal pairs have equal cosines: the last bit differs with the order of a sum.
-    """
-    return (a @ b.T).astype(np.float32)
+    """Of the rows of ``a`` ``(A, D)`` with those of ``b`` ``(B, D)``, both float64 of length 1: float32 ``(A, B)``."""
+    return (a @ b.T).astype(np.float32)  # equal pairs are equal: the last bit of float64 differs with a sum's order
 
 
 def identity_numbers(name: str, identities: Ids, count: int) -> np.ndarray:
@@ -63,21 +60,13 @@ def identity_numbers(name: str, identities: Ids, count: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class PairScores:
-    """Cosine similarities of all pairs.
+    """Cosine similarities of P positive and F false pairs."""
 
-    Attributes:
-        positive: pairs of queries of one person, ``(P,)`` float64.
-        false: pairs of queries of different people, then every query with every distractor, ``(F,)`` float64.
-        positive_person: the person's number, ``0..n_people - 1``, ``(P,)``.
-        false_people: both people's numbers, ``(2, F)``; a distractor's is ``n_people``.
-        images: how many each person has in the query, ``(n_people,)``.
-    """
-
-    positive: np.ndarray
-    false: np.ndarray
-    positive_person: np.ndarray
-    false_people: np.ndarray
-    images: np.ndarray
+    positive: np.ndarray  # pairs of queries of one person, (P,) float64
+    false: np.ndarray  # pairs of queries of different people, then every query with every distractor, (F,) float64
+    positive_person: np.ndarray  # the person's number, 0..n_people - 1, (P,)
+    false_people: np.ndarray  # both people's numbers, (2, F); a distractor's is n_people
+    images: np.ndarray  # how many each person has in the query, (n_people,)
 
     @property
     def n_people(self) -> int:
@@ -118,17 +107,11 @@ def checked(query: Array, query_identities: Ids, distractors: Array | None) -> I
 
 
 def pair_scores(query: Array, query_identities: Ids, distractors: Array | None = None) -> PairScores:
-    """Cosine similarities of all positive and all false pairs.
+    """Cosine similarities of all positive and all false pairs, in the order of ``torch.triu_indices``.
 
-    Among queries, pairs are listed as ``torch.triu_indices`` lists them: the first with those after it, and so on.
-
-    Args:
-        query: embeddings ``(Q, D)``; they need not be normalised.
-        query_identities: the person of each, ``(Q,)`` integers from 0.
-        distractors: embeddings ``(M, D)`` of people who are not in the query; none where None.
-    Raises:
-        ValueError: shapes that do not fit, NaN or infinity, a zero vector, an unknown person (an identity below 0), no
-            positive or no false pair, or more pairs than should be held at once.
+    Queries ``(Q, D)``, with the person of each, ``(Q,)`` integers from 0, and distractors ``(M, D)`` of people who are
+    not in the query need not be normalised. ``ValueError`` where a vector is zero or holds NaN or infinity, where there
+    is no positive or no false pair, or where there are more than should be held at once.
     """
     inputs = checked(query, query_identities, distractors)
     if inputs.n_positive + inputs.n_false > _MOST_PAIRS:

@@ -15,13 +15,10 @@ from dlsfaces.evaluate.pairs import Array, PairScores
 
 @dataclass(frozen=True)
 class Roc:
-    """Receiver operating characteristic: float64 arrays from (0, 0) at a threshold of infinity to (1, 1).
+    """Receiver operating characteristic, from (0, 0) at a threshold of infinity to (1, 1)."""
 
-    At ``threshold[i]``, ``fpr[i]`` of the false and ``tpr[i]`` of the positive pairs score at least as high.
-    """
-
-    fpr: np.ndarray
-    tpr: np.ndarray
+    fpr: np.ndarray  # share of the false pairs that score at least as high as threshold[i]
+    tpr: np.ndarray  # the same of the positive pairs
     threshold: np.ndarray
 
     @property
@@ -82,15 +79,14 @@ def verification(
 ) -> Verification:
     """Accuracy over folds, as LFW and CFP report it (Huang et al. 2007, "Labeled Faces in the Wild", view 2).
 
-    For each fold the threshold with the highest accuracy on the *other* folds is applied to it. Thresholds lie in the
-    middle between two neighbouring scores, or at plus or minus infinity; of equally good ones the highest is taken,
-    since it lets fewer strangers in.
+    For each fold the threshold with the highest accuracy on the *other* folds is applied to it: halfway between two
+    neighbouring scores, or plus or minus infinity.
 
     Args:
-        scores: finite similarities, higher is closer, ``(N,)``. Of distances, give the negative.
+        scores: finite similarities ``(N,)``. Of distances, give the negative.
         same: whether a pair shows one person, ``(N,)``.
-        folds: how many; positive and false pairs are then cut into so many runs each, in the order in which they stand,
-            which gives LFW's folds from LFW's list. Or the number of each pair's fold, ``(N,)``.
+        folds: the number of each pair's fold, ``(N,)``, or how many: positive and false pairs are then cut into so many
+            runs each, in the order in which they stand, which gives LFW's folds from LFW's list.
     """
     scores = np.asarray(scores.detach().cpu().double() if isinstance(scores, Tensor) else scores, dtype=np.float64)
     same = np.asarray(same.cpu() if isinstance(same, Tensor) else same)
@@ -112,7 +108,6 @@ def verification(
 
 
 def _folds(same: np.ndarray, folds: int | Sequence[int] | Array) -> np.ndarray:
-    """The number of each pair's fold, from 0."""
     if isinstance(folds, int | np.integer):
         if not 2 <= folds <= min(same.sum(), (~same).sum()):
             raise ValueError(f"folds={folds}: at least two are needed, and a positive and a false pair in every one")
@@ -128,7 +123,7 @@ def _folds(same: np.ndarray, folds: int | Sequence[int] | Array) -> np.ndarray:
 
 
 def _best_threshold(scores: np.ndarray, same: np.ndarray) -> float:
-    """The highest of the thresholds with the highest accuracy."""
+    """The highest of the thresholds with the highest accuracy: it lets the fewest strangers in."""
     curve = _roc(scores, same)
     gained = np.rint(curve.tpr * same.sum() - curve.fpr * (~same).sum())  # right ones more than by refusing all
     best = int(np.argmax(gained))

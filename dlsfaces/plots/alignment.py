@@ -10,21 +10,16 @@ from torch import Tensor
 
 from dlsfaces.evaluate.landmarks import CumulativeErrors
 from dlsfaces.geometry import Framing
-from dlsfaces.plots.common import DPI, LINE, SAME, as_image, bare, mark, one_plot, sheet
+from dlsfaces.plots.common import DPI, LINE, SAME, as_image, bare, cells, finished, mark, one_plot, sheet
 
 
 def landmarks(
     images: Tensor, found: Tensor, true: Tensor | None = None, titles: Sequence[str] = (), columns: int = 8
 ) -> Figure:
     """Faces ``(N, 3, H, W)`` with the landmarks found as dots, and lines to where they truly are."""
-    rows = -(-len(images) // columns)
-    ratio = images.shape[2] / images.shape[3]
-    figure, grid = sheet(rows, columns, 1.35, 1.35 * ratio + (0.3 if titles else 0.0))
-    for k, axes in enumerate(grid.flat):
-        axes.axis("off")
-        if k >= len(images):
-            continue
-        height, width = images.shape[2:]
+    height, width = images.shape[2:]
+    figure, grid = cells(len(images), columns, 1.35, 1.35 * (height / width) + (0.3 if titles else 0.0), titles)
+    for k, axes in enumerate(grid):
         axes.imshow(as_image(images[k]), extent=(0, width, height, 0))
         if true is not None:
             for a, b in zip(found[k].tolist(), true[k].tolist()):
@@ -34,16 +29,11 @@ def landmarks(
         else:
             axes.scatter(*found[k].T.numpy(), s=4, c="tab:cyan", linewidths=0)
         axes.set(xlim=(0, width), ylim=(height, 0))
-        if k < len(titles):
-            axes.set_title(titles[k], fontsize=8, pad=2)
     return figure
 
 
 def heatmaps(image: Tensor, maps: Sequence[Tensor], names: Sequence[str], points: Tensor | None = None) -> Figure:
-    """A face ``(3, S, S)`` and rows of heat maps of its landmarks, ``(P, h, h)`` each, over it.
-
-    Crosses are the true places, ``points`` ``(P, 2)`` as shares of the side.
-    """
+    """A face ``(3, S, S)``, and rows of heat maps ``(P, h, h)`` over it; crosses are ``points``, shares of the side."""
     figure, grid = sheet(len(maps), len(maps[0]) + 1, 1.35, 1.5)
     grey = image.float().mean(0) if image.is_floating_point() else image.float().mean(0) / 255
     for row, (part, name) in enumerate(zip(maps, names)):
@@ -62,28 +52,24 @@ def heatmaps(image: Tensor, maps: Sequence[Tensor], names: Sequence[str], points
 
 def cumulative_errors(curves: Mapping[str, CumulativeErrors], limit: float = 0.1) -> Figure:
     """The share of faces whose error is at most so large, by name; higher on the left is better."""
-    figure, axes = one_plot(6, 3.6)
+    _, axes = one_plot(6, 3.6)
     for name, curve in curves.items():
         axes.step(curve.error, curve.share, where="post", label=f"{name} (area {curve.area:.3f})")
     axes.set(xlabel="mean error of a face, by eye distance", ylabel="share of faces", xlim=(0, limit), ylim=(0, 1.02))
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize=8, loc="lower right")
-    return figure
+    return finished(axes, loc="lower right")
 
 
 def errors_by(
     values: Sequence[float], errors: Mapping[str, Sequence[float]], label: str, lines: Sequence[float] = ()
 ) -> Figure:
     """Mean errors over another quantity, such as the yaw, by name."""
-    figure, axes = one_plot(6, 3.2)
+    _, axes = one_plot(6, 3.2)
     for name, row in errors.items():
         axes.plot(values, row, ".-", label=name)
     for line in lines:
         axes.axhline(line, color=LINE, ls=":", lw=1)
     axes.set(xlabel=label, ylabel="error by eye distance", ylim=(0, None))
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
-    return figure
+    return finished(axes)
 
 
 def templates(framings: Sequence[Framing], images: Sequence[Tensor]) -> Figure:
@@ -98,10 +84,7 @@ def templates(framings: Sequence[Framing], images: Sequence[Tensor]) -> Figure:
 
 
 def before_and_after(rows: Mapping[str, Tensor], shown: int = 7, width: float = 1.2) -> Figure:
-    """The same faces in rows ``(N, 3, H, W)``, by name: the first ``shown``, and the mean of all at the end.
-
-    The sharper the mean, the better the faces lie on each other.
-    """
+    """The same faces in rows ``(N, 3, H, W)``, by name: the first ``shown``, and the mean of all at the end."""
     ratio = max(images.shape[2] / images.shape[3] for images in rows.values())
     figure, grid = sheet(len(rows), shown + 1, width, width * ratio)
     for line, (name, images) in zip(grid, rows.items()):

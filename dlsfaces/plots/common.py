@@ -38,22 +38,40 @@ def sheet(rows: int, columns: int, width: float, height: float) -> tuple[Figure,
     return figure, grid
 
 
+def cells(
+    count: int, columns: int, width: float, height: float, titles: Sequence[str] = ()
+) -> tuple[Figure, list[Axes]]:
+    """A sheet of so many cells, row by row, without axes."""
+    figure, grid = sheet(-(-count // columns), columns, width, height)
+    for axes in grid.flat:
+        axes.axis("off")
+    for axes, title in zip(grid.flat, titles):
+        axes.set_title(title, fontsize=8, pad=2)
+    return figure, grid.ravel()[:count].tolist()
+
+
 def bare(axes: Axes) -> Axes:
     """Without ticks."""
-    axes.set_xticks([])
-    axes.set_yticks([])
+    axes.set(xticks=[], yticks=[])
     return axes
 
 
-def outline(axes: Axes, box: Sequence[float], colour: str = "yellow") -> None:
-    """A box, drawn also where it leaves the image."""
+def outline(axes: Axes, box: Sequence[float], colour: str = "yellow", lw: float = 2, clip_on: bool = False) -> None:
+    """A box, by default drawn also where it leaves the image."""
     x1, y1, x2, y2 = box
-    axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, color=colour, lw=2, clip_on=False))
+    axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, color=colour, lw=lw, clip_on=clip_on))
 
 
 def mark(axes: Axes, landmarks: Tensor) -> None:
     """Five landmarks, each in its colour."""
     axes.scatter(*landmarks.T.numpy(), c=LANDMARK_COLOURS, s=28, edgecolors="white", linewidths=0.8)
+
+
+def finished(axes: Axes, which: str = "major", loc: str = "best") -> Figure:
+    """The figure of these axes, once they have a grid and a legend."""
+    axes.grid(alpha=0.3, which=which)
+    axes.legend(fontsize=8, loc=loc)
+    return axes.figure
 
 
 def check_count(count: int, most: int, what: str) -> None:

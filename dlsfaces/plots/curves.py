@@ -13,7 +13,7 @@ from torch import Tensor
 from dlsfaces.evaluate.identification import IdentificationRate
 from dlsfaces.evaluate.pairs import PairScores
 from dlsfaces.evaluate.verification import Det, Roc
-from dlsfaces.plots.common import DPI, LINE, OTHER, SAME, bare, one_plot
+from dlsfaces.plots.common import DPI, LINE, OTHER, SAME, bare, finished, one_plot
 
 
 def history(rows: Sequence[Mapping[str, float]], measure: str) -> Figure:
@@ -55,7 +55,7 @@ def _visible(count: int) -> np.ndarray:
 
 def roc(curves: Mapping[str, Roc], points: Mapping[str, tuple[IdentificationRate, np.ndarray]] | None = None) -> Figure:
     """ROC curves by name, FPR on a logarithmic axis; ``points`` adds rates with their intervals ``(len(fprs), 2)``."""
-    figure, axes = one_plot(6, 4)
+    _, axes = one_plot(6, 4)
     for name, curve in curves.items():
         seen = curve.fpr > 0
         keep = _visible(seen.sum())
@@ -67,14 +67,12 @@ def roc(curves: Mapping[str, Roc], points: Mapping[str, tuple[IdentificationRate
     chance = np.logspace(-4, 0, 50)
     axes.plot(chance, chance, color="0.7", ls=":", label="guessing")
     axes.set(xscale="log", xlim=(1e-4, 1), ylim=(0, 1.02), xlabel="false positive rate", ylabel="true positive rate")
-    axes.grid(alpha=0.3, which="both")
-    axes.legend(fontsize=8)
-    return figure
+    return finished(axes, which="both")
 
 
 def det(curves: Mapping[str, Det]) -> Figure:
     """DET curves by name: one kind of error over the other, both axes logarithmic; the lower left is good."""
-    figure, axes = one_plot(6, 4)
+    _, axes = one_plot(6, 4)
     for name, curve in curves.items():
         seen = (curve.fmr > 0) & (curve.fnmr > 0)  # a logarithm has no zero
         keep = _visible(seen.sum())
@@ -83,14 +81,12 @@ def det(curves: Mapping[str, Det]) -> Figure:
     axes.plot(both, both, color="0.7", ls=":", label="equal errors")
     axes.set(xscale="log", yscale="log", xlim=(1e-4, 1), ylim=(1e-2, 1))
     axes.set(xlabel="false match rate (FPR)", ylabel="false non-match rate (1 - TPR)")
-    axes.grid(alpha=0.3, which="both")
-    axes.legend(fontsize=8)
-    return figure
+    return finished(axes, which="both")
 
 
 def cmc(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], gallery: int) -> Figure:
     """Identification rate over the rank, by name, with its interval as a band; guessing in a gallery of so many."""
-    figure, axes = one_plot(6, 3.4)
+    _, axes = one_plot(6, 3.4)
     for name, (rate, interval) in curves.items():
         ranks = np.arange(1, len(rate) + 1)
         line = axes.plot(ranks, rate, ".-", label=name)[0]
@@ -98,21 +94,17 @@ def cmc(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], gallery: int) -> Fi
     axes.plot(ranks, np.minimum(1, ranks / gallery), color="0.7", ls=":", label="guessing")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="rank", ylabel="the person is among the first", ylim=(0, 1.02))
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
-    return figure
+    return finished(axes)
 
 
 def strangers(sizes: Sequence[int], measured: Sequence[float], independent: Sequence[float]) -> Figure:
     """The share of strangers who get in over the gallery's size: as measured, and were comparisons independent."""
-    figure, axes = one_plot(6, 3.2)
+    _, axes = one_plot(6, 3.2)
     axes.plot(sizes, independent, "--", color=LINE, label="1 - (1 - FPR)^G")
     axes.plot(sizes, measured, ".-", color=OTHER, label="measured")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="people in the gallery, G", ylabel="strangers who get in", ylim=(0, None))
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
-    return figure
+    return finished(axes)
 
 
 def ablation(rows: Mapping[str, float], yardstick: float, measure: str) -> Figure:

@@ -22,11 +22,8 @@ MARKERS = ("o", "^", "s")  # another for each ten people
 def circles(panels: Mapping[str, tuple[Tensor, Tensor, Tensor | None]]) -> Figure:
     """Two-dimensional embeddings as dots around the unit circle, a colour a person, one square panel a name.
 
-    Only the direction is drawn: how far outside the circle a dot lies is by chance, so that they can be counted.
-
-    Args:
-        panels: name to vectors ``(N, 2)``, identities ``(N,)``, and one centre or head row a person ``(P, 2)``, drawn
-            as rays, or None; vectors of any length.
+    A panel has vectors ``(N, 2)``, identities ``(N,)``, and one centre or head row a person ``(P, 2)``, drawn as rays,
+    or None. Only the direction is drawn: dots lie at random distances outside the circle, so that they can be counted.
     """
     rows_of_centres = max((0 if centres is None else len(centres) for _, _, centres in panels.values()), default=0)
     looks = _looks([i for _, i, _ in panels.values()], range(rows_of_centres))
@@ -46,8 +43,8 @@ def circles(panels: Mapping[str, tuple[Tensor, Tensor, Tensor | None]]) -> Figur
 def projection(panels: Mapping[str, tuple[Tensor, Tensor]]) -> Figure:
     """Embeddings in the plane by t-SNE of their cosines, which keeps neighbours together; a colour a person.
 
-    What is near is alike; how far apart two heaps lie, and how large they are, means nothing. Fewer than ten embeddings
-    are projected on their two principal components. A panel has embeddings ``(N, D)`` and identities ``(N,)``.
+    A panel has embeddings ``(N, D)``, of which fewer than ten are projected on their two principal components, and
+    identities ``(N,)``. How far apart two heaps lie, and how large they are, means nothing.
     """
     looks = _looks([identities for _, identities in panels.values()])
     figure, grid = _squares(len(panels))
@@ -77,14 +74,12 @@ def _unit(vectors: Tensor) -> Tensor:
 
 
 def _looks(identities: Sequence[Tensor], more: Sequence[int] = ()) -> dict[int, tuple[str, str]]:
-    """A colour and a marker for each person of all panels."""
     people = sorted({*more, *(person for part in identities for person in part.tolist())})
     check_count(len(people), len(COLOURS) * len(MARKERS), "people")
     return {p: (COLOURS[k % len(COLOURS)], MARKERS[k // len(COLOURS)]) for k, p in enumerate(people)}
 
 
 def _dots(axes: Axes, places: Tensor, identities: Tensor, looks: Mapping[int, tuple[str, str]]) -> None:
-    """Places ``(N, 2)``, one collection a person, by number."""
     for person in identities.unique().tolist():
         colour, marker = looks[person]
         axes.scatter(*places[identities.cpu() == person].T.numpy(), s=10, c=colour, marker=marker, linewidths=0)
@@ -101,21 +96,17 @@ def _squares(count: int) -> tuple[Figure, Sequence[Axes]]:
 
 
 def angle_histograms(panels: Mapping[str, tuple[Tensor, Tensor]]) -> Figure:
-    """How far images are from their own person's centre and from the nearest other one, in degrees; medians as lines.
-
-    A panel has the cosines ``(N,)`` with the own and with the nearest other centre, as
-    :func:`dlsfaces.evaluate.cosine_to_centres` gives. Angles above 120 degrees are counted in the last bar.
-    """
+    """Angles to the own person's centre and to the nearest other one, from both cosines ``(N,)``; medians as lines."""
     size = (7, 0.8 + 1.1 * len(panels))
     figure, grid = plt.subplots(len(panels), 1, figsize=size, dpi=DPI, sharex=True, squeeze=False, layout="constrained")
-    ways = (("own centre", SAME, "stepfilled", "-"), ("nearest other centre", OTHER, "step", "--"))
+    bins = np.linspace(0, 120, 61)  # further ones are counted in the last bar
+    filled, line = dict(histtype="stepfilled", alpha=0.45), dict(histtype="step", lw=1.5)
+    ways = (("own centre", SAME, "-", filled), ("nearest other centre", OTHER, "--", line))
     for axes, (name, cosines) in zip(grid[:, 0], panels.items()):
         own, other = (part.detach().cpu().double() for part in cosines)
-        for value, (label, colour, kind, style) in zip((own, other), ways):
+        for value, (label, colour, style, look) in zip((own, other), ways):
             degrees = value.clamp(-1, 1).acos().rad2deg().numpy()
-            look = dict(color=colour, label=label, histtype=kind)
-            look |= dict(alpha=0.45) if kind == "stepfilled" else dict(lw=1.5)
-            axes.hist(degrees.clip(0, 120), np.linspace(0, 120, 61), **look)
+            axes.hist(degrees.clip(0, 120), bins, color=colour, label=label, **look)
             axes.axvline(np.median(degrees), color=colour, ls=style, lw=1.5)
         nearer = (own > other).double().mean()
         axes.set_title(f"{name}: own centre nearer for {nearer:.1%} of images", fontsize=9, loc="left", pad=2)
@@ -127,11 +118,7 @@ def angle_histograms(panels: Mapping[str, tuple[Tensor, Tensor]]) -> Figure:
 
 
 def triplet_sheet(images: Tensor, triplets: Triplets, distances: Tensor, columns: int = 6) -> Figure:
-    """The first triplets as columns of anchor, positive and negative, with the distances to the anchor below.
-
-    A negative that is not further away than the positive has its number in bold red. Triplets are indices of images
-    ``(N, 3, H, W)``, distances ``(N, N)``.
-    """
+    """The first triplets of images ``(N, 3, H, W)`` as columns, with their distances, of ``(N, N)``, below."""
     chosen = [part[:columns].tolist() for part in triplets]
     if not chosen[0]:
         raise ValueError("there are no triplets to show")
@@ -145,6 +132,7 @@ def triplet_sheet(images: Tensor, triplets: Triplets, distances: Tensor, columns
             bare(axes).imshow(as_image(images[index]))
     for column, anchor, positive, negative in zip(grid.T, *chosen):
         near, far = float(distances[anchor, positive]), float(distances[anchor, negative])
+        # a negative that is not further away than the positive stands out
         look = dict(color="black") if far > near else dict(color=OTHER, weight="bold")
         column[1].set_xlabel(f"d(a,p) = {near:.2f}", fontsize=8, labelpad=2)
         column[2].set_xlabel(f"d(a,n) = {far:.2f}", fontsize=8, labelpad=2, **look)

@@ -41,8 +41,7 @@ def margins_over_angle(angle: float, cosine: float, scale: float, n_people: int 
 
     .. math:: z_y = s (\cos(\theta_y + m) - c), \quad L = -\log \frac{e^{z_y}}{e^{z_y} + e^{s \cos 60°} + (n - 1) e^0}
 
-    for a face with the nearest other centre 60 degrees away and all further ones at 90; beside, ``m = c = 0``.
-    ``angle`` is ArcFace's m in radians, ``cosine`` CosFace's c, ``n_people`` how many other people there are.
+    ``angle`` is m in radians, ``cosine`` c, and n other people, ``n_people``, are 60 degrees away (one) and 90.
     """
     degrees = torch.linspace(0, 180, 361, dtype=torch.float64)
     plain = scale * degrees.deg2rad().cos()
@@ -50,7 +49,9 @@ def margins_over_angle(angle: float, cosine: float, scale: float, n_people: int 
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), dpi=DPI, layout="constrained")
     names = (f"m = {angle:.2f}, c = {cosine:.2f}", "no margin")
     _angle_lines(left, {name: (degrees, z) for name, z in zip(names, (widened, plain))}, f"true logit, s = {scale:g}")
-    losses = {name: (degrees, _loss(z, scale, n_people)) for name, z in zip(names, (widened, plain))}
+    rest = math.log(n_people - 1) if n_people > 1 else -math.inf  # those at 90 degrees; one is at 60
+    others = torch.tensor([scale / 2, rest], dtype=torch.float64).logsumexp(0)
+    losses = {name: (degrees, torch.logaddexp(z, others) - z) for name, z in zip(names, (widened, plain))}
     _angle_lines(right, losses, f"loss, other people: {n_people}")
     for axes in (left, right):
         axes.axvline(60, color=LINE, ls=":", lw=1)
@@ -58,12 +59,6 @@ def margins_over_angle(angle: float, cosine: float, scale: float, n_people: int 
     right.text(58, 0.97, "nearest other\ncentre: 60°", **text)
     right.legend(fontsize=8, loc="lower right")
     return figure
-
-
-def _loss(logit: Tensor, scale: float, n_people: int) -> Tensor:
-    """Cross-entropy of a true logit against one at 60 degrees and the rest at 90."""
-    others = logit.new_tensor([scale / 2, math.log(n_people - 1) if n_people > 1 else -math.inf])
-    return torch.logaddexp(logit, others.logsumexp(0)) - logit
 
 
 def training_curves(

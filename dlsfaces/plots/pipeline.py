@@ -18,10 +18,7 @@ from drawpeople.rendering import Rendering
 
 
 def pipeline(seed: int = 0) -> Figure:
-    """The whole course in one figure: a photo, the face found in it, put upright, made a vector, and named.
-
-    The person is a built-in one; the vector is drawn for show, from pooled grey levels, not by a trained network.
-    """
+    """A photo, the face found in it, put upright, made a vector (pooled grey levels, for show), and named."""
     tilted, upright, gallery = _pipeline_faces(seed)
     figure, panels = plt.subplots(
         1, 5, figsize=(12.5, 3.2), dpi=DPI, width_ratios=(1.25, 1, 1, 0.42, 2.2), layout="constrained"
@@ -46,7 +43,7 @@ def pipeline(seed: int = 0) -> Figure:
 
 
 def _pipeline_faces(seed: int) -> tuple[Rendering, Tensor, Tensor]:
-    """The tilted photo, the same image upright and cropped, and four people of a gallery."""
+    """A tilted built-in person, the same face upright and cropped, and four people of a gallery."""
     ids = torch.tensor([79, 79, 79, 75, 81, 77])
     people = drawpeople.people(ids, seed)
     shots = drawpeople.neutral_shots(len(ids))

@@ -9,27 +9,22 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.patches import Patch
 from torch import Tensor
 
 import drawpeople
 from dlsfaces import geometry
 from dlsfaces.data.records import Photo
-from dlsfaces.plots.common import DPI, OTHER, as_image, mark, outline, sheet
+from dlsfaces.plots.common import DPI, OTHER, as_image, cells, mark, outline, sheet
 from drawpeople.rendering import Rendering
 
 
 def faces(images: Tensor, titles: Sequence[str] = (), columns: int = 8, height: float = 1.4) -> Figure:
     """A sheet of images ``(N, 3, H, W)``, row by row, with a title over each where given."""
-    rows = -(-len(images) // columns)
     width = height * images.shape[3] / images.shape[2]
-    figure, grid = sheet(rows, columns, width, height + (0.25 if titles else 0.02))
-    for i, axes in enumerate(grid.flat):
-        axes.axis("off")
-        if i < len(images):
-            axes.imshow(as_image(images[i]), interpolation="nearest")
-            if i < len(titles):
-                axes.set_title(titles[i], fontsize=8, pad=2)
+    figure, grid = cells(len(images), columns, width, height + (0.25 if titles else 0.02), titles)
+    for axes, image in zip(grid, images):
+        axes.imshow(as_image(image), interpolation="nearest")
     return figure
 
 
@@ -50,18 +45,14 @@ def photo(photo: Photo, axes: Axes | None = None) -> Figure:
 def photos(shown: Sequence[Photo], columns: int = 2, width: float = 4.5, landmarks: bool = True) -> Figure:
     """Photos with any number of people, each face's box drawn, and its landmarks as dots: hidden ones in red."""
     shown = list(shown)  # some sets make a photo anew each time they are asked for it
-    rows = -(-len(shown) // columns)
     ratio = max(photo.image.shape[1] / photo.image.shape[2] for photo in shown)
-    figure, grid = sheet(rows, columns, width, width * ratio)
-    for axes in grid.flat:
-        axes.axis("off")
-    for axes, one in zip(grid.flat, shown):
+    figure, grid = cells(len(shown), columns, width, width * ratio)
+    for axes, one in zip(grid, shown):
         _, height, across = one.image.shape
         axes.imshow(as_image(one.image), extent=(0, across, height, 0))
         for face in one.faces:
             if face.box is not None:
-                x1, y1, x2, y2 = face.box.tolist()
-                axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, color="yellow", lw=1))
+                outline(axes, face.box.tolist(), lw=1, clip_on=True)
             if landmarks and face.landmarks is not None:
                 seen = torch.ones(5, dtype=torch.bool) if face.visibility is None else face.visibility
                 for part, colour in ((seen, "tab:cyan"), (~seen, OTHER)):
