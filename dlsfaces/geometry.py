@@ -3,8 +3,6 @@
 The centre of the top left pixel is at ``(0.5, 0.5)``: a box ``(0, 0, w, h)`` holds a whole image of ``w`` by ``h``.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F

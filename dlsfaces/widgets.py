@@ -1,7 +1,5 @@
 """Every control that the course shows. Each redraw is a plain function, which works without any widget."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial

@@ -5,8 +5,6 @@ and ``draw_portrait`` put people into photos of crowds and of one person; ``Defe
 a seed is the same person wherever it is asked for, and an image has the same bits in any batch of one device.
 """
 
-from __future__ import annotations
-
 from drawpeople.cutouts import cut_out
 from drawpeople.defects import Defect
 from drawpeople.dials import PERSON, SHOT

@@ -1,7 +1,5 @@
 """What everything looks like before light falls on it: colour, gloss, and what it is."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

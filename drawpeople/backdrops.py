@@ -4,8 +4,6 @@ A portrait's background, out of focus, is :mod:`drawpeople.background`'s; these 
 with things in focus and edges for a detector to stumble over.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from functools import cache

@@ -4,8 +4,6 @@ The bust's last row goes on downwards as a pullover with sleeves and hands, on t
 Lengths are in eye distances, which are 6.2 cm: a standing person's feet are 25 of them below the eyes.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

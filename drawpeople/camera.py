@@ -3,8 +3,6 @@
 Camera coordinates are the head's, turned: centimetres, x to the right of the image, y up, z towards the camera.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

@@ -3,8 +3,6 @@
 Each thing is drawn at twice its size and halved, so that its edges are smooth.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 

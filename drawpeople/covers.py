@@ -1,7 +1,5 @@
 """What covers part of a face: a medical or cloth mask, a hand; and earrings, which cover nothing."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -3,8 +3,6 @@
 The landmarks and a key decide all of it, so that it is done alike in any order and in any process.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 A *person* keeps their parameters in every image; a *shot* has pose, expression, light, background and sensor.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 

@@ -6,8 +6,6 @@ gives how far each point moves when its parameter is 1, in centimetres, as a smo
 the average head; so whatever lies there moves along: skin, landmark, ear or hair.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """Glasses and sunglasses: two rims, a bridge on the nose, temples to the ears, and dark lenses in sunglasses."""
 
-from __future__ import annotations
-
 import functools
 
 import torch

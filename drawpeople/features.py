@@ -1,7 +1,5 @@
 """Brows, eyes and mouth, painted on the face; make-up with them. See ``skin.py`` for how paint works."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

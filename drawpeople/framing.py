@@ -1,7 +1,5 @@
 """How much of a head an image shows, and where a face's box lies. Pixels throughout; a point is ``(x, y)``."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

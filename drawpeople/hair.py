@@ -4,8 +4,6 @@ The layer is a sheet from the crown to the hair line and, where hair is long, on
 is in ``hair_growth.py``, what style they have in ``hair_style.py``, and how they are painted in ``hair_paint.py``.
 """
 
-from __future__ import annotations
-
 import functools
 from typing import NamedTuple
 

@@ -4,8 +4,6 @@ All is elementwise over ``(people, locks)``, so an image has the same bits in an
 head.
 """
 
-from __future__ import annotations
-
 import math
 from itertools import pairwise
 from typing import NamedTuple

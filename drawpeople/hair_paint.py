@@ -6,8 +6,6 @@ surface, moved towards the root, and a wider one that has passed through it and 
 (Marschner et al. 2003, "Light scattering from human hair fibers", section 4.1).
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

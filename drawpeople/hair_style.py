@@ -3,8 +3,6 @@
 Directions are weights of a comb: a lock goes where their sum points, along the scalp while it is held there.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

@@ -1,7 +1,5 @@
 """Hats: a crown around the skull and a brim, which a headscarf uses to wrap the neck."""
 
-from __future__ import annotations
-
 import functools
 
 import torch

@@ -6,8 +6,6 @@ its place on the average head (its *rest* point): colour is painted there, so it
 Sizes follow adult averages: eyes 6.2 cm apart, head 14.5 cm wide (Farkas 1994, "Anthropometry of the head and face").
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Iterable
 from typing import NamedTuple

@@ -4,8 +4,6 @@ Only what loses something is computed; the file itself, which loses nothing more
 images are, and each image's bits are its own: all sums are written out in a fixed order.
 """
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -1,7 +1,5 @@
 """The heads of a batch, ready to be drawn: body, hair and what people wear, posed before their cameras."""
 
-from __future__ import annotations
-
 import functools
 from typing import NamedTuple
 

@@ -3,8 +3,6 @@
 Each is made from dice and the colour of a hand's skin, sRGB ``(3,)``. Places are in face widths from the face's middle.
 """
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -4,8 +4,6 @@ Each number is a hash of (seed, person, image, name): adding a parameter leaves 
 is stored.
 """
 
-from __future__ import annotations
-
 import zlib
 
 import torch

@@ -3,8 +3,6 @@
 The head's outline is an oval that follows the eyes; a little of the portrait's own background stays inside it.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from PIL import Image, ImageChops, ImageDraw, ImageFilter

@@ -1,7 +1,5 @@
 """From parameters to images: builds heads, looks at them, paints, lights, takes the photo."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -4,8 +4,6 @@ All on the average head of ``head.slice_at`` and ``head.around``, in centimetres
 when it is done.
 """
 
-from __future__ import annotations
-
 import functools
 
 import torch

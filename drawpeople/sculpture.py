@@ -5,8 +5,6 @@ centimetres, in the head's coordinates (see ``head.py``). The nose stands on the
 alone, and so do lips and eyeballs.
 """
 
-from __future__ import annotations
-
 import functools
 
 import torch

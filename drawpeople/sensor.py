@@ -3,8 +3,6 @@
 Most images are good photographs; each fault has a dial that is off, or barely noticed, in most of them.
 """
 
-from __future__ import annotations
-
 import functools
 import io
 

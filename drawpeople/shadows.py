@@ -6,8 +6,6 @@ along the surface, gives both the ambient light, a mean over all directions, and
 the fewer, the harder the shadow.
 """
 
-from __future__ import annotations
-
 import functools
 import math
 

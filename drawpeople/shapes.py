@@ -3,8 +3,6 @@
 Places are ``x`` to the right and ``y`` down, tensors of one shape; colours are sRGB from 0 to 1.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import NamedTuple

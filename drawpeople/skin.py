@@ -4,8 +4,6 @@ Every mark is a function of the place on the average head (``Samples.x, y, z``, 
 surface and is crisp at any size. Colours are linear light ``(3, M)``; layers are painted from the skin outwards.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

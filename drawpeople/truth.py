@@ -1,7 +1,5 @@
 """What is known of an image beside its pixels: where the landmarks lie, which are seen, and what each pixel shows."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from enum import IntEnum
 

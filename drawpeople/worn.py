@@ -1,7 +1,5 @@
 """All that people wear or hold before their face, as one block of the mesh, and its paint."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """The affine camera that shows the mean face as a photo shows a person (Taigman et al. 2014, "DeepFace", 2.1)."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F

@@ -2,8 +2,6 @@
 section 2.1). What the photo hides is taken from the other half of the face.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

@@ -1,7 +1,5 @@
 """A point as a heat map, and back: Gaussian targets, and coordinates to a fraction of a pixel of the heat map."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

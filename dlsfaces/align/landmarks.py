@@ -1,7 +1,5 @@
 """Finding landmarks in images, and putting the faces upright."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm

@@ -1,7 +1,5 @@
 """Losses on landmarks. Unknown landmarks (NaN) are left out."""
 
-from __future__ import annotations
-
 import math
 
 import torch

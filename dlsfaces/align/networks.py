@@ -1,7 +1,5 @@
 """Networks that say where the landmarks are in square images of a face, float in [0, 1], and how sure they are."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F

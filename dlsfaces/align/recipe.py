@@ -1,7 +1,5 @@
 """The recipe for a landmark network: what chapter 02 builds step by step, as one call for the others."""
 
-from __future__ import annotations
-
 import zlib
 from dataclasses import dataclass
 from pathlib import Path

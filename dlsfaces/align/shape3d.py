@@ -3,8 +3,6 @@
 Centimetres; the origin between the eyes, x to the viewer's right, y up, z towards the viewer; exactly symmetric.
 """
 
-from __future__ import annotations
-
 import functools
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The square around a face that a landmark network looks at, and what training does to it."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

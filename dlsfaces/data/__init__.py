@@ -1,7 +1,5 @@
 """Where faces come from: one record and one call for every data set of the course."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """From a set of faces to batches: ``(images uint8 (B, 3, H, W), targets (B, ...), indices (B,))``."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import torch

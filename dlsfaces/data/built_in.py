@@ -1,7 +1,5 @@
 """The built-in set: people who do not exist, rendered when asked for and cached on disk."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

@@ -1,7 +1,5 @@
 """CelebA (Liu et al. 2015): 202,599 aligned images of 10,177 people, through torchvision."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """CelebA-500, the Deep Learning School's set: 500 people to train on, and an identification-rate set of others."""
 
-from __future__ import annotations
-
 import csv
 import logging
 import math

@@ -2,8 +2,6 @@
 1998; with photos of Sung and Poggio, MIT): grey photos with many faces each.
 """
 
-from __future__ import annotations
-
 import math
 from collections import defaultdict
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Data sets from Google Drive, Yandex Disk and archives, whole or not at all."""
 
-from __future__ import annotations
-
 import errno
 import http.client
 import json

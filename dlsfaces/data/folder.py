@@ -1,7 +1,5 @@
 """Sets that are a folder of people, ``person/photo.jpg``: your own, and LFW, divided into splits by names alone."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import os

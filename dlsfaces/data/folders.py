@@ -1,7 +1,5 @@
 """Where data sets lie on this machine."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Reading images from files, and telling which files of a set cannot be read."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

@@ -1,7 +1,5 @@
 """Photos glued together, boxes and landmarks too, as Mosaic does (Bochkovskiy et al. 2020, "YOLOv4", section 3.3)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """Photos of people put together by :mod:`drawpeople`: crowds for detectors, and studio portraits of one person each."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Sets with known defects: a share of the photos becomes trash, and the set says which and why."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections import Counter, defaultdict

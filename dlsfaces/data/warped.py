@@ -1,7 +1,5 @@
 """Sets whose images are warped versions of another's, landmarks and all."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

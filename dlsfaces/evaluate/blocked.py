@@ -4,8 +4,6 @@ A sample tells between which two values each threshold very probably lies; one p
 above these values and keeps the few between them. Where the sample misled, the counts say where to look next.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """How sure a number is that was measured on few people."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Closed-set measures: the person is one of those trained on."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F

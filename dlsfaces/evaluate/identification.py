@@ -1,7 +1,5 @@
 """Identification rate: how often two images of one person are recognised, at a given rate of false alarms."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

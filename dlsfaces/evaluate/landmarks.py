@@ -1,7 +1,5 @@
 """How far are found landmarks from the true ones? In float64 on the CPU."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Open-set identification: who of the gallery is this, or is it nobody?"""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Pairs of images: embeddings checked, which pairs are positive, which are false, and how similar they are."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

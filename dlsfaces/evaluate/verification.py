@@ -1,7 +1,5 @@
 """Verification: are these two images of the same person? The whole curve, and accuracy over folds."""
 
-from __future__ import annotations
-
 import logging
 import math
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Landmarks, heat maps, errors, and faces put upright."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt

@@ -1,7 +1,5 @@
 """What all plots of the course share."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt

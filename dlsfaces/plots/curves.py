@@ -1,7 +1,5 @@
 """Curves, histograms and tables of numbers."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt

@@ -1,7 +1,5 @@
 """Embeddings: where people lie, how far from their own and from other centres, and triplets of them."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """Losses compared: over the angle, over the epochs, in the end."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """The whole course in one figure."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import matplotlib.pyplot as plt

@@ -1,7 +1,5 @@
 """Faces and photos, and what is known of them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt

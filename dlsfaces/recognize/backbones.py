@@ -1,7 +1,5 @@
 """Networks that turn a face into a vector; each normalises its images itself."""
 
-from __future__ import annotations
-
 from urllib.error import URLError
 
 import torch

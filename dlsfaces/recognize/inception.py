@@ -1,7 +1,5 @@
 """The network of FaceNet's public implementations: Inception blocks around shortcuts."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -1,7 +1,5 @@
 """The same network, images and number of steps under every loss of the course, so that they can be compared."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """Classification of the training people; like every loss, a module whose class weights are its own parameters."""
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 from torch.nn import functional as F
 

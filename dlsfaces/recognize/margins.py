@@ -3,8 +3,6 @@
 All arithmetic is in float32: half precision cannot tell a cosine of 0.9999 from 1, where the slope has no bound.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F

@@ -1,7 +1,5 @@
 """Face networks on disk, and those that come with the course."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 

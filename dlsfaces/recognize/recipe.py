@@ -1,7 +1,5 @@
 """The course's recipe: what chapter 03 builds step by step, as one call for the others, and the same for any loss."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The triplet loss, which triplets to learn from, and how to tell that it has collapsed."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

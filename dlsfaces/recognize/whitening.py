@@ -1,7 +1,5 @@
 """What varies between images of one person counts less: a linear map, learned after the network."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

@@ -1,7 +1,5 @@
 """What a run keeps so that it can go on after a kill, and how it knows its own file."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import asdict
 from pathlib import Path

@@ -3,8 +3,6 @@
 The call travels in a file to processes that ``torchrun`` starts, and the first one's result comes back in another.
 """
 
-from __future__ import annotations
-
 import io
 import os
 import pickle

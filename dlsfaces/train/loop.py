@@ -1,7 +1,5 @@
 """The loop that trains every model of the course; it can be killed at any moment and goes on."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """In which precision does this machine train fastest? Measured, never assumed."""
 
-from __future__ import annotations
-
 import time
 from functools import cache
 

@@ -1,7 +1,5 @@
 """One process or many, and Accelerate, which keeps its state for the whole of a Python process."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any

@@ -1,7 +1,5 @@
 """How a model is trained: the optimizer, and its learning rate over time."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 A file's header holds the settings that build the network again, and what it was trained on. Nothing is unpickled.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 from collections.abc import Callable, Mapping
