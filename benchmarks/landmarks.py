@@ -18,12 +18,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks import cmu_mit
 from benchmarks._landmarks import RECIPES, held_out_faces, strangers, trained, write_weights
 from benchmarks._peers import Finder, MissingPeerError
 from benchmarks._record import ROOT, record
 from dlsfaces import align, evaluate, geometry
 from dlsfaces.align.networks import LandmarkNet
-from dlsfaces.data import FaceSet, cmu_mit
+from dlsfaces.data import FaceSet
 
 ROUNDS = 5
 SPEED_FACES = 256

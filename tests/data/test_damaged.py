@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from benchmarks.cmu_mit import read_rows
 from dlsfaces.data import celeba500, download, images
-from dlsfaces.data.cmu_mit import read_rows
 
 FEW = settings(max_examples=100, deadline=None, derandomize=True, database=None)
 NOISE = np.random.default_rng(0).integers(0, 255, (24, 20, 3), np.uint8)

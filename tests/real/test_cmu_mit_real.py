@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from benchmarks import cmu_mit
 from dlsfaces import geometry
-from dlsfaces.data import cmu_mit
 
 pytestmark = pytest.mark.real
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 from PIL import Image
 
+from benchmarks import cmu_mit
+from benchmarks.cmu_mit import match
 from dlsfaces import data, geometry
-from dlsfaces.data import cmu_mit
-from dlsfaces.data.cmu_mit import match
 
 
 def row(name, x, y, distance=10):
