@@ -68,7 +68,7 @@ bench: check-torch ## run the benchmarks and rewrite benchmarks/README.md: BENCH
 peers: setup ## install the peers of some benchmarks (MTCNN, dlib) into .venv-peers (compiles: 10 minutes)
 	@sh tools/peers.sh
 
-images: setup ## draw the README's images anew
+images: setup ## draw the README's figures anew
 	@$(python) -c "from dlsfaces import plots; plots.pipeline().savefig('assets/pipeline.png', dpi=120); \
 	    plots.contact_sheet(first=73).savefig('assets/people.jpg', dpi=100, pil_kwargs={'quality': 85})"
 

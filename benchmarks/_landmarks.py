@@ -66,7 +66,7 @@ def held_out_faces(root: str) -> list[FaceSet]:
 
 #: Of weights, by what they were trained on.
 TERMS = {
-    "synthetic": "MIT, as the code: no real person's picture was used.",
+    "synthetic": "MIT, as the code: no image of a real person was used.",
     "celeba": "Non-commercial research only: trained on CelebA, whose terms these weights inherit.",
 }
 

@@ -3,7 +3,7 @@
     python -m benchmarks.synthetic_realism [--dry-run] [--people 1000] [--real FOLDER]
 
 MTCNN looks for the faces, dlib's network tells the people apart, beside the real faces of the identification-rate set
-where that lies on this machine. Needs ``make peers``; two images for the eye go to ``build``. ``--dry-run`` records
+where that lies on this machine. Needs ``make peers``; a sheet and a plot for the eye go to ``build``. ``--dry-run`` records
 nothing.
 """
 
@@ -208,7 +208,7 @@ def real_faces(folder: Path) -> tuple[Tensor, Tensor, Tensor]:
     return images, framing_landmarks(len(images)), torch.tensor([int(row["id"]) for row in rows])
 
 
-# --- speed and images --------------------------------------------------------------------------------------------
+# --- speed and figures --------------------------------------------------------------------------------------------
 
 
 def faces_per_second(batches: int = 7, size: int = 128) -> float:

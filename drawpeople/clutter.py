@@ -203,7 +203,7 @@ def _sack(side: int, dice: Dice) -> Image.Image:
 
 
 def framed(image: Image.Image, side: int, dice: Dice) -> Image.Image:
-    """An image on paper in a frame, to hang up: Pillow's RGBA, ``side`` wide."""
+    """A print in a frame, to hang up: Pillow's RGBA, ``side`` wide."""
     edge, margin = max(1, round(0.05 * side)), round(dice(0, 0.12) * side)
     wide = max(1, side - 2 * (edge + margin))
     small = image.resize((wide, max(1, round(wide * image.height / image.width))), Image.Resampling.BILINEAR)

@@ -1,4 +1,4 @@
-"""Every parameter of the built-in people: its name, its range, and how it is drawn.
+"""Every parameter of the invented people: its name, its range, and how it is drawn.
 
 A *person* keeps their parameters in every image; a *shot* has pose, expression, light, background and sensor.
 """

@@ -213,7 +213,7 @@ def shift_matrix(dx, dy, n=2):
     return torch.tensor([[1.0, 0, dx], [0, 1, dy]]).expand(n, 2, 3)
 
 
-def test_warp_with_the_identity_returns_the_picture():
+def test_warp_with_the_identity_returns_the_image():
     images = random_images()
     assert torch.allclose(geometry.warp(images, shift_matrix(0, 0), (24, 32)), images, atol=1e-5)
     bytes_ = (images * 255).round().to(torch.uint8)
@@ -246,7 +246,7 @@ def test_warp_that_shrinks_averages():
     assert strided > 0.04
 
 
-def test_a_warped_picture_does_not_depend_on_its_batch():
+def test_a_warped_image_does_not_depend_on_its_batch():
     images = random_images(3, (64, 64))
     matrices = torch.stack([geometry.crop_matrix((0, 0, 64, 64), s) for s in ((60, 60), (30, 30), (9, 9))])
     together = geometry.warp(images, matrices, (60, 60))
@@ -254,7 +254,7 @@ def test_a_warped_picture_does_not_depend_on_its_batch():
         assert torch.equal(together[i], geometry.warp(images[i : i + 1], matrices[i : i + 1], (60, 60))[0])
 
 
-def test_one_picture_expanded_gives_what_its_copies_give():
+def test_one_image_expanded_gives_what_its_copies_give():
     one = (255 * random_images(1, (64, 64))).to(torch.uint8)
     matrices = torch.stack([geometry.crop_matrix((i, 0, 40 + 8 * i, 40), (16, 16)) for i in range(4)])
     expected = geometry.warp(one.repeat(4, 1, 1, 1), matrices, (16, 16))

@@ -123,7 +123,7 @@ def size_problem(notebook: Notebook) -> str | None:
         return None
     sizes = sorted(((len(json.dumps(cell)), number, first_line(cell)) for number, cell in code_cells(notebook)))
     largest = ", ".join(f"cell {number} ({line}) {size / 1e3:.0f} kB" for size, number, line in reversed(sizes[-3:]))
-    return f"{total / 1e6:.2f} MB, more than {MAX_BYTES / 1e6:.0f} MB; make images smaller. Largest: {largest}"
+    return f"{total / 1e6:.2f} MB, more than {MAX_BYTES / 1e6:.0f} MB; make figures smaller. Largest: {largest}"
 
 
 def first_line(cell: Cell) -> str:
