@@ -3,8 +3,8 @@
     python -m benchmarks.synthetic_realism [--dry-run] [--people 1000] [--real FOLDER]
 
 MTCNN looks for the faces, dlib's network tells the people apart, beside the real faces of the identification-rate set
-where that lies on this machine. Needs ``make peers``; a sheet and a plot for the eye go to ``build``. ``--dry-run`` records
-nothing.
+where that lies on this machine. Needs ``make peers``; a sheet and a plot for the eye go to ``build``. ``--dry-run``
+records nothing.
 """
 
 from __future__ import annotations

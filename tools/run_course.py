@@ -52,9 +52,7 @@ def main() -> int:
     try:
         environment = kernel_environment(arguments.size, arguments.data)
         if arguments.inplace and environment["DLSFACES_DATA"] != "synthetic":
-            raise ValueError(
-                "--inplace stores images in notebooks/: only those of the built-in people may be published"
-            )
+            raise ValueError("--inplace stores faces in notebooks/: only those of the built-in people may be published")
         paths = chosen(notebooks.chapters(arguments.root.resolve()), arguments.only)
     except ValueError as error:
         parser.exit(2, f"{error}\n")
