@@ -296,7 +296,8 @@ def test_requirements_have_lower_bounds_and_a_reason_and_the_package_asks_for_th
 
 def make(*arguments: str, **more: str) -> str:
     """What make prints, whatever the make that runs this test was told."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))} | more
+    of_that_make = ("MAKE", "MFLAGS", "PYTHON", "SIZE", "DATA", "NOTEBOOKS")  # what it says of itself, and exports
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(of_that_make)} | more
     command = ["make", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
 
