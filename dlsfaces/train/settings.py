@@ -20,7 +20,7 @@ class Settings:
     weight_decay: float = 5e-4
     warmup: float = 0.1  #: share of the steps in which it rises
     optimizer: str = "sgd"
-    precision: str = "auto"  #: "no" (float32), "bf16", "fp16", or "auto": what a short probe finds faster
+    precision: str = "auto"  #: "no" (float32), "bf16", "fp16", or "auto": on a GPU what a probe finds faster
     save_every: int = 1000  #: steps between checkpoints, besides the one at the end of each epoch
     seed: int = 0  #: of augmentation and dropout; the batches have their own
 
