@@ -40,7 +40,6 @@ _PAINT = (
     ((HAND,), Region.HAND, covers.paint_hand),
     ((JEWEL,), Region.JEWELLERY, covers.paint_earrings),
 )
-PARTS = (GLASSES, LENS, HAT, MASK, HAND, JEWEL)
 
 
 class Block(NamedTuple):
@@ -112,7 +111,7 @@ def _for_those_who_have_it(everybody: Wearers, thing: _Thing) -> tuple[Tensor, T
 
 
 def paint(s: Samples) -> Paint:
-    """The look of samples of ``PARTS``."""
+    """The look of samples of what is worn or held."""
     empty = s.values.new_zeros(len(s.part))
     result = Paint(empty.expand(3, -1).clone(), empty.clone(), (s.part == HAND).float(), torch.zeros_like(s.part))
     for parts, region, layer in _PAINT:

@@ -10,12 +10,12 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
-from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 import drawpeople
 from dlsfaces import geometry
 from dlsfaces.data.folders import cache_folder
+from dlsfaces.data.images import resized
 from dlsfaces.data.records import UNKNOWN, FaceSet
 from dlsfaces.files import written_whole
 
@@ -128,11 +128,7 @@ class _Rendered:
     images: Tensor
 
     def __call__(self, indices: Sequence[int], size: tuple[int, int] | None) -> Tensor:
-        chosen = self.images[list(indices)]
-        if size in (None, tuple(chosen.shape[2:])):
-            return chosen
-        scaled = F.interpolate(chosen.float(), size, mode="bilinear", antialias=True, align_corners=False)
-        return scaled.round().clamp(0, 255).to(torch.uint8)
+        return resized(self.images[list(indices)], size)
 
 
 def cached(key: Mapping[str, object], make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:

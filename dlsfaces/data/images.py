@@ -16,6 +16,7 @@ import PIL
 import torch
 from PIL import Image, ImageFile, ImageOps
 from torch import Tensor
+from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from dlsfaces import geometry
@@ -112,6 +113,14 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     peak = float(values.max())
     values *= 255 / next((white for white in usual if peak <= white), peak)
     return Image.fromarray(values.round().clip(0, 255).astype(np.uint8))
+
+
+def resized(images: Tensor, size: tuple[int, int] | None) -> Tensor:
+    """Images uint8 ``(N, 3, H, W)`` scaled to ``(height, width)``, antialiased; as they are where None or the same."""
+    if size is None or tuple(images.shape[2:]) == tuple(size):
+        return images
+    scaled = F.interpolate(images.float(), size, mode="bilinear", antialias=True, align_corners=False)
+    return scaled.round().clamp(0, 255).to(torch.uint8)
 
 
 @dataclass(frozen=True)

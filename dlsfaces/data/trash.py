@@ -11,12 +11,11 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from dlsfaces import geometry
 from dlsfaces.data.folder import name_hash
-from dlsfaces.data.images import open_image
+from dlsfaces.data.images import open_image, resized
 from dlsfaces.data.records import UNKNOWN, FaceSet, Photo, Reader
 from dlsfaces.data.scenes import photos_in
 from drawpeople import Defect, Dice, rng
@@ -199,14 +198,14 @@ class _Change:
             return self._nobody(size)
         if self.defect is None:
             return (self.others or read)([self.shows], size)[0]
-        return _scaled(self.defect(read([self.shows], self.size)[0]), size)
+        return resized(self.defect(read([self.shows], self.size)[0])[None], size)[0]
 
     def _nobody(self, size: tuple[int, int]) -> Tensor:
         """A random crop of a given photo, or a drawn place."""
         dice, (height, width) = Dice(*self.key), self.size
         if self.given is None:
             finer = -(-_FINE // width)
-            return _scaled(draw_nobody((finer * height, finer * width), dice), size)
+            return resized(draw_nobody((finer * height, finer * width), dice)[None], size)[0]
         image = _image(self.given[dice.integer(0, len(self.given) - 1)])
         share = dice(*SHARE) * min(image.width / width, image.height / height)
         x, y = dice(0, image.width - share * width), dice(0, image.height - share * height)
@@ -247,13 +246,6 @@ def _image(photo: Path | Photo | Tensor) -> Image.Image:
     if not isinstance(image, Tensor) or image.dtype != torch.uint8 or image.dim() != 3 or len(image) != 3:
         raise ValueError(f"not_faces holds {type(photo).__name__}; it takes Photos or images, uint8 (3, H, W)")
     return Image.fromarray(image.permute(1, 2, 0).contiguous().numpy())
-
-
-def _scaled(image: Tensor, size: tuple[int, int]) -> Tensor:
-    if tuple(image.shape[1:]) == tuple(size):
-        return image
-    scaled = F.interpolate(image[None].float(), size, mode="bilinear", antialias=True, align_corners=False)[0]
-    return scaled.round().clamp(0, 255).to(torch.uint8)
 
 
 @dataclass(frozen=True, eq=False)
