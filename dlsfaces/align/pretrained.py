@@ -4,18 +4,20 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from accelerate.utils import extract_model_from_parallel
 
 from dlsfaces import weights
 from dlsfaces.align.networks import KINDS, LandmarkNet
 
 
 def save_landmark_net(model: LandmarkNet, path: str | Path, about: Mapping[str, object] | None = None) -> None:
-    """Write a landmark network with its settings; see :func:`dlsfaces.weights.write`."""
+    """Write a landmark network with its settings, and what ``about`` says; see :func:`dlsfaces.weights.write`."""
+    model = extract_model_from_parallel(model, keep_torch_compile=False)
     kind = next((name for name, made in KINDS.items() if isinstance(model, made)), None)
     if kind is None:
         raise ValueError(f"{type(model).__name__} is no landmark network of the course's: {', '.join(KINDS)}")
     settings = {"kind": kind, "size": model.size, "image_size": model.side, "n_points": model.n_points}
-    weights.write(Path(path), model, {**settings, **(about or {})})
+    weights.write(Path(path), model, settings, about, load_landmark_net)
 
 
 def load_landmark_net(kind: str | Path = "hourglass", trained_on: str = "synthetic") -> LandmarkNet:
@@ -24,7 +26,7 @@ def load_landmark_net(kind: str | Path = "hourglass", trained_on: str = "synthet
     ``kind`` is ``"hourglass"``, ``"regression"``, or a file that :func:`save_landmark_net` wrote; ``trained_on`` is
     ``"synthetic"`` (MIT) or ``"celeba"`` (research only): the same, then trained on real faces.
     """
-    path = weights.path_of(f"landmarks_{kind}_{trained_on}") if str(kind) in KINDS else Path(kind)
+    path = weights.path_of(f"landmarks_{kind}_{trained_on}") if kind in KINDS else Path(kind)
     return weights.load(path, _built, "a landmark network")
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from accelerate.utils import extract_model_from_parallel
+
 from dlsfaces import weights
 from dlsfaces.recognize.backbones import FaceResNet
 
@@ -10,8 +12,11 @@ TRAINED_ON = ("synthetic", "celeba")
 
 
 def save_face_net(model: FaceResNet, path: str | Path, about: Mapping[str, object] | None = None) -> None:
-    """Write a face network with its settings, in half precision."""
-    weights.write(Path(path), model, {"kind": "FaceResNet", **model.settings, **(about or {})})
+    """Write a face network with its settings, and what ``about`` says; see :func:`dlsfaces.weights.write`."""
+    model = extract_model_from_parallel(model, keep_torch_compile=False)
+    if not isinstance(model, FaceResNet):
+        raise ValueError(f"{type(model).__name__} is no FaceResNet, and could not be loaded again")
+    weights.write(Path(path), model, {"kind": "FaceResNet", **model.settings}, about, load_face_net)
 
 
 def load_face_net(kind: str | Path = "resnet", trained_on: str = "synthetic") -> FaceResNet:

@@ -17,6 +17,7 @@ from dlsfaces.files import written_whole
 
 log = logging.getLogger(__name__)
 FOLDER = Path(__file__).resolve().parent
+Header, Load = Mapping[str, object], Callable[[Path], object]
 
 
 def path_of(name: str) -> Path:
@@ -26,23 +27,6 @@ def path_of(name: str) -> Path:
         there = ", ".join(sorted(p.stem for p in FOLDER.glob("*.safetensors"))) or "none"
         raise FileNotFoundError(f"the course has no weights {name!r}; it has {there}")
     return path
-
-
-def write(path: Path, model: nn.Module, about: Mapping[str, object], half: bool = True) -> None:
-    """Write a network's weights, and ``about`` (settings, data, recipe, terms) as JSON into the header.
-
-    ``ValueError`` for a weight that is NaN, infinite, or too large for half precision.
-    """
-    state = {}
-    for name, value in model.state_dict().items():
-        value = value.detach().cpu().contiguous()
-        state[name] = value.half() if half and value.is_floating_point() else value
-        if not state[name].isfinite().all():
-            raise ValueError(f"{name} holds a number that is not finite{' in half precision' if half else ''}")
-    header = {"about": json.dumps({"generator": drawpeople.VERSION, **about}, ensure_ascii=False)}
-    with written_whole(path) as part:
-        save_file(state, part, header)
-        read(part)  # what cannot be read back never takes a name
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict]:
@@ -60,6 +44,31 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict]:
         warning = "%s was trained on synthetic people of generator version %s; this is version %s"
         log.warning(warning, path.name, drawn_by, drawpeople.VERSION)
     return {k: v.float() if v.is_floating_point() else v for k, v in state.items()}, about
+
+
+def write(path: Path, model: nn.Module, settings: Header, about: Header | None = None, load: Load = read) -> None:
+    """Write a network's weights in half precision, with ``settings`` and ``about`` (data, recipe, terms) in the header.
+
+    ``ValueError`` where a weight is NaN, infinite, or too large for half precision, or ``load`` cannot read the file
+    back. A file that was there then stays.
+    """
+    about, state = dict(about or {}), {}
+    if taken := settings.keys() & about:
+        raise ValueError(f"about holds {', '.join(taken)}, which the network needs for itself; take other names")
+    if not path.suffix:
+        raise ValueError(f"{path} could be taken for a network of the course; name it {path.name}.safetensors")
+    for name, value in model.state_dict().items():
+        value = value.detach().cpu().contiguous()
+        value = state[name.replace("_orig_mod.", "")] = value.half() if value.is_floating_point() else value
+        if not value.isfinite().all():
+            raise ValueError(f"{name} holds a number that is not finite in half precision")
+    try:
+        header = json.dumps({"generator": drawpeople.VERSION, **settings, **about}, default=float)
+        with written_whole(path) as part:
+            save_file(state, part, {"about": header})
+            load(part)  # what cannot be read back never takes a name
+    except (SafetensorError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} was not written, since it could not be loaded again: {error}") from error
 
 
 def load(path: Path, build: Callable[[dict], nn.Module], what: str) -> nn.Module:

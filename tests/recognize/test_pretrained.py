@@ -1,10 +1,12 @@
 """Face networks on disk, and those that come with the course."""
 
+import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from dlsfaces import data, evaluate, weights
-from dlsfaces.recognize import FaceResNet, embed, load_face_net
+from dlsfaces.recognize import FaceResNet, InceptionResnetV1, embed, load_face_net
 from dlsfaces.recognize.pretrained import TRAINED_ON, save_face_net
 
 
@@ -19,6 +21,49 @@ def test_a_network_comes_back_as_it_was(tmp_path):
     x = torch.rand(4, 3, 40, 32)
     assert torch.allclose(back.embed(x), model.embed(x), atol=2e-3)  # half precision in the file
     assert weights.read(tmp_path / "net.safetensors")[1]["data"] == "none"
+
+
+@pytest.mark.fault("saved, not loadable")
+@pytest.mark.parametrize(
+    "wrap", [nn.DataParallel, torch.compile, lambda net: torch.compile(nn.DataParallel(net)), nn.Module.half]
+)
+def test_a_wrapped_network_is_saved_as_itself(wrap, tmp_path):
+    model = FaceResNet("small", 16, (32, 32)).eval()
+    x = torch.rand(2, 3, 32, 32)
+    expected = model.embed(x)
+    about = {"note": "two\nlines \ud800", "accuracy": np.float32(0.5), "list": [1, None]}
+    save_face_net(wrap(model), tmp_path / "net.safetensors", about)
+    assert torch.allclose(load_face_net(tmp_path / "net.safetensors").embed(x), expected, atol=2e-3)
+    assert weights.read(tmp_path / "net.safetensors")[1]["accuracy"] == 0.5
+
+
+@pytest.mark.fault("saved, not loadable")
+@pytest.mark.parametrize(
+    ("about", "message"),
+    [
+        ({"size": "8 MB"}, "about holds size, which the network needs for itself"),
+        ({"when": object()}, r"net\.safetensors was not written.*object"),
+        ({"long": "x" * 100_000_001}, r"net\.safetensors was not written.*"),
+        (None, r"net\.safetensors was not written.*its weights do not fit"),
+    ],
+)
+def test_what_could_not_be_loaded_is_not_saved(about, message, tmp_path):
+    model, path = FaceResNet("small", 16, (32, 32)), tmp_path / "net.safetensors"
+    save_face_net(model, path)
+    before = path.read_bytes()
+    if about is None:  # a network that its settings do not build
+        model.body[-1] = nn.Identity()
+    with pytest.raises(ValueError, match=message):
+        save_face_net(model, path, about)
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.fault("saved, not loadable")
+def test_other_kinds_and_names_that_mean_the_courses_networks_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="InceptionResnetV1 is no FaceResNet"):
+        save_face_net(InceptionResnetV1(), tmp_path / "net.safetensors")
+    with pytest.raises(ValueError, match=r"resnet could be taken for .*name it resnet\.safetensors"):
+        save_face_net(FaceResNet("small", 16, (32, 32)), "resnet")
 
 
 @pytest.mark.parametrize(
