@@ -14,11 +14,11 @@ MEMORY_LIMIT = 4 * 2**30  #: bytes; a set whose images take less is held in memo
 class _Faces(Dataset):
     """Whole batches by a list of indices, from memory where the images are there, else from their files."""
 
-    def __init__(self, faces: FaceSet, size: tuple[int, int], images: Tensor | None, targets: Tensor) -> None:
+    def __init__(self, faces: FaceSet | None, size: tuple[int, int], images: Tensor | None, targets: Tensor) -> None:
         self.faces, self.size, self.images, self.targets = faces, size, images, targets
 
     def __len__(self) -> int:
-        return len(self.faces)
+        return len(self.targets)
 
     def __getitems__(self, indices: list[int]) -> tuple[Tensor, Tensor, Tensor]:
         index = torch.tensor(indices, dtype=torch.int64)
@@ -128,7 +128,7 @@ def batches(
         order = PeopleSampler(faces.identities, batch_size // images_per_person, images_per_person, seed)
     in_memory = len(faces) * 3 * image_size[0] * image_size[1] <= MEMORY_LIMIT
     return DataLoader(
-        _Faces(faces, image_size, faces.images(image_size) if in_memory else None, targets),
+        _Faces(None if in_memory else faces, image_size, faces.images(image_size) if in_memory else None, targets),
         batch_sampler=BatchSampler(order, batch_size, drop_last=shuffle),
         collate_fn=tuple,  # it is a batch already
         num_workers=0 if in_memory else workers,

@@ -155,18 +155,19 @@ class FaceSet(Sequence[Photo]):
         return replace(self, files=of(self.files), read=partial(_read_chosen, self.read, rows), **chosen)
 
     def checksum(self) -> str:
-        """SHA-256 of names, identities, framing, landmarks and every pixel."""
-        return self._checksum
-
-    @cached_property
-    def _checksum(self) -> str:
-        about = [self.framing, list(self.crop_size), list(self.files), self.identities.tolist()]
+        """SHA-256 of names, identities, framing, landmarks and every pixel; the pixels are read once."""
+        about = [self.framing, list(self.crop_size), list(self.files), self.identities.tolist(), len(self.people)]
         digest = hashlib.sha256(json.dumps(about).encode())
         if self.landmarks is not None:
             digest.update(self.landmarks.contiguous().numpy())
+        return hashlib.sha256(digest.digest() + self._pixels).hexdigest()
+
+    @cached_property
+    def _pixels(self) -> bytes:
+        digest = hashlib.sha256()
         for rows in self._chunks():
             digest.update(self.read(rows, None).contiguous().numpy())
-        return digest.hexdigest()
+        return digest.digest()
 
 
 @dataclass(frozen=True, eq=False)

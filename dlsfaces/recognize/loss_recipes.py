@@ -80,7 +80,8 @@ def train_loss_recipe(
         steps = part.epochs * max(1, len(faces) // part.batch_size)
         loss = stage.loss(recipe.embedding_dim, len(faces.people), steps)
         per_person = None if stage.mining is None else IMAGES_PER_PERSON
-        path = part.checkpoint(faces, name, stages[: number + 1]) if keep else None
+        more = recipe, stages[: number + 1], keep and validation.checksum()
+        path = part.checkpoint(faces, name, more) if keep else None
         trained = train_embedding(model, loss, faces, validation, part, images_per_person=per_person, checkpoint=path)
         history += trained.history
     return Trained(model, history, loss)

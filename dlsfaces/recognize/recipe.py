@@ -28,6 +28,11 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
     seed: int = 0  #: of the weights, the order and the augmentation
 
+    def __post_init__(self) -> None:
+        _ = self.settings  # refuses epochs, lr and seed out of range
+        if self.batch_size < 1 or self.embedding_dim < 1 or not 0 <= self.label_smoothing < 1:
+            raise ValueError(f"{self}: needs batch_size >= 1, embedding_dim >= 1 and 0 <= label_smoothing < 1")
+
     @property
     def settings(self) -> train.Settings:
         """Those of the training loop."""

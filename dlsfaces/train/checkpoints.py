@@ -1,12 +1,18 @@
 """What a run keeps so that it can go on after a kill, and how it knows its own file."""
 
 import hashlib
+import inspect
+import re
+import zlib
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from torch.utils.data import DataLoader
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
 
 import dlsfaces
 from dlsfaces.data import FaceSet
@@ -14,27 +20,60 @@ from dlsfaces.data.folders import cache_folder
 from dlsfaces.files import written_whole
 from dlsfaces.train.settings import Settings
 
-FORMAT = 3  #: of the file; raised when its content changes
+FORMAT = 4  #: of the file; raised when its content changes
 State = dict[str, Any]
+DATA = (Tensor, np.ndarray, FaceSet)
 
 
 def checkpoint_path(kind: str, faces: FaceSet, settings: object) -> Path:
     """Where a run is kept: another file for other faces, other settings (by their ``repr``) or another version."""
+    # A tensor's repr leaves out numbers, and a function's is another one in each process.
+    if vague := re.search(r"tensor\(|array\(| at 0x|\.\.\.", repr(settings)):
+        raise ValueError(f"a checkpoint cannot be named by {vague[0]!r} in {settings!r:.200}; give numbers and words")
     run = repr((dlsfaces.__version__, FORMAT, repr(settings), faces.checksum()))
     return cache_folder() / "runs" / f"{kind}-{faces.name}-{hashlib.sha256(run.encode()).hexdigest()[:12]}.pt"
 
 
 def describe(settings: Settings, batches: DataLoader, parts: State) -> State:
-    """What tells a run from another: settings, amount of data, plain attributes of parts such as ``loss.margin``."""
-    order = batches.batch_sampler
-    found = {"format": FORMAT, **asdict(settings), "images": len(batches.dataset), "steps per epoch": len(batches)}
+    """What tells a run from another: settings, data, and what its parts are and hold, such as ``loss.margin``.
+
+    Weights do not count: a run goes on from its own, whatever the model holds when it is called again.
+    """
+    order, data = batches.batch_sampler, batches.dataset
+    found = {"format": FORMAT, **asdict(settings), "images": len(data), "steps per epoch": len(batches)}
     found["batch size"] = getattr(order, "batch_size", None)
     del found["save_every"]  # may change
-    for part, thing in {**parts, "order": getattr(order, "sampler", order)}.items():
-        for name, value in getattr(thing, "__dict__", {}).items():
-            if isinstance(value, (bool, int, float, str)) and name not in ("training", "epoch") and name[0] != "_":
-                found[f"{part}.{name}"] = value
+    for part, thing in {**parts, "order": getattr(order, "sampler", order), "data": data}.items():
+        thing = getattr(thing, "__self__", thing)  # of a method
+        holds = dict(getattr(thing, "__dict__", {"items": thing}))
+        if isinstance(thing, nn.Module):
+            trained = sum(p.numel() for p in thing.parameters() if p.requires_grad)
+            holds["kind"] = f"{type(thing).__name__} with {trained} weights to train"
+        if isinstance(thing, partial):
+            holds["arguments"] = *thing.args, *thing.keywords.values()
+        if inspect.isfunction(thing):  # the data that it finds outside of it
+            outside = inspect.getclosurevars(thing)
+            holds = {k: v for k, v in (outside.globals | outside.nonlocals).items() if isinstance(v, DATA)}
+        for name, value in holds.items():
+            grows = isinstance(value, list) and part != "data"  # a log of its own
+            if not grows and name not in ("training", "epoch") and name[0] != "_" and _told(value) is not None:
+                found[f"{part}.{name}"] = _told(value)
     return found
+
+
+def _told(value: object) -> bool | int | float | str | None:
+    """Plain values as they are, data by a checksum; None for what tells nothing."""
+    if isinstance(value, FaceSet):
+        return f"checksum {value.checksum()[:12]}"
+    if isinstance(value, DATA):
+        value = value.detach().cpu() if isinstance(value, Tensor) else value
+        return f"checksum {zlib.crc32(np.ascontiguousarray(value)):08x}"
+    if isinstance(value, Dataset):
+        value = list(vars(value).values())
+    if isinstance(value, (list, tuple)):
+        text = repr([_told(one) for one in value])
+        return text if len(text) < 100 else f"checksum {zlib.crc32(text.encode()):08x}"
+    return next((kind(value) for kind in (bool, int, float, str) if isinstance(value, kind)), None)
 
 
 def write(path: Path, state: State) -> None:
@@ -45,11 +84,13 @@ def write(path: Path, state: State) -> None:
     try:
         with written_whole(path) as part:
             torch.save(state, part)
+            torch.load(part, "cpu", weights_only=True, mmap=True)  # what cannot be read back never takes a name
     except (OSError, RuntimeError) as error:  # torch's own writer answers a full disk with RuntimeError
         kept = "the last good state is still there" if path.exists() else "nothing is kept there yet"
         raise OSError(
             f"the checkpoint {path} could not be written ({error}); {kept}. "
-            "Make room or name another place, then run the same again: it goes on from the state that is kept"
+            "Make room or name another place (for the course's own, with the environment variable DLSFACES_CACHE), "
+            "then run the same again: it goes on from the state that is kept"
         ) from error
 
 
@@ -68,6 +109,6 @@ def read(path: Path, run: State) -> State | None:
     if changes:
         raise ValueError(
             f"the checkpoint {path} is of another run: {', '.join(changes[:5])}{', and more' * (len(changes) > 5)}. "
-            "To go on, use the settings of that run; to start anew, name another checkpoint or delete this one"
+            "To go on, use the settings and data of that run; to start anew, name another checkpoint or delete this one"
         )
     return state

@@ -26,6 +26,7 @@ Validate = Callable[[nn.Module], "dict[str, float]"]
 
 LOOK_EVERY = 10  #: steps between two looks at the losses, since each look makes a GPU wait
 EXPLODED = 10.0  #: a loss so many times as high as it began (or as 1, where it began lower) has exploded
+DIVERGED = 1e15  #: no weight, and no mean or variance of batch normalisation, is as large where a training goes well
 
 
 class Trained(NamedTuple):
@@ -57,12 +58,13 @@ def fit(
         move: changes images and targets together, by one key per image; ``augment`` then the images, by the same keys.
         validate: called with the model after each epoch; what it measures goes into the history.
     Raises:
-        FloatingPointError: the loss is NaN or infinite, or more than 10 times as high as it began.
-        ValueError: the checkpoint cannot be read or is of another run; the processes cannot share a batch evenly.
+        FloatingPointError: the loss is NaN or infinite, or more than 10 times as high as it began, or so are weights.
+        ValueError: the checkpoint cannot be read or is of another run, such as on other data; there are no batches, the
+            processes cannot share one evenly, or it would leave batch normalisation a single image.
         OSError: the checkpoint cannot be written; the last one is kept.
     """
     with processes.own_state():
-        parts = {"model": model, "loss": loss, "move": move, "augment": augment}
+        parts = {"model": model, "loss": loss, "move": move, "augment": augment, "validate": validate}
         run = _Run(parts, batches, settings, checkpoint)
         with run.bar:
             while len(run.at.history) < settings.epochs:
@@ -75,6 +77,7 @@ def fit(
                     run.optimizer.step()
                     run.optimizer.zero_grad()
                     run.end_step(value.detach(), len(images))
+                run.check_weights()
                 run.end_epoch({} if validate is None else validate(model))
         return run.at.history
 
@@ -112,15 +115,14 @@ class _Run:
         self.settings, self.steps, self.path = settings, len(batches), None if checkpoint is None else Path(checkpoint)
         self.recent: list[tuple[Tensor, int]] = []  # losses since the last look, and the images of each
         module = _Objective(parts["model"], parts["loss"])
-        self.what = checkpoints.describe(settings, batches, parts | dict(module.named_modules()))
-        # Of several machines only the main one may have the file.
-        reads = self.path is not None and PartialState().is_main_process
-        saved = processes.from_main(checkpoints.read(self.path, self.what) if reads else None)
+        saved = None
+        if self.path is not None and PartialState().is_main_process:  # of several machines only it may have the file
+            self.what = checkpoints.describe(settings, batches, parts | dict(module.named_modules()))
+            saved = checkpoints.read(self.path, self.what)
+        saved = processes.from_main(saved)
         # A run keeps the precision that it began with: a second probe may answer otherwise.
         self.accelerator = processes.accelerator(saved["precision"] if saved else settings.precision)
-        size, count = self.what["batch size"], self.accelerator.num_processes
-        if count > 1 and (size is None or size % count):
-            raise ValueError(f"a batch of {size} cannot be shared evenly by {count} processes; choose a multiple of it")
+        _check_batches(batches, module, self.accelerator.num_processes)
         _seed(settings.seed)  # Accelerate draws from it in which order DataLoader(shuffle=True) goes
         optimizer = settings.make_optimizer(module)
         self.objective, self.optimizer, self.loader = self.accelerator.prepare(module, optimizer, batches)
@@ -130,6 +132,8 @@ class _Run:
         self.at = _Progress(**saved["progress"]) if saved else _Progress()
         for name, part in self.states.items() if saved else ():
             part.load_state_dict(saved[name])
+        if not saved:
+            self._save()  # where nothing can be written, that is said before the work
         total, done = settings.epochs * self.steps, len(self.at.history) * self.steps + self.at.step
         self.bar = tqdm(total=total, initial=done, unit=" steps", disable=not self.accelerator.is_main_process)
 
@@ -191,17 +195,28 @@ class _Run:
         exploded = sum(losses) / len(losses) > limit  # on average, since one odd batch is no explosion
         for step, (loss, (_, images)) in enumerate(zip(losses, self.recent), at.step - len(losses)):
             if not math.isfinite(loss) or (exploded and loss > limit):
-                kept = f" {self.path} holds the last good state." if self.path and self.path.exists() else ""
-                raise FloatingPointError(
-                    f"the loss is {loss:.4g} in epoch {len(at.history) + 1}, step {step + 1}, at learning rate "
-                    f"{self._lr(step):.3g} (it began at {at.first_loss:.4g}). Try a lower lr, a longer warmup, or "
-                    f"precision='no', and look at the batch for NaN.{kept}"
-                )
+                raise self._diverged(step, loss)
             at.images, at.total = at.images + images, at.total + loss * images
+        self.last_loss = losses[-1]
         self.recent.clear()
         at.seconds = time.perf_counter() - self.started
         rate = at.images / at.seconds
-        self.bar.set_postfix(epoch=len(at.history) + 1, loss=f"{losses[-1]:.3f}", images_per_second=f"{rate:.0f}")
+        self.bar.set_postfix(epoch=len(at.history) + 1, loss=f"{self.last_loss:.3f}", images_per_second=f"{rate:.0f}")
+
+    def check_weights(self) -> None:
+        """``FloatingPointError`` where a weight is no number or absurdly large: a loss of cosines does not show it."""
+        for name, value in self.states["modules"].state_dict().items():
+            if value.is_floating_point() and not (value.abs() < DIVERGED).all():
+                what = f"the training has diverged: {name} holds {value.abs().max():.3g}, and "
+                raise self._diverged(self.at.step - 1, self.last_loss, what)
+
+    def _diverged(self, step: int, loss: float, what: str = "") -> FloatingPointError:
+        kept = f" {self.path} holds the last good state." if self.path and self.path.exists() else ""
+        return FloatingPointError(
+            f"{what}the loss is {loss:.4g} in epoch {len(self.at.history) + 1}, step {step + 1}, at learning rate "
+            f"{self._lr(step):.3g} (it began at {self.at.first_loss:.4g}). Try a lower lr than {self.settings.lr:.3g}, "
+            f"a longer warmup, or precision='no', and look at the batch for NaN.{kept}"
+        )
 
     def _save(self) -> None:
         if self.path is not None and self.accelerator.is_main_process:
@@ -210,6 +225,19 @@ class _Run:
 
     def _lr(self, step: int) -> float:
         return self.settings.lr_at(len(self.at.history) * self.steps + step, self.settings.epochs * self.steps)
+
+
+def _check_batches(batches: DataLoader, module: nn.Module, processes: int) -> None:
+    order, images = batches.batch_sampler, len(batches.dataset)
+    size = getattr(order, "batch_size", None)
+    if processes > 1 and (size is None or size % processes):
+        raise ValueError(f"a batch of {size} cannot be shared evenly by {processes} processes; choose a multiple of it")
+    last = size if not size or processes > 1 or getattr(order, "drop_last", True) else images % size or size
+    if last == processes and any(isinstance(part, nn.BatchNorm1d) for part in module.modules()):
+        wrong = "leave one alone, which batch normalisation cannot take; choose another batch_size, or drop_last=True"
+        raise ValueError(f"{images} images in batches of {size} {wrong}")
+    if len(batches) == 0:
+        raise ValueError(f"{images} images do not fill a batch of {size}; lower batch_size")
 
 
 def _seed(*parts: int) -> None:

@@ -1,5 +1,6 @@
 """One process or many, and Accelerate, which keeps its state for the whole of a Python process."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -7,14 +8,22 @@ from typing import Any
 import torch
 from accelerate import Accelerator, DataLoaderConfiguration
 from accelerate.state import AcceleratorState, GradientState, PartialState
-from accelerate.utils import GradientAccumulationPlugin, broadcast_object_list
+from accelerate.utils import broadcast_object_list
 
 from dlsfaces.train.precision import faster_precision
+
+#: Environment variables that Accelerate obeys, though they were set for somebody else's loop, are hidden from it; those
+#: of torchrun too where it did not set them all.
+NOT_OURS = ("ACCELERATE_", "FORK_LAUNCHED", "PMI_", "OMPI_COMM_WORLD_", "MV2_COMM_WORLD_")
+TORCHRUN = {"RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"}
 
 
 @contextmanager
 def own_state() -> Iterator[None]:
     """Inside, Accelerate's state and torch's random numbers are a run's own; afterwards the caller's are back."""
+    not_ours = {name for name in os.environ if name.startswith(NOT_OURS)}
+    not_ours |= set() if os.environ.keys() >= TORCHRUN else os.environ.keys() & TORCHRUN
+    hidden = {name: os.environ.pop(name) for name in not_ours}
     states = [kind._shared_state for kind in (PartialState, AcceleratorState, GradientState)]
     before = [dict(state) for state in states]
     for state in states:
@@ -28,6 +37,7 @@ def own_state() -> Iterator[None]:
         for state, kept in zip(states, before):
             state.clear()
             state.update(kept)
+        os.environ.update(hidden)
 
 
 def accelerator(precision: str) -> Accelerator:
@@ -38,7 +48,6 @@ def accelerator(precision: str) -> Accelerator:
         mixed_precision=precision,
         cpu=not torch.cuda.is_available(),
         dataloader_config=DataLoaderConfiguration(split_batches=True),
-        gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1),  # else an environment variable decides
     )
 
 

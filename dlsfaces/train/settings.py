@@ -1,7 +1,8 @@
 """How a model is trained: the optimizer, and its learning rate over time."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from numbers import Integral, Real
 
 import torch
 from torch import nn
@@ -25,12 +26,18 @@ class Settings:
     seed: int = 0  #: of augmentation and dropout; the batches have their own
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or self.lr <= 0 or not 0 <= self.warmup < 1 or self.save_every < 1:
-            raise ValueError(f"{self}: needs epochs >= 1, lr > 0, 0 <= warmup < 1 and save_every >= 1")
+        whole = all(isinstance(v, Integral) and abs(v) < 2**40 for v in (self.epochs, self.save_every, self.seed))
+        finite = all(isinstance(v, Real) and math.isfinite(v) for v in (self.lr, self.weight_decay, self.warmup))
+        if not whole or self.epochs < 1 or self.save_every < 1:
+            raise ValueError(f"{self}: needs epochs >= 1, save_every >= 1 and a seed, whole numbers below 2**40")
+        if not finite or self.lr <= 0 or self.weight_decay < 0 or not 0 <= self.warmup < 1:
+            raise ValueError(f"{self}: needs lr > 0, weight_decay >= 0 and 0 <= warmup < 1, all finite")
         if self.optimizer not in ("sgd", "adamw"):
             raise ValueError(f"optimizer={self.optimizer!r} is neither 'sgd' nor 'adamw'")
         if self.precision not in ("auto", "no", "bf16", "fp16"):
             raise ValueError(f"precision={self.precision!r} is none of auto, no, bf16, fp16")
+        for field in fields(self):  # numpy's numbers could not be read from a checkpoint without unpickling
+            object.__setattr__(self, field.name, field.type(getattr(self, field.name)))
 
     def lr_at(self, step: int, steps: int) -> float:
         """The learning rate: linear up, then half a cosine down (Loshchilov and Hutter 2017, eq. 5)."""

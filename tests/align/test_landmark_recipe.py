@@ -62,6 +62,7 @@ def test_what_is_wrong_is_said():
         train_landmarks(plain(), plain(), dataclasses.replace(TINY, kind="forest"))
 
 
+@pytest.mark.fault("cache name")
 def test_another_recipe_and_other_faces_or_weights_to_start_from_are_another_run():
     starts = [TINY.network(geometry.TIGHT.template / 100) for _ in range(2)]
     others = [dict(kind="hourglass"), dict(side=64), dict(epochs=3), dict(rotation=10.0), dict(seed=1)]

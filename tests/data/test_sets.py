@@ -175,6 +175,7 @@ def test_lists_as_editors_save_them(tmp_path):
     assert celeba500.read_identities(tmp_path / "b") == {"a.jpg": 35, "b.jpg": 36}
 
 
+@pytest.mark.fault("no home")
 def test_a_machine_without_a_home_is_told_what_to_name(monkeypatch):
     monkeypatch.delenv("DLSFACES_CACHE")
     monkeypatch.setattr(folders.Path, "expanduser", lambda path: (_ for _ in ()).throw(RuntimeError("no home.")))

@@ -46,6 +46,15 @@ def test_a_second_stage_goes_on_with_the_first_ones_network_and_nothing_is_kept(
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.fault("cache name")
+def test_all_stages_and_the_validation_set_stand_in_the_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("DLSFACES_CACHE", str(tmp_path))
+    two = (Stage("cross_entropy", share=0.5), Stage("cosface", share=0.1))
+    for epochs, validation in ((2, VALIDATION), (4, VALIDATION), (2, colours("test"))):  # the last stage has one epoch
+        train_loss_recipe("two", FACES, validation, replace(RECIPE, epochs=epochs), stages=two)
+    assert len(list((tmp_path / "runs").iterdir())) == 6
+
+
 def test_an_unknown_name_is_refused_with_those_there_are():
     with pytest.raises(ValueError, match="'softmax' is no loss recipe: cross_entropy"):
         train_loss_recipe("softmax", FACES, VALIDATION, RECIPE)

@@ -113,6 +113,25 @@ def test_a_classifier_that_is_trained_is_not_trained_again(tmp_path, monkeypatch
     assert loss.head.out_features == 4 and model.settings["size"] == "small" and model.embedding_dim == 16
 
 
+@pytest.mark.fault("finished run")
+def test_a_classifier_measured_on_other_images_is_another_run(tmp_path):
+    checkpoint, recipe = tmp_path / "last.pt", replace(RECIPE, epochs=1)
+    train_cross_entropy(FACES, VALIDATION, recipe, checkpoint)
+    for other in (colours("test", images=6), mixed_up(VALIDATION)):
+        with pytest.raises(ValueError, match=r"last\.pt is of another run: validate\..* was 'checksum"):
+            train_cross_entropy(FACES, other, recipe, checkpoint)
+
+
+@pytest.mark.fault("obscure numbers")
+@pytest.mark.parametrize(
+    "change", [dict(batch_size=0), dict(embedding_dim=0), dict(epochs=0), dict(label_smoothing=2.0)]
+)
+def test_a_recipe_out_of_range_is_refused_when_it_is_made(change):
+    with pytest.raises(ValueError, match=f"{next(iter(change))}=.*needs "):
+        replace(RECIPE, **change)
+
+
+@pytest.mark.fault("cache name")
 def test_another_recipe_or_other_faces_are_another_run():
     paths = {RECIPE.checkpoint(FACES), replace(RECIPE).checkpoint(FACES)}
     assert len(paths) == 1

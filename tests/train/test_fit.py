@@ -1,14 +1,16 @@
 import math
+import os
 from itertools import pairwise
 
 import pytest
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from torch.utils.data import DataLoader, TensorDataset
 
 from dlsfaces import rng, train
 from dlsfaces.data import Augmentation, batches
-from dlsfaces.recognize import CrossEntropy
+from dlsfaces.recognize import CrossEntropy, arcface
 from dlsfaces.train import precision
 from tests.train.easy import easy_faces, fit, small, weights
 
@@ -40,6 +42,7 @@ def plain_loop(model, loss, move, augment, optimizer, **options):
             schedule.step()
 
 
+@pytest.mark.fault("environment")
 def test_equals_a_plain_loop(monkeypatch):
     monkeypatch.setenv("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "8")  # a setting for somebody else's loop
 
@@ -57,6 +60,29 @@ def test_equals_a_plain_loop(monkeypatch):
         assert torch.allclose(weights(*ours), weights(*theirs), atol=1e-6)
 
 
+@pytest.mark.fault("environment")
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "MIXED_PRECISION=bf16",
+        "USE_CPU=perhaps",
+        "DYNAMO_BACKEND=no",
+        "USE_DEEPSPEED=true",
+        "PMI_SIZE=2",
+        "WORLD_SIZE=2",
+    ],
+)
+def test_variables_that_were_set_for_other_programs_change_nothing(variable, monkeypatch):
+    before, after = small(), small()
+    fit(*before, epochs=1)
+    name, value = variable.split("=")
+    name = name if name.endswith("SIZE") else f"ACCELERATE_{name}"
+    monkeypatch.setenv(name, value)
+    fit(*after, epochs=1)
+    assert torch.equal(weights(*before), weights(*after)) and os.environ[name] == value
+
+
+@pytest.mark.fault("environment")
 def test_the_callers_accelerator_and_random_numbers_are_left_alone():
     try:
         theirs, before = Accelerator(mixed_precision="bf16"), small(dropout=0.5)
@@ -97,6 +123,7 @@ class Scaled(CrossEntropy):
         return super().forward(outputs, targets) * (self.factor if self.start < len(self.calls) <= self.end else 1.0)
 
 
+@pytest.mark.fault("obscure numbers")
 @pytest.mark.parametrize("start", [0, 3, 6])
 def test_a_loss_that_is_no_number_stops_the_run_with_step_and_rate_and_advice(start, tmp_path):
     lr = train.Settings(3, lr=0.05).lr_at(start, 12)
@@ -115,10 +142,42 @@ def test_a_loss_that_explodes_stops_the_run():
         fit(*small(), lr=1e6, epochs=20)  # the real thing
 
 
+@pytest.mark.fault("obscure numbers")
+@pytest.mark.parametrize("loss", [arcface(16, 4), CrossEntropy(16, 4)])
+def test_a_training_that_diverged_is_told_from_vectors_that_cannot_be_compared(loss):
+    def validate(model):
+        raise AssertionError("there is nothing to measure")
+
+    advice = r"in epoch 1, step 4, at learning rate .*Try a lower lr than 1e\+05"
+    with pytest.raises(FloatingPointError, match=rf"(diverged: .* holds .*)?the loss is .*{advice}"):
+        fit(small()[0], loss, lr=1e5, warmup=0.0, epochs=1, validate=validate)
+
+
+@pytest.mark.fault("obscure numbers")
+def test_a_batch_of_one_and_no_batch_are_refused_before_the_work():
+    def run(images, batch_size, drop_last=False):
+        dataset = TensorDataset(torch.rand(images, 3, 32, 32), torch.zeros(images).long(), torch.arange(images))
+        loader = DataLoader(dataset, batch_size, drop_last=drop_last)
+        return train.fit(*small(), loader, train.Settings(1, precision="no"))
+
+    for images, batch_size in ((8, 1), (9, 8), (9, 4)):
+        with pytest.raises(ValueError, match=f"{images} images in batches of {batch_size} leave one alone.*batch norm"):
+            run(images, batch_size)
+    with pytest.raises(ValueError, match="8 images do not fill a batch of 16; lower batch_size"):
+        run(8, 16, drop_last=True)
+    assert len(run(9, 8, drop_last=True)) == len(run(10, 8)) == 1
+
+
+@pytest.mark.fault("obscure numbers")
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
         (dict(epochs=0), "epochs=0.* needs epochs >= 1"),
+        (dict(epochs=1.5), "epochs=1.5.* whole"),
+        (dict(seed=2**70), "seed.*below"),
+        (dict(lr=math.nan), "lr=nan.* finite"),
+        (dict(lr="0.1"), "lr='0.1'.* needs lr > 0"),
+        (dict(weight_decay=-1.0), "weight_decay >= 0"),
         (dict(lr=0.0), "lr > 0"),
         (dict(warmup=1.0), "warmup < 1"),
         (dict(save_every=0), "save_every >= 1"),

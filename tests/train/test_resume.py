@@ -4,18 +4,22 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
+from torch.utils.data import DataLoader, Subset, TensorDataset
 
-from dlsfaces import train
+from dlsfaces import data, train
 from dlsfaces.data import Augmentation
 from dlsfaces.recognize import CrossEntropy
 from dlsfaces.train import checkpoints, processes
-from tests.train.easy import Stop, easy_faces, fit, small, stop_after, weights
+from tests.train.easy import Images, Stop, easy_faces, fit, small, stop_after, weights
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -56,14 +60,14 @@ def test_killed_at_any_moment_it_ends_with_the_same_weights(tmp_path):
 @pytest.mark.parametrize("moment", [3, 6, 7])
 def test_adamw_and_torchs_own_shuffling_go_on_too(checkpoint, moment):
     faces = easy_faces()
-    dataset = torch.utils.data.TensorDataset(faces.images((32, 32)), faces.identities, torch.arange(len(faces)))
+    dataset = TensorDataset(faces.images((32, 32)), faces.identities, torch.arange(len(faces)))
     settings = train.Settings(3, lr=0.002, optimizer="adamw", precision="no", save_every=2)
 
     def run(checkpoint, steps=None):
         parts, shares = small(dropout=0.3), []
         torch.manual_seed(steps or 0)
         options = dict(move=stop_after(steps, shares), augment=Augmentation(), checkpoint=checkpoint)
-        history = train.fit(*parts, torch.utils.data.DataLoader(dataset, 16, shuffle=True), settings, **options)
+        history = train.fit(*parts, DataLoader(dataset, 16, shuffle=True), settings, **options)
         return losses(history), weights(*parts), len(shares)
 
     expected, never, _ = run(None)
@@ -102,6 +106,93 @@ def test_another_run_is_refused_and_named(stopped, change, message):
     with pytest.raises(ValueError, match=rf"last\.pt is of another run: .*{message}.*delete this one"):
         fit(**(dict(model=model, loss=loss, checkpoint=stopped[0]) | change))
     assert stopped[0].read_bytes() == stopped[1]
+
+
+class Measure:
+    def __init__(self, images):
+        self.images = images
+
+    def measure(self, model):
+        return {"y": self.images.sum()}
+
+
+def other_people(faces):
+    return replace(faces, identities=faces.identities.flip(0))
+
+
+def one_other_pixel(faces):
+    images = faces.images()
+    images[-1, 0, 0, 0] ^= 1
+    return replace(faces, read=Images(images))
+
+
+@pytest.mark.fault("finished run")
+@pytest.mark.parametrize("epochs", [1, 3])  # finished, and stopped within the second of three
+@pytest.mark.parametrize(("change", "named"), [(other_people, "data.targets"), (one_other_pixel, "data.images")])
+def test_a_run_on_other_labels_or_images_is_refused(checkpoint, epochs, change, named):
+    faces = easy_faces()
+    options = dict(checkpoint=checkpoint, epochs=epochs, save_every=2)
+    try:
+        expected = losses(fit(*small(), faces, move=stop_after(6, []), **options))
+    except Stop:
+        expected = losses(fit(*small(), faces, epochs=epochs))
+    before = checkpoint.read_bytes()
+    with pytest.raises(ValueError, match=rf"last\.pt is of another run: {named} was 'checksum .*delete this one"):
+        fit(*small(), change(faces), **options)
+    assert checkpoint.read_bytes() == before
+    assert losses(fit(*small(seed=5), easy_faces(), **options)) == expected  # the same data goes on, or is finished
+
+
+@pytest.mark.fault("finished run")
+@pytest.mark.parametrize("make", [lambda x: partial(lambda y, m: {"y": y.sum()}, x), lambda x: Measure(x).measure])
+def test_what_a_method_or_a_partial_function_measures_on_counts(make, checkpoint):
+    first = fit(*small(), epochs=1, checkpoint=checkpoint, validate=make(torch.zeros(2)))
+    assert fit(*small(), epochs=1, checkpoint=checkpoint, validate=make(torch.zeros(2))) == first
+    with pytest.raises(ValueError, match=r"of another run: validate.* was .*checksum"):
+        fit(*small(), epochs=1, checkpoint=checkpoint, validate=make(torch.ones(2)))
+
+
+@pytest.mark.fault("finished run")
+def test_other_datasets_validation_data_and_networks_are_other_runs_too(checkpoint):
+    def run(labels=range(16), seen=0.0, activation=nn.ReLU, frozen=False):
+        images, labels = torch.rand(16, 3, 2, 2, generator=torch.Generator().manual_seed(0)), torch.tensor(labels)
+        held_out = torch.full((2,), seen)
+        model = nn.Sequential(nn.Flatten(), nn.Linear(12, 8), activation(), nn.Linear(8, 16))
+        model[1].requires_grad_(not frozen)
+        dataset = Subset(TensorDataset(images, labels, torch.arange(16)), list(range(16)))
+        settings = train.Settings(1, precision="no")
+        measure = dict(validate=lambda m: {"seen": held_out.sum()}, checkpoint=checkpoint)
+        return train.fit(model, nn.CrossEntropyLoss(), DataLoader(dataset, 8), settings, **measure)
+
+    first = run()
+    assert run() == first
+    for change, named in (
+        (dict(labels=range(15, -1, -1)), "data.dataset was"),
+        (dict(seen=1.0), "validate.held_out was 'checksum"),
+        (dict(activation=nn.Tanh), "model.2.kind was 'ReLU with 0 weights to train' and is 'Tanh"),
+        (dict(frozen=True), "model.kind was .*248 weights to train' and is .*144 weights"),
+    ):
+        with pytest.raises(ValueError, match=f"last.pt is of another run: .*{named}"):
+            run(**change)
+
+
+@pytest.mark.fault("saved, not loadable")
+def test_numbers_of_numpy_can_be_read_back(checkpoint):
+    model, loss = small()
+    loss.margin = np.float64(0.5)
+    settings = dict(epochs=np.int64(1), lr=np.float64(0.05), weight_decay=np.float32(0), optimizer="adamw")
+    first = fit(model, loss, checkpoint=checkpoint, **settings)
+    assert fit(model, loss, checkpoint=checkpoint, **settings) == first
+
+
+@pytest.mark.fault("no home")
+def test_a_place_that_cannot_be_written_to_is_noticed_before_the_work(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("DLSFACES_CACHE", str(tmp_path / "file"))
+    path, steps = train.checkpoint_path("loss", easy_faces(), "settings"), []
+    with pytest.raises(OSError, match=r"loss-easy-.*\.pt could not be written .*DLSFACES_CACHE"):
+        fit(*small(), checkpoint=path, move=stop_after(9, steps))
+    assert steps == []
 
 
 class Malicious:
@@ -147,6 +238,7 @@ def test_a_broken_state_does_not_replace_a_good_one(stopped):
     assert stopped[0].read_bytes() == stopped[1]
 
 
+@pytest.mark.fault("cache name")
 def test_other_faces_settings_or_versions_have_another_file(monkeypatch):
     def paths():
         a, b = (SimpleNamespace(name="easy", checksum=lambda c=c: c) for c in "ab")
@@ -156,3 +248,26 @@ def test_other_faces_settings_or_versions_have_another_file(monkeypatch):
     assert first == paths() and all(p.parent.name == "runs" and p.name.startswith("loss-easy-") for p in first)
     monkeypatch.setattr(checkpoints, "FORMAT", checkpoints.FORMAT + 1)
     assert len({*first, *paths()}) == 6
+
+
+@pytest.mark.fault("cache name")
+def test_planted_trash_and_labels_changed_in_place_have_another_file(tmp_path):
+    clean = data.load("synthetic", "train", people=5, images_per_person=14, framing="loose")
+    sets = [
+        clean,
+        *(data.plant_trash(clean, 0.2, {kind: 1}, seed=seed) for kind in ("dark", "duplicate") for seed in (0, 1)),
+    ]
+    paths = [train.checkpoint_path("loss", faces, "settings") for faces in sets]
+    clean.identities[::5] = 0
+    sparse = replace(clean, people=[*clean.people, "nobody"])
+    paths += [train.checkpoint_path("loss", faces, "settings") for faces in (clean, sparse)]
+    assert len(set(paths)) == 7 and paths[-1] == train.checkpoint_path("loss", sparse, "settings")
+
+
+@pytest.mark.fault("cache name")
+@pytest.mark.parametrize(
+    "settings", [torch.rand(2), (1, np.zeros(2)), test_a_full_disk_keeps_the_last_checkpoint_and_says_so]
+)
+def test_settings_that_their_repr_does_not_tell_are_refused(settings):
+    with pytest.raises(ValueError, match=r"a checkpoint cannot be named by .*give numbers and words"):
+        train.checkpoint_path("loss", easy_faces(), settings)

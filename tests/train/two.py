@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from dlsfaces.data import Augmentation
-from dlsfaces.recognize import CrossEntropy
+from dlsfaces.recognize import AdaFace, CrossEntropy
 from tests.train.easy import Stop, fit, small, stop_after, weights
 
 
@@ -31,7 +31,7 @@ def plain(folder, name, checkpoint, steps=None):
 def everything(folder):
     plain(folder, "two", "two.ckpt")
     plain(folder, "moved", "begun.ckpt")
-    model, loss = small()
+    model, loss = small()[0], AdaFace(16, 4)
     fit(model, loss, epochs=1)
     torch.save(weights(model, loss), folder / f"batch-norm-{rank()}.pt")
     try:
