@@ -84,7 +84,7 @@ def test_what_is_wrong_is_said():
     faces.landmarks[3, 0] = torch.nan
     with pytest.raises(ValueError, match="NaN or infinite points in face 3"):
         aligned(faces, faces.landmarks)
-    with pytest.raises(ValueError, match="face 0 resembles the target's mirror image"):
+    with pytest.raises(ValueError, match="these look like right eye, left eye, nose, right mouth corner"):
         aligned(faces.subset([0]), faces.landmarks[:1, [1, 0, 2, 4, 3]])
 
 
