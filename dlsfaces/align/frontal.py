@@ -99,7 +99,8 @@ def _sampled(images: Tensor, source: Tensor, triangle: Tensor, share: Tensor) ->
     at = source.gather(1, corners.flatten(1)[..., None].expand(-1, -1, 2)).view(n, 2, h, w, 3, 2)
     at = (share[:, None, ..., None] * at).sum(-2)
     extent = at.new_tensor([images.shape[3], images.shape[2]])
-    shown = F.grid_sample(to_float(images), (2 * at / extent - 1).view(n, 2 * h, w, 2), "bilinear", "zeros", align_corners=False)
+    grid = (2 * at / extent - 1).view(n, 2 * h, w, 2)
+    shown = F.grid_sample(to_float(images), grid, "bilinear", "zeros", align_corners=False)
     return shown.view(n, 3, 2, h, w).transpose(1, 2), ((at >= 0) & (at <= extent)).all(-1)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dlsfaces.data import celeba, celeba500, folder
 from dlsfaces.data.augment import Augmentation
-from dlsfaces.data.batches import batches
+from dlsfaces.data.batches import batches, check_same_people
 from dlsfaces.data.built_in import load_built_in
 from dlsfaces.data.folders import DataUnavailable
 from dlsfaces.data.images import read_image
@@ -27,6 +27,7 @@ __all__ = [
     "PhotoSet",
     "SceneSettings",
     "batches",
+    "check_same_people",
     "joined",
     "load",
     "load_built_in",

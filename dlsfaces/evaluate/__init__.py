@@ -2,6 +2,7 @@
 
 from dlsfaces.evaluate.classification import accuracy, class_centres, cosine_to_centres, nearest_centre_accuracy
 from dlsfaces.evaluate.identification import (
+    check_pairs,
     identification_rate,
     identification_rate_difference,
     identification_rate_interval,
@@ -14,6 +15,7 @@ from dlsfaces.evaluate.verification import det, roc, verification
 __all__ = [
     "accuracy",
     "box_size",
+    "check_pairs",
     "class_centres",
     "cmc",
     "cmc_interval",

@@ -10,7 +10,7 @@ from dlsfaces import evaluate
 def test_accuracy_counts_and_refuses_nothing():
     scores = torch.tensor([[1.0, 2.0], [3.0, 0.0], [0.0, 1.0]])
     assert evaluate.accuracy(scores, torch.tensor([1, 0, 0])) == pytest.approx(2 / 3)
-    with pytest.raises(ValueError, match="3 rows of scores and 2"):
+    with pytest.raises(ValueError, match=r"3 image vectors but identities of shape \(2,\)"):
         evaluate.accuracy(scores, torch.tensor([1, 0]))
 
 
