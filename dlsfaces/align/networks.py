@@ -33,7 +33,7 @@ class LandmarkNet(nn.Module):
         if tuple(images.shape[1:]) != (3, self.side, self.side):
             wanted = f"(N, 3, {self.side}, {self.side}); align.find_landmarks cuts such squares out of photos"
             raise ValueError(f"images {tuple(images.shape)}: this network takes {wanted}")
-        return ((images - 0.45) / 0.25).contiguous(memory_format=torch.channels_last)
+        return ((images.to(self.template.dtype) - 0.45) / 0.25).contiguous(memory_format=torch.channels_last)
 
     def find(self, images: Tensor) -> Landmarks:
         """Landmarks of square images, in their pixels."""

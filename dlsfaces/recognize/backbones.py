@@ -24,7 +24,7 @@ class Backbone(nn.Module):
     def features(self, images: Tensor) -> Tensor:
         """Raw vectors ``(N, embedding_dim)``, whose norm means something; float images ``(N, 3, H, W)`` in [0, 1]."""
         geometry.check_images(images)
-        images = ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+        images = ((images.to(self.mean.dtype) - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
         return self.body(images)
 
     def embed(self, images: Tensor) -> Tensor:
