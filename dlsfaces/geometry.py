@@ -127,9 +127,10 @@ def refuse_other_order(points: Tensor, target: Tensor = TIGHT.template) -> None:
     The best similarity to the tight template leaves landmarks 0.1 of their spread away from it, those of profiles 0.8:
     no bound tells these from another order, but of one face no order leaves less than 0.65 of what the right one does.
     """
+    points, target = points.detach().float(), target.to(points.device, torch.float32).expand_as(points)
     known = points.isfinite().flatten(1).all(1).nonzero()[:, 0]
     known = known[:: 1 + len(known) // 200]  # some of a large set
-    target, points = target.expand_as(points)[known], points[known]
+    points, target = points[known], target[known]
     if not len(known) or (found := _misfit(points, target)) < 0.34:
         return
     orders = {", ".join(NAMES[o.index(k)] for k in range(5)): list(o) for o in permutations(range(5))}
@@ -155,7 +156,12 @@ def to_float(images: Tensor) -> Tensor:
     """uint8 images as float32 in [0, 1]; float images in [0, 1] in float32. ValueError where they are neither."""
     if images.dtype == torch.uint8:
         return images.float() / 255
-    _check_range(images)
+    if not images.is_floating_point():
+        raise ValueError(f"a network takes float images in [0, 1], not {images.dtype}")
+    low, high = images.detach().aminmax() if images.numel() else (0.0, 0.0)
+    if not (low >= -OUTSIDE and high <= 1 + OUTSIDE):  # NaN is refused too
+        way = "divide them by 255" if low >= 0 and high > 2 else "networks normalise images themselves, so undo yours"
+        raise ValueError(f"float images lie in [0, 1], but these have pixels from {low:.4g} to {high:.4g}: {way}")
     return images.float()
 
 
@@ -168,16 +174,9 @@ def check_images(images: Tensor, pixels: bool = True) -> None:
         advice = f"; give images{way}" if way else ""
         raise ValueError(f"images {tuple(images.shape)}: a network takes a batch of RGB images (N, 3, H, W){advice}")
     if pixels and not (images.is_cuda and torch.is_grad_enabled()):  # a look would make a GPU wait in every step
-        _check_range(images)
-
-
-def _check_range(images: Tensor) -> None:
-    if not images.is_floating_point():
-        raise ValueError(f"a network takes float images in [0, 1], not {images.dtype}: use data.to_float on uint8 ones")
-    low, high = images.detach().aminmax() if images.numel() else (0.0, 0.0)
-    if not (low >= -OUTSIDE and high <= 1 + OUTSIDE):  # NaN is refused too
-        way = "divide them by 255" if low >= 0 and high > 2 else "networks normalise images themselves, so undo yours"
-        raise ValueError(f"float images lie in [0, 1], but these have pixels from {low:.4g} to {high:.4g}: {way}")
+        if images.dtype == torch.uint8:
+            raise ValueError("a network takes float images in [0, 1], not torch.uint8: use data.to_float")
+        to_float(images)
 
 
 def _refuse_degenerate(source: Tensor, target: Tensor) -> None:
