@@ -125,9 +125,9 @@ def platform() -> str:
     return "colab" if "COLAB_RELEASE_TAG" in os.environ or "google.colab" in sys.modules else "local"
 
 
-def size() -> str:
-    """The size of this run: ``DLSFACES_SIZE``, or ``"gpu"`` where there is a GPU, else ``"cpu"``."""
-    asked = os.environ.get("DLSFACES_SIZE", "").strip()
+def size(asked: str | None = None) -> str:
+    """The size of this run: ``asked``, or ``DLSFACES_SIZE``, or ``"gpu"`` where there is a GPU, else ``"cpu"``."""
+    asked = (asked or os.environ.get("DLSFACES_SIZE", "")).strip().lower()
     if asked and asked not in SIZES:
         raise ValueError(f"DLSFACES_SIZE is {asked!r}; it must be one of {', '.join(SIZES)}")
     return asked or ("gpu" if device().type == "cuda" else "cpu")
@@ -145,8 +145,8 @@ def data_name(size: str, asked: str | None = None) -> str:
     return str(Path(asked).expanduser())
 
 
-def find_data(setup: Course) -> str:
-    """The data set to go on with: the one that was asked for, where it is here or can be downloaded.
+def find_data(setup: Course, splits: Sequence[str] = ("train", "query")) -> str:
+    """The data set to go on with: the one that was asked for, where its splits are here or can be downloaded.
 
     Where a real set, the default in the ``gpu`` size, cannot be had, this says why and answers ``"synthetic"``. In the
     other sizes somebody has asked for the set by name: there the error is raised.
@@ -156,7 +156,7 @@ def find_data(setup: Course) -> str:
     from dlsfaces import data
 
     try:
-        for split in ("train", "query"):
+        for split in splits:
             data.load(setup.data, split)
     except data.DataUnavailable as error:
         if setup.size != "gpu":

@@ -3,6 +3,8 @@
 The centre of the top left pixel is at ``(0.5, 0.5)``: a box ``(0, 0, w, h)`` holds a whole image of ``w`` by ``h``.
 """
 
+from itertools import permutations
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -22,6 +24,8 @@ ARCFACE = Framing(
 )
 
 FRAMINGS = {f.name: f for f in (TIGHT, LOOSE, ARCFACE)}
+NAMES = ("left eye", "right eye", "nose", "left mouth corner", "right mouth corner")  #: left is the viewer's left
+OUTSIDE = 0.1  #: so far beyond [0, 1] a pixel may lie, as interpolation makes them
 
 
 def iou(a: Tensor, b: Tensor) -> Tensor:
@@ -108,11 +112,71 @@ def similarity(
     xx, yy, xy, yx = ((s[..., i] * t[..., j]).sum(1) for i, j in ((0, 0), (1, 1), (0, 1), (1, 0)))
     if refuse_mirrored and source.shape[1] > 2:
         _refuse_mirrored(xx, yy, xy, yx)
+        if source.shape[1] == 5:
+            refuse_other_order(source, target)
     power = (s * s).sum((1, 2))
     real, imaginary = (xx + yy) / power, (xy - yx) / power
     linear = torch.stack((real, -imaginary, imaginary, real), dim=-1).view(-1, 2, 2)
     shift = mean_t[:, 0, :, None] - linear @ mean_s[:, 0, :, None]
     return torch.cat((linear, shift), dim=-1)
+
+
+def refuse_other_order(points: Tensor, target: Tensor = TIGHT.template) -> None:
+    """ValueError where the five landmarks of most faces ``(N, 5, 2)`` are in another order than the target's.
+
+    The best similarity to the tight template leaves landmarks 0.1 of their spread away from it, those of profiles 0.8:
+    no bound tells these from another order, but of one face no order leaves less than 0.65 of what the right one does.
+    """
+    points, target = points.detach().float(), target.to(points.device, torch.float32).expand_as(points)
+    known = points.isfinite().flatten(1).all(1).nonzero()[:, 0]
+    known = known[:: 1 + len(known) // 200]  # some of a large set
+    points, target = points[known], target[known]
+    if not len(known) or (found := _misfit(points, target)) < 0.34:
+        return
+    orders = {", ".join(NAMES[o.index(k)] for k in range(5)): list(o) for o in permutations(range(5))}
+    ways = {f"{names}; give landmarks[:, {order}]": points[:, order] for names, order in orders.items()}
+    ways["(y, x); give landmarks.flip(2)"] = points.flip(2)
+    ways["all x, then all y; give landmarks.reshape(-1, 2, 5).mT"] = points.reshape(-1, 2, 5).mT
+    ways["(x, y) by turns; give landmarks.mT.reshape(-1, 5, 2)"] = points.mT.reshape(-1, 5, 2)
+    left = {way: _misfit(moved, target) for way, moved in ways.items()}
+    way = min(left, key=left.__getitem__)
+    if left[way] < 0.6 * found:
+        like = f"look like {way}" if left[way] < 0.34 else "fit in no order, such as dlib's five, which have no mouth"
+        raise ValueError(f"landmarks must be {', '.join(NAMES)} (the viewer's left), each (x, y), but these {like}")
+
+
+def _misfit(points: Tensor, target: Tensor) -> float:
+    """Median over faces of how far the best similarity leaves points ``(N, P, 2)`` from the target, by its spread."""
+    s, t = (torch.view_as_complex((p - p.mean(1, keepdim=True)).contiguous()) for p in (points, target))
+    factor = (t * s.conj()).sum(1) / s.abs().square().sum(1).clamp(min=1e-12)
+    return float(((factor[:, None] * s - t).abs().mean(1) / t.abs().mean(1)).median())
+
+
+def to_float(images: Tensor) -> Tensor:
+    """uint8 images as float32 in [0, 1]; float images in [0, 1] in float32. ValueError where they are neither."""
+    if images.dtype == torch.uint8:
+        return images.float() / 255
+    if not images.is_floating_point():
+        raise ValueError(f"a network takes float images in [0, 1], not {images.dtype}")
+    low, high = images.detach().aminmax() if images.numel() else (0.0, 0.0)
+    if not (low >= -OUTSIDE and high <= 1 + OUTSIDE):  # NaN is refused too
+        way = "divide them by 255" if low >= 0 and high > 2 else "networks normalise images themselves, so undo yours"
+        raise ValueError(f"float images lie in [0, 1], but these have pixels from {low:.4g} to {high:.4g}: {way}")
+    return images.float()
+
+
+def check_images(images: Tensor, pixels: bool = True) -> None:
+    """ValueError where these are no images for a network: float ``(N, 3, H, W)`` in [0, 1]; or only their shape."""
+    if images.dim() != 4 or images.shape[1] != 3:
+        way = "[None]" if images.dim() == 3 else ""
+        _, second, _, last = images[None].shape if way else images.shape if images.dim() == 4 else (0, 0, 0, 0)
+        way += ".movedim(3, 1)" if last == 3 != second else ".expand(-1, 3, -1, -1)" if second == 1 else ""
+        advice = f"; give images{way}" if way else ""
+        raise ValueError(f"images {tuple(images.shape)}: a network takes a batch of RGB images (N, 3, H, W){advice}")
+    if pixels and not (images.is_cuda and torch.is_grad_enabled()):  # a look would make a GPU wait in every step
+        if images.dtype == torch.uint8:
+            raise ValueError("a network takes float images in [0, 1], not torch.uint8: use data.to_float")
+        to_float(images)
 
 
 def _refuse_degenerate(source: Tensor, target: Tensor) -> None:
@@ -164,7 +228,7 @@ def warp(images: Tensor, matrices: Tensor, size: tuple[int, int], padding: str =
         raise ValueError("matrices: NaN or infinity in a map; leave such images out first")
     count, is_one = len(images), len(images) > 1 and images.stride(0) == 0
     images = images[:1] if is_one else images
-    images = images.float() / 255 if images.dtype == torch.uint8 else images.float()
+    images = to_float(images)
     back = inverse(matrices)
     # A pixel that stands for k x k of the photo's is the mean of k x k samples. Half a step is left to bilinear
     # sampling, which itself averages two. Each image has its own k: it must look the same in any batch.

@@ -13,8 +13,10 @@ from pathlib import Path
 import numpy
 import pytest
 import torch
+from torchvision.io import write_png
 
-from dlsfaces import course
+from dlsfaces import course, data
+from tools import run_course
 
 PLATFORM_VARIABLES = ("COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE")
 
@@ -54,6 +56,28 @@ def test_data_can_be_named_or_be_a_folder(monkeypatch, tmp_path):
     assert course.data_name("cpu", f"~/{tmp_path.name}") == str(tmp_path)
 
 
+@pytest.mark.fault("obscure arguments")
+@pytest.mark.parametrize("asked", ["SMOKE", " Smoke ", "smoke"])
+def test_a_size_in_capitals_is_that_size_for_the_tools_too(monkeypatch, asked):
+    monkeypatch.setenv("DLSFACES_SIZE", asked)
+    assert course.size() == "smoke" and course.size("CPU") == "cpu"
+    assert run_course.kernel_environment(asked, "")["DLSFACES_SIZE"] == "smoke"
+    with pytest.raises(ValueError, match="'big'; it must be one of smoke, cpu, gpu"):
+        run_course.kernel_environment("big", "")
+
+
+@pytest.mark.fault("few photos")
+def test_a_folder_without_one_of_the_splits_that_a_chapter_uses_is_refused_at_its_start(monkeypatch, tmp_path):
+    for k in range(14):
+        (tmp_path / f"person {k // 2}").mkdir(exist_ok=True)
+        write_png(torch.full((3, 10, 8), k, dtype=torch.uint8), str(tmp_path / f"person {k // 2}" / f"{k}.png"))
+    setup = course.Course("local", torch.device("cpu"), "smoke", str(tmp_path), 0)
+    assert course.find_data(setup) == str(tmp_path)
+    with pytest.raises(ValueError, match=r"no images for the split 'validation'.*validation takes people with three"):
+        course.find_data(setup, data.SPLITS)
+
+
+@pytest.mark.fault("obscure arguments")
 def test_meaningless_size_data_and_threads_are_refused_by_name(monkeypatch):
     monkeypatch.setenv("DLSFACES_SIZE", "big")
     with pytest.raises(ValueError, match=r"DLSFACES_SIZE is 'big'.*smoke, cpu, gpu"):
@@ -61,7 +85,7 @@ def test_meaningless_size_data_and_threads_are_refused_by_name(monkeypatch):
     monkeypatch.setenv("DLSFACES_DATA", "celebA_500")
     with pytest.raises(ValueError, match=r"'celebA_500'.*folder.*celeba500"):
         course.data_name("cpu")
-    for threads in ("0", "some", "99999"):
+    for threads in ("0", "some", "99999", "-1", "1.5", "²", "1e3"):
         monkeypatch.setenv("DLSFACES_THREADS", threads)
         with pytest.raises(ValueError, match=rf"DLSFACES_THREADS is '{threads}'.*cores"):
             course.limit_threads()

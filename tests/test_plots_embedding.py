@@ -127,3 +127,14 @@ def test_too_many_are_refused_before_anything_is_drawn():
     with pytest.raises(ValueError, match="10 histories cannot be shown in one plot"):
         plots.training_curves({str(k): [{"accuracy": 1}] for k in range(10)})
     assert not plots.plt.get_fignums()
+
+
+@pytest.mark.fault("unknown people")
+def test_unknown_people_are_grey_and_take_nobodys_colour():
+    axes = plots.circles({"net": (torch.randn(6, 2), torch.tensor([0, -1, 1, -1, 0, -1]), None)}).axes[0]
+    assert [(colour(dots), len(dots.get_offsets())) for dots in axes.collections] == [
+        ("#B2B2B2", 3),
+        (COLOURS[0], 2),
+        (COLOURS[1], 1),
+    ]
+    plots.circles({"strangers": (torch.randn(3, 2), torch.full((3,), -1), None)})

@@ -78,6 +78,7 @@ def chosen(paths: list[Path], only: str) -> list[Path]:
 
 def kernel_environment(size: str, data: str) -> dict[str, str]:
     """The environment of the notebooks; ``ValueError`` where size or data mean nothing."""
+    size = course.size(size)
     environment = {**os.environ, "DLSFACES_SIZE": size, "DLSFACES_DATA": course.data_name(size, data)}
     # A kernel of this Python, whatever kernels the user has registered.
     environment["JUPYTER_PREFER_ENV_PATH"] = os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"

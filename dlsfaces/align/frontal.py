@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from dlsfaces.align.cameras import fit_camera, refuse, view_of
 from dlsfaces.align.shape3d import FIDUCIALS, carried, mean_shape, mirrored_vertices, triangles
-from dlsfaces.geometry import five_of
+from dlsfaces.geometry import five_of, to_float
 
 SHOWN = (14.5, 17.5)  #: cm of the mean face that the view shows at least, across and down: ears, forehead, chin
 _MIDDLE = -3.75  # y of what is in the middle of the view, cm
@@ -99,8 +99,8 @@ def _sampled(images: Tensor, source: Tensor, triangle: Tensor, share: Tensor) ->
     at = source.gather(1, corners.flatten(1)[..., None].expand(-1, -1, 2)).view(n, 2, h, w, 3, 2)
     at = (share[:, None, ..., None] * at).sum(-2)
     extent = at.new_tensor([images.shape[3], images.shape[2]])
-    images = images.float() / 255 if images.dtype == torch.uint8 else images.float()
-    shown = F.grid_sample(images, (2 * at / extent - 1).view(n, 2 * h, w, 2), "bilinear", "zeros", align_corners=False)
+    grid = (2 * at / extent - 1).view(n, 2 * h, w, 2)
+    shown = F.grid_sample(to_float(images), grid, "bilinear", "zeros", align_corners=False)
     return shown.view(n, 3, 2, h, w).transpose(1, 2), ((at >= 0) & (at <= extent)).all(-1)
 
 

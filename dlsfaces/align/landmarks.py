@@ -28,6 +28,7 @@ def find_landmarks(
     boxes = torch.as_tensor(boxes, dtype=torch.float32)
     if boxes.shape not in ((4,), (len(images), 4)):
         raise ValueError(f"boxes {tuple(boxes.shape)} for {len(images)} images; give each its own, or one (4,) for all")
+    geometry.check_images(images, pixels=False)
     if looks < 1:
         raise ValueError(f"looks={looks}: the network has to look at least once")
     boxes, was_training = boxes.expand(len(images), 4), model.training
@@ -102,8 +103,11 @@ def aligned(
     Images are warped when they are read; landmarks and ``photo_to_crop`` are carried along.
 
     Args:
-        landmarks: ``(N, 5, 2)`` or ``(N, 68, 2)`` pixels of the crops; not NaN, in one place or mirrored.
+        landmarks: ``(N, 5, 2)`` or ``(N, 68, 2)`` pixels of the crops; not NaN, in one place, mirrored or, most of
+            them, in another order.
         refuse_mirrored: False where a network's rare nonsense, such as of a profile, must not stop a whole set.
     """
-    matrices = geometry.similarity(geometry.five_of(landmarks).float(), framing.template, refuse_mirrored)
+    points = geometry.five_of(landmarks).float()
+    geometry.refuse_other_order(points)
+    matrices = geometry.similarity(points, framing.template, refuse_mirrored)
     return warped(faces, matrices, framing.name, framing.size, padding)

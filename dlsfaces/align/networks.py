@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dlsfaces import geometry
 from dlsfaces.align.heatmaps import SIGMA, Landmarks, read_peaks
 from dlsfaces.recognize.backbones import ResidualBlock
 
@@ -28,12 +29,11 @@ class LandmarkNet(nn.Module):
 
     def prepared(self, images: Tensor) -> Tensor:
         """Images normalised as the first layer wants them; ``ValueError`` where they are not float, or not squares."""
-        if not images.is_floating_point():
-            raise ValueError(f"a model takes float images in [0, 1], not {images.dtype}: use data.to_float")
+        geometry.check_images(images)
         if tuple(images.shape[1:]) != (3, self.side, self.side):
             wanted = f"(N, 3, {self.side}, {self.side}); align.find_landmarks cuts such squares out of photos"
             raise ValueError(f"images {tuple(images.shape)}: this network takes {wanted}")
-        return ((images - 0.45) / 0.25).contiguous(memory_format=torch.channels_last)
+        return ((images.to(self.template.dtype) - 0.45) / 0.25).contiguous(memory_format=torch.channels_last)
 
     def find(self, images: Tensor) -> Landmarks:
         """Landmarks of square images, in their pixels."""

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dlsfaces.data import celeba, celeba500, folder
-from dlsfaces.data.augment import Augmentation, to_float
-from dlsfaces.data.batches import batches
+from dlsfaces.data.augment import Augmentation
+from dlsfaces.data.batches import batches, check_same_people
 from dlsfaces.data.built_in import load_built_in
 from dlsfaces.data.folders import DataUnavailable
 from dlsfaces.data.images import read_image
@@ -15,6 +15,7 @@ from dlsfaces.data.records import UNKNOWN, FaceSet, PhotoSet, joined, split_peop
 from dlsfaces.data.scenes import SceneSettings, scenes, studio
 from dlsfaces.data.trash import TRASH, plant_trash
 from dlsfaces.data.warped import unaligned
+from dlsfaces.geometry import to_float
 
 __all__ = [
     "SPLITS",
@@ -26,6 +27,7 @@ __all__ = [
     "PhotoSet",
     "SceneSettings",
     "batches",
+    "check_same_people",
     "joined",
     "load",
     "load_built_in",

@@ -13,11 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dlsfaces import rng
-
-
-def to_float(images: Tensor) -> Tensor:
-    """uint8 images as float32 in [0, 1]; float images as they are."""
-    return images.float() / 255 if images.dtype == torch.uint8 else images
+from dlsfaces.geometry import to_float
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler, SequentialSampler
 
-from dlsfaces.data.records import FaceSet
+from dlsfaces.data.records import UNKNOWN, FaceSet
 
 MEMORY_LIMIT = 4 * 2**30  #: bytes; a set whose images take less is held in memory
 
@@ -54,17 +54,18 @@ class PeopleSampler(EpochSampler):
     """
 
     def __init__(self, identities: Tensor, people: int, images_per_person: int, seed: int) -> None:
-        a_batch = people * images_per_person
-        super().__init__(max(1, len(identities) // a_batch) * a_batch, seed)
+        a_batch, known = people * images_per_person, (identities != UNKNOWN).sum().item()
+        super().__init__(max(1, known // a_batch) * a_batch, seed)
         self.people, self.images_per_person = people, images_per_person
         order = identities.argsort(stable=True)  # a person's images lie together
         _, counts = identities[order].unique_consecutive(return_counts=True)
         groups = order.split(counts.tolist())
-        self.of_each = [g.tolist() for g in groups if len(g) > 1 and identities[g[0]] >= 0]
+        self.of_each = [g.tolist() for g in groups if len(g) > 1 and identities[g[0]] != UNKNOWN]
         if len(self.of_each) < people:
             raise ValueError(
                 f"a batch of {people} people by {images_per_person} images needs {people} people with two images or "
-                f"more, and there are {len(self.of_each)}; lower batch_size, or raise images_per_person"
+                f"more, and there are {len(self.of_each)}; lower batch_size, raise images_per_person, "
+                "or add images: a folder's people need four photos each, of which two are for validation and test"
             )
 
     def __iter__(self) -> Iterator[int]:
@@ -86,6 +87,19 @@ def _next(count: int, left: list[int], all_: list[int], generator: torch.Generat
         waiting = set(left)  # come late the second time, so that nobody is among the few twice
         left = left + sorted(again, key=waiting.__contains__)
     return left[:count], left[count:]
+
+
+def check_same_people(faces: FaceSet, others: FaceSet) -> None:
+    """ValueError where a set cannot validate or test a training on ``faces``: its people must have the same numbers."""
+    if len(others) == 0 or (others.identities == UNKNOWN).any():
+        raise ValueError(f"{others!r}: one image at least is needed, and every face's person known; leave others out")
+    for number in others.identities.unique().tolist():
+        names = [of.people[number] if number < len(of.people) else "nobody" for of in (faces, others)]
+        if names[0] != names[1]:
+            raise ValueError(
+                f"number {number} is {names[0]!r} in {faces!r}, but {names[1]!r} in {others!r}: take both from one set "
+                "of data, and renumber both alike (split_people with the same every)"
+            )
 
 
 def batches(
@@ -115,7 +129,7 @@ def batches(
         raise ValueError(f"{len(targets)} targets for the {len(faces)} images of {faces!r}; give each image its own")
     if len(faces) == 0:
         raise ValueError(f"{faces!r} is empty: there is nothing to make batches of")
-    if shuffle and len(faces) < batch_size:
+    if shuffle and len(faces) < batch_size and images_per_person is None:
         raise ValueError(f"{faces!r} has fewer images than one batch of {batch_size}; lower batch_size")
     if images_per_person is None:
         order = EpochSampler(len(faces), seed) if shuffle else SequentialSampler(faces)

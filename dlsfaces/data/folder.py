@@ -46,7 +46,8 @@ def load(folder: Path, split: str, crop: Box | None = None, people: int | None =
     if not any(chosen.values()):
         raise ValueError(
             f"{folder} has no images for the split {split!r}: it holds {len(photos)} people with "
-            f"{sum(map(len, photos.values()))} images, too few to set some aside"
+            f"{sum(map(len, photos.values()))} images, too few to set some aside: validation takes people with "
+            "three images or more, query and distractors four people with two or more"
         )
     files = {person: [str(path.relative_to(folder)) for path in paths] for person, paths in chosen.items()}
     return read_set(name, split, folder, numbered(files, split), [] if split == "distractors" else list(files), crop)

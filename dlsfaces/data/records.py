@@ -92,6 +92,8 @@ class FaceSet(Sequence[Photo]):
                 raise ValueError(f"{self.name}/{self.split}: {len(self.files)} files but {len(values)} {field}")
         if any(isinstance(names, str) for names in self.defects):
             raise ValueError(f"{self.name}/{self.split}: defects holds a string; it takes a tuple of names an image")
+        if self.landmarks is not None and len(self.landmarks):
+            geometry.refuse_other_order(geometry.five_of(self.landmarks))
 
     def _one_each(self) -> dict[str, Tensor | Sequence]:
         """The fields that hold something for every image, ``files`` aside."""

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from torch import Tensor
 
 from dlsfaces.evaluate.blocked import Blocks, ranges_of_sample, select
 from dlsfaces.evaluate.bootstrap import Measure, person_bootstrap
-from dlsfaces.evaluate.pairs import Array, Ids, PairScores, checked, pair_scores
+from dlsfaces.evaluate.pairs import Array, Ids, PairScores, checked, count_pairs, known_people, pair_scores
 
+Rates = float | Sequence[float] | Array
 _AT_ONCE = 2**23  # more pairs are compared block by block
 
 
@@ -25,7 +27,7 @@ class IdentificationRate:
 
 
 def identification_rate(
-    query: Array, query_identities: Ids, distractors: Array | None, fprs: Sequence[float]
+    query: Array, query_identities: Ids, distractors: Array | None, fprs: Rates
 ) -> IdentificationRate:
     """True positive rate (TPR) at given false positive rates (FPR), as the Deep Learning School's project defines it.
 
@@ -36,7 +38,7 @@ def identification_rate(
     """
     inputs = checked(query, query_identities, distractors)
     n_false = inputs.n_false
-    indices = allowed("fpr", fprs, n_false, "false pair")
+    fprs, indices = allowed("fpr", fprs, n_false, "false pair")
     if inputs.n_positive + n_false <= _AT_ONCE:
         pairs = pair_scores(query, query_identities, distractors)
         positive, ascending = pairs.positive, [n_false - 1 - n for n in indices]
@@ -46,10 +48,10 @@ def identification_rate(
         guesses = ranges_of_sample(*blocks.sample(), [n / n_false for n in indices])
         positive, threshold = blocks.positive(), select(blocks.false, n_false, indices, guesses)
     tpr = np.array([np.mean(positive > t) for t in threshold])
-    return IdentificationRate(tuple(fprs), tpr, threshold, len(positive), n_false)
+    return IdentificationRate(fprs, tpr, threshold, len(positive), n_false)
 
 
-def identification_rate_interval(scores: PairScores, fprs: Sequence[float], **options: float) -> np.ndarray:
+def identification_rate_interval(scores: PairScores, fprs: Rates, **options: float) -> np.ndarray:
     """Person-bootstrap intervals of the TPR, float64 ``(len(fprs), 2)``; options as of :func:`person_bootstrap`.
 
     Two copies of one person count as two people and are not compared with each other. Distractors stay, since it is not
@@ -58,9 +60,7 @@ def identification_rate_interval(scores: PairScores, fprs: Sequence[float], **op
     return person_bootstrap(_resampled(scores, fprs), scores.n_people, **options)
 
 
-def identification_rate_difference(
-    first: PairScores, second: PairScores, fprs: Sequence[float], **options: float
-) -> np.ndarray:
+def identification_rate_difference(first: PairScores, second: PairScores, fprs: Rates, **options: float) -> np.ndarray:
     """Person-bootstrap intervals of how much higher the TPR of ``second`` is than that of ``first``, on the same query.
 
     Paired: each resample draws the same people for both, so that what makes a person easy or hard for both cancels.
@@ -73,9 +73,9 @@ def identification_rate_difference(
     return person_bootstrap(lambda drawn: after(drawn) - before(drawn), first.n_people, **options)
 
 
-def _resampled(scores: PairScores, fprs: Sequence[float]) -> Measure:
+def _resampled(scores: PairScores, fprs: Rates) -> Measure:
     """The TPRs as if each person were there so many times; NaN where no positive pair is left."""
-    allowed("fpr", fprs, len(scores.false), "false pair")
+    fprs, _ = allowed("fpr", fprs, len(scores.false), "false pair")
     order = np.argsort(-scores.false)
     false, people = scores.false[order], scores.false_people[:, order].astype(np.intp)
     distractors = (len(false) - _pairs_between(scores.images)) // int(scores.images.sum())
@@ -86,7 +86,7 @@ def _resampled(scores: PairScores, fprs: Sequence[float]) -> Measure:
         positive_weight = drawn[scores.positive_person]
         if not total or not positive_weight.any():
             return np.full(len(fprs), np.nan)
-        indices = [math.floor(fpr * total) for fpr in fprs]
+        indices = [how_many(fpr, total) for fpr in fprs]
         weight = np.append(drawn, 1)  # the last is the distractors'
         top, passed = math.ceil(1.25 * max(fprs) * len(false)), [0]
         while passed[-1] <= max(indices):  # most often once: what is below all thresholds need not be counted
@@ -103,11 +103,34 @@ def _pairs_between(images: np.ndarray) -> int:
     return int(images.sum() ** 2 - (images**2).sum()) // 2
 
 
-def allowed(name: str, rates: Sequence[float], count: int, what: str) -> list[int]:
-    """How many of ``count`` may pass at each rate, ``floor(rate * count)``; refuses rates at which nothing may."""
+def check_pairs(query_identities: Ids, n_distractors: int, fprs: Rates) -> None:
+    """ValueError where such a query has too few pairs for :func:`identification_rate`: before hours of training."""
+    ids = known_people("query", query_identities, len(query_identities))
+    _, n_false = count_pairs(np.unique(ids, return_counts=True)[1], n_distractors)
+    allowed("fpr", fprs, n_false, "false pair")
+
+
+def allowed(name: str, rates: Rates, count: int, what: str) -> tuple[tuple[float, ...], list[int]]:
+    """One rate or several, and how many of ``count`` may pass at each; refuses rates at which nothing may."""
+    rates = rate_tuple(name, rates)
     for rate in rates:
+        if how_many(rate, count) < 1:
+            least = f"the least is {1 / count}" if count > 1 else "two are needed"
+            raise ValueError(f"{name}={rate} of {count} {what}s is less than one: raise it ({least}), or take more")
+    return rates, [how_many(rate, count) for rate in rates]
+
+
+def rate_tuple(name: str, rates: Rates) -> tuple[float, ...]:
+    """One rate or several, in any form, as numbers; ``ValueError`` where they are no rates."""
+    values = rates.detach().cpu().numpy() if isinstance(rates, Tensor) else np.asarray(rates)
+    if values.ndim > 1 or not values.size or values.dtype.kind not in "fiu":
+        raise ValueError(f"{name}s={rates!r}: give one rate, or a sequence of at least one")
+    for rate in values.ravel():
         if not 0 < rate < 1:  # NaN is refused too
             raise ValueError(f"{name}={rate} is not between 0 and 1 (exclusive)")
-        if rate * count < 1:
-            raise ValueError(f"{name}={rate} of {count} {what}s is less than one: raise it, or take more")
-    return [math.floor(rate * count) for rate in rates]
+    return tuple(values.ravel().tolist())
+
+
+def how_many(rate: float, count: int) -> int:
+    """``floor(rate * count)``, where a product that is whole but for its rounding, as of 1 / 49 and 49, is whole."""
+    return min(math.floor(rate * count * (1 + 1e-12)), count - 1)

@@ -1,13 +1,11 @@
 """Open-set identification: who of the gallery is this, or is it nobody?"""
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from dlsfaces.evaluate.bootstrap import person_bootstrap
-from dlsfaces.evaluate.identification import allowed
+from dlsfaces.evaluate.identification import Rates, allowed, how_many
 from dlsfaces.evaluate.pairs import Array, Ids, as_vectors, cosines, identity_numbers, unit
 
 _BLOCK = 2**23  # cosines at once
@@ -82,7 +80,7 @@ class OpenSetRate:
     unmated_probes: int
 
 
-def open_set_rate(scores: OpenSetScores, fpirs: Sequence[float], *, rank: int = 1) -> OpenSetRate:
+def open_set_rate(scores: OpenSetScores, fpirs: Rates, *, rank: int = 1) -> OpenSetRate:
     """True positive identification rate (TPIR) at false positive identification rates (FPIR), with a rank.
 
     FPIR is the share of unmated probes for whom *anybody* in the gallery scores above the threshold. TPIR is the share
@@ -91,16 +89,16 @@ def open_set_rate(scores: OpenSetScores, fpirs: Sequence[float], *, rank: int = 
     of unmated probes)``, the threshold is their best score at index ``n`` in descending order.
     """
     _check(scores, rank)
-    numbers = allowed("fpir", fpirs, len(scores.best), "unmated probe")
+    fpirs, numbers = allowed("fpir", fpirs, len(scores.best), "unmated probe")
     threshold = np.sort(scores.best)[::-1][numbers]
     found = (scores.own[:, None] > threshold) & (scores.rank <= rank)[:, None]
-    return OpenSetRate(tuple(fpirs), found.mean(0), threshold, rank, len(scores.own), len(scores.best))
+    return OpenSetRate(fpirs, found.mean(0), threshold, rank, len(scores.own), len(scores.best))
 
 
-def open_set_interval(scores: OpenSetScores, fpirs: Sequence[float], *, rank: int = 1, **options: float) -> np.ndarray:
+def open_set_interval(scores: OpenSetScores, fpirs: Rates, *, rank: int = 1, **options: float) -> np.ndarray:
     """Person-bootstrap intervals of the TPIR, ``(len(fpirs), 2)``; the gallery and unknown probes stay."""
     _check(scores, rank)
-    allowed("fpir", fpirs, len(scores.best), "unmated probe")
+    fpirs, _ = allowed("fpir", fpirs, len(scores.best), "unmated probe")
     order = np.argsort(-scores.best)
     best, strangers = scores.best[order], scores.unmated_person[order]
 
@@ -109,7 +107,7 @@ def open_set_interval(scores: OpenSetScores, fpirs: Sequence[float], *, rank: in
         if not mated.any() or not unmated.any():
             return np.full(len(fpirs), np.nan)
         passed = np.cumsum(unmated)
-        indices = [math.floor(fpir * passed[-1]) for fpir in fpirs]
+        indices = [how_many(fpir, passed[-1]) for fpir in fpirs]
         threshold = best[np.searchsorted(passed, indices, side="right")]  # were each there as often as it counts
         return mated @ ((scores.own[:, None] > threshold) & (scores.rank <= rank)[:, None]) / mated.sum()
 

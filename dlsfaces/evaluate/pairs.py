@@ -56,6 +56,15 @@ def identity_numbers(name: str, identities: Ids, count: int) -> np.ndarray:
     return ids
 
 
+def known_people(name: str, identities: Ids, count: int) -> np.ndarray:
+    """:func:`identity_numbers` where everybody is known."""
+    ids = identity_numbers(name, identities, count)
+    if (ids < 0).any():
+        place = np.flatnonzero(ids < 0)[0]
+        raise ValueError(f"{name}: vector {place} is of an unknown person (identity {ids[place]}): leave it out")
+    return ids
+
+
 @dataclass(frozen=True)
 class PairScores:
     """Cosine similarities of P positive and F false pairs."""
@@ -90,18 +99,20 @@ def checked(query: Array, query_identities: Ids, distractors: Array | None) -> I
     if distractors is None or not len(distractors):
         distractors = np.empty((0, query.shape[1]), np.float32)
     distractors = as_vectors("distractors", distractors, query.shape[1])
-    n, ids = len(query), identity_numbers("query", query_identities, len(query))
-    if (ids < 0).any():
-        place = np.flatnonzero(ids < 0)[0]
-        raise ValueError(f"query: vector {place} is of an unknown person (identity {ids[place]}): leave it out")
+    ids = known_people("query", query_identities, len(query))
     _, person, images = np.unique(ids, return_inverse=True, return_counts=True)
-    n_positive = int((images * (images - 1) // 2).sum())
-    n_false = n * (n - 1) // 2 - n_positive + n * len(distractors)
+    return Inputs(query, person, images, distractors, *count_pairs(images, len(distractors)))
+
+
+def count_pairs(images: np.ndarray, n_distractors: int) -> tuple[int, int]:
+    """How many positive and false pairs a query of people with so many images each has; refuses none of either."""
+    n, n_positive = int(images.sum()), int((images * (images - 1) // 2).sum())
+    n_false = n * (n - 1) // 2 - n_positive + n * n_distractors
     if not n_positive:
         raise ValueError("there is no positive pair: no person has two images in the query")
     if not n_false:
         raise ValueError("there is no false pair: the query has one person, and there are no distractors")
-    return Inputs(query, person, images, distractors, n_positive, n_false)
+    return n_positive, n_false
 
 
 def pair_scores(query: Array, query_identities: Ids, distractors: Array | None = None) -> PairScores:

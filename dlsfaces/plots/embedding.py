@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn import functional as F
 
+from dlsfaces.data import UNKNOWN
 from dlsfaces.plots.common import COLOURS, DPI, OTHER, SAME, as_image, bare, check_count
 from dlsfaces.recognize.triplet import Triplets
 
@@ -72,9 +73,10 @@ def _unit(vectors: Tensor) -> Tensor:
 
 
 def _looks(identities: Sequence[Tensor], more: Sequence[int] = ()) -> dict[int, tuple[str, str]]:
-    people = sorted({*more, *(person for part in identities for person in part.tolist())})
-    check_count(len(people), len(COLOURS) * len(MARKERS), "people")
-    return {p: (COLOURS[k % len(COLOURS)], MARKERS[k // len(COLOURS)]) for k, p in enumerate(people)}
+    people = sorted({*more, *(person for part in identities for person in part.tolist())} - {UNKNOWN})
+    check_count(len(people) or 1, len(COLOURS) * len(MARKERS), "people")
+    looks = {p: (COLOURS[k % len(COLOURS)], MARKERS[k // len(COLOURS)]) for k, p in enumerate(people)}
+    return looks | {UNKNOWN: ("0.7", ".")}  # grey, as nobody
 
 
 def _dots(axes: Axes, places: Tensor, identities: Tensor, looks: Mapping[int, tuple[str, str]]) -> None:

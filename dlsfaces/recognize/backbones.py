@@ -7,7 +7,7 @@ import torchvision
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dlsfaces.data import to_float
+from dlsfaces import geometry
 
 
 class Backbone(nn.Module):
@@ -23,9 +23,8 @@ class Backbone(nn.Module):
 
     def features(self, images: Tensor) -> Tensor:
         """Raw vectors ``(N, embedding_dim)``, whose norm means something; float images ``(N, 3, H, W)`` in [0, 1]."""
-        if not images.is_floating_point():
-            raise ValueError(f"a model takes float images in [0, 1], not {images.dtype}: use data.to_float")
-        images = ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+        geometry.check_images(images)
+        images = ((images.to(self.mean.dtype) - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
         return self.body(images)
 
     def embed(self, images: Tensor) -> Tensor:
@@ -146,12 +145,13 @@ def features_of(model: Backbone, images: Tensor, *, mirror: bool = False, batch_
 
     The network is in evaluation mode. ``mirror`` averages each image's features with its mirror image's.
     """
+    geometry.check_images(images, pixels=False)
     was_training = model.training
     model.eval()
     device = next(model.parameters()).device
     parts = []
     for chunk in images.split(batch_size):
-        batch = to_float(chunk.to(device))
+        batch = geometry.to_float(chunk.to(device))
         features = model.features(batch).float()
         if mirror:
             features = (features + model.features(batch.flip(3)).float()) / 2

@@ -99,7 +99,7 @@ class InceptionResnetV1(Backbone):
 
     def features(self, images: Tensor) -> Tensor:
         """As every backbone's; ``ValueError`` for images smaller than 75 x 75 pixels too."""
-        height, width = images.shape[2:]
+        height, width = images.shape[-2:]
         if min(height, width) < SMALLEST:
             advice = f"resize them to at least {SMALLEST} pixels a side"
             raise ValueError(f"images of {height} x {width} pixels are too small for this network: {advice}")

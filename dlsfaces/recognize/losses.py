@@ -3,6 +3,8 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dlsfaces.data import UNKNOWN
+
 
 class CrossEntropy(nn.Module):
     r"""A linear head and the cross-entropy of its softmax: classification of the training people.
@@ -22,5 +24,6 @@ class CrossEntropy(nn.Module):
         return self.head(features)
 
     def forward(self, features: Tensor, identities: Tensor) -> Tensor:
-        """Mean loss of features ``(N, embedding_dim)`` with identities ``(N,)`` in ``0..n_people - 1``."""
-        return F.cross_entropy(self.logits(features).float(), identities, label_smoothing=self.label_smoothing)
+        """Mean loss of features ``(N, embedding_dim)`` with identities ``(N,)`` in ``0..n_people - 1``, or unknown."""
+        options = dict(label_smoothing=self.label_smoothing, ignore_index=UNKNOWN)
+        return F.cross_entropy(self.logits(features).float(), identities, **options)

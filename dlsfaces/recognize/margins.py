@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dlsfaces.data import UNKNOWN
+
 SHORTEST = 1e-6  #: a vector shorter than this has no direction
 NEAREST = 1 - 1e-6  #: a cosine is taken to be at most this, and at least its negative
 
@@ -78,15 +80,18 @@ class AngularMargin(nn.Module):
             return self.scale * unit(features) @ unit(self.weight).T
 
     def forward(self, features: Tensor, identities: Tensor) -> Tensor:
-        """Mean loss of raw features ``(N, embedding_dim)`` with identities ``(N,)`` in ``0..n_people - 1``."""
+        """Mean loss of raw features ``(N, embedding_dim)`` with identities ``(N,)`` in ``0..n_people - 1``.
+
+        Unknown people (-1) are left out of it, as of :class:`dlsfaces.recognize.CrossEntropy`'s.
+        """
         with torch.autocast(features.device.type, enabled=False):
             grown = self._grown()
             scale = self.start_scale + (self.scale - self.start_scale) * grown
             angle, cosine = self.margins(features.detach().float())
             cosines = unit(features) @ unit(self.weight).T  # (N, n_people)
-            own = identities[:, None]
+            own = identities[:, None].where(identities[:, None] != UNKNOWN, 0)  # the loss leaves these out
             widened = add_angle(cosines.gather(1, own), grown * angle) - grown * cosine  # (N, 1)
-            return F.cross_entropy(scale * cosines.scatter(1, own, widened), identities)
+            return F.cross_entropy(scale * cosines.scatter(1, own, widened), identities, ignore_index=UNKNOWN)
 
     def margins(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """``m`` and ``c`` of features ``(N, D)``; each broadcasts with ``(N, 1)``."""

@@ -1,5 +1,7 @@
 """The course's recipe: what chapter 03 builds step by step, as one call for the others, and the same for any loss."""
 
+import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,8 +11,11 @@ from torch import nn
 
 from dlsfaces import data, evaluate, train
 from dlsfaces.data import Augmentation, FaceSet
+from dlsfaces.evaluate.identification import rate_tuple
 from dlsfaces.recognize.backbones import Backbone, FaceResNet, embed, features_of
 from dlsfaces.recognize.losses import CrossEntropy
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,7 @@ def train_cross_entropy(
     ``validation`` holds other images of the same people; the history has the ``validation_accuracy`` of each epoch. A
     run that was stopped goes on from its ``checkpoint``; a finished one is not repeated.
     """
+    data.check_same_people(faces, validation)
     torch.manual_seed(recipe.seed)
     model = FaceResNet(recipe.size, recipe.embedding_dim, recipe.image_size, recipe.dropout)
     loss = CrossEntropy(recipe.embedding_dim, len(faces.people), recipe.label_smoothing)
@@ -75,7 +81,7 @@ class EmbeddingScore:
 
     Args:
         gallery: images that make the centres, at most ``per_person`` of each, or all where None.
-        probe: other images of the same people; their pairs give the TPR at ``fprs``.
+        probe: other images of the same people; their pairs give the TPR at ``fprs``, NaN where they are too few.
         mirror: average each image's features with its mirror image's.
     """
 
@@ -89,18 +95,29 @@ class EmbeddingScore:
         fprs: Sequence[float] = (0.01, 0.1),
         mirror: bool = False,
     ) -> None:
+        data.check_same_people(gallery, probe)
+        gallery = gallery.subset(gallery.identities != data.UNKNOWN)
         first = [(gallery.identities == i).nonzero()[:per_person, 0] for i in gallery.identities.unique()]
         gallery = gallery.subset(torch.cat(first))
         self.gallery, self.probe = gallery.images(image_size), probe.images(image_size)
         self.gallery_identities, self.probe_identities = gallery.identities, probe.identities
-        self.fprs, self.mirror = tuple(fprs), mirror
+        self.fprs, self.mirror, self.measured = rate_tuple("fpr", fprs), mirror, []
+        for fpr in self.fprs:
+            try:
+                evaluate.check_pairs(probe.identities, 0, fpr)
+                self.measured.append(fpr)
+            except ValueError as reason:
+                log.warning("%r: TPR at FPR %g will be NaN: %s", probe, fpr, reason)
 
     def __call__(self, model: Backbone) -> dict[str, float]:
         """``"accuracy"`` by the nearest centre, and ``"tpr@FPR"`` for each rate."""
         gallery, probe = (embed(model, images, mirror=self.mirror) for images in (self.gallery, self.probe))
         accuracy = evaluate.nearest_centre_accuracy(gallery, self.gallery_identities, probe, self.probe_identities)
-        rate = evaluate.identification_rate(probe, self.probe_identities, None, self.fprs)
-        return {"accuracy": accuracy, **{f"tpr@{fpr}": float(tpr) for fpr, tpr in zip(self.fprs, rate.tpr)}}
+        row = {"accuracy": accuracy, **{f"tpr@{fpr}": math.nan for fpr in self.fprs}}
+        if self.measured:
+            rate = evaluate.identification_rate(probe, self.probe_identities, None, self.measured)
+            row |= {f"tpr@{fpr}": float(tpr) for fpr, tpr in zip(self.measured, rate.tpr)}
+        return row
 
 
 def train_embedding(

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from dlsfaces.data import UNKNOWN
 from dlsfaces.recognize.margins import unit
 
 MININGS = ("random", "semihard", "batch_hard")
@@ -31,7 +32,7 @@ def squared_distances(embeddings: Tensor) -> Tensor:
 
 
 def mine(distances: Tensor, identities: Tensor, mining: str = "semihard", margin: float = 0.2) -> Triplets:
-    """Choose triplets in a batch, from distances ``(N, N)`` and identities ``(N,)``.
+    """Choose triplets of known people in a batch, from distances ``(N, N)`` and identities ``(N,)``.
 
     * ``"random"``: for each anchor a positive and a negative by chance (torch's generator).
     * ``"semihard"``: for each anchor and positive the nearest negative that is further away than the positive, but by
@@ -41,8 +42,7 @@ def mine(distances: Tensor, identities: Tensor, mining: str = "semihard", margin
     if mining not in MININGS:
         raise ValueError(f"mining={mining!r} is none of {', '.join(MININGS)}")
     distances = distances.detach()
-    no_negative = identities[:, None] == identities  # (N, N): of the anchor in the row
-    no_positive = (~no_negative).fill_diagonal_(True)
+    no_negative, no_positive = _no_pairs(identities)  # (N, N): of the anchor in the row
     if mining == "semihard":
         return _semihard(distances, no_positive, no_negative, margin)
     if mining == "random":
@@ -52,6 +52,13 @@ def mine(distances: Tensor, identities: Tensor, mining: str = "semihard", margin
         negatives = distances.masked_fill(no_negative, torch.inf).argmin(1)
     anchors = (~no_positive.all(1) & ~no_negative.all(1)).nonzero()[:, 0]
     return Triplets(anchors, positives[anchors], negatives[anchors])
+
+
+def _no_pairs(identities: Tensor) -> tuple[Tensor, Tensor]:
+    """Who are not two people, and who are not two images of one, ``(N, N)`` each; an unknown person is in no pair."""
+    same, known = identities[:, None] == identities, identities != UNKNOWN
+    unknown = ~(known[:, None] & known)
+    return same | unknown, (~same | unknown).fill_diagonal_(True)
 
 
 def _one_of_each_row(forbidden: Tensor) -> Tensor:
@@ -107,14 +114,14 @@ class Triplet(nn.Module):
         self._step += 1
         if self._step % LOOK_EVERY != 1:
             return
-        same = identities[:, None] == identities
-        n_same = same.count_nonzero().item()
-        if n_same in (len(same), same.numel()):
+        no_negative, no_positive = _no_pairs(identities)
+        if no_negative.all() or no_positive.all():
+            people = len(identities[identities != UNKNOWN].unique())
             raise ValueError(
-                f"a batch of {len(same)} images of {len(identities.unique())} people holds no triplet: it needs two "
-                "people, and two images of one; make batches with data.batches(..., images_per_person=4)"
+                f"a batch of {len(identities)} images of {people} people holds no triplet: it needs two people, "
+                "and two images of one; make batches with data.batches(..., images_per_person=4)"
             )
-        apart = (distances.masked_fill(same, 0.0).sum() / (same.numel() - n_same)).item()
+        apart = distances[~no_negative].mean().item()
         self._looks = self._looks + 1 if apart < COLLAPSED else 0
         if self._looks >= 3:
             raise Collapse(

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from dlsfaces.data import UNKNOWN
+
 
 class Whitening(NamedTuple):
     """A map of features, ``(x - mean) @ matrix``: call it with features ``(N, D)``."""
@@ -24,12 +26,13 @@ def within_class_whitening(features: Tensor, identities: Tensor, shrinkage: floa
     where :math:`c_y` is the mean of person y. Directions in which images of one person differ (light, pose) are
     shortened until they differ equally in all. The people need not be those who are recognised later.
 
-    Takes features ``(N, D)`` and identities ``(N,)``; ``shrinkage`` is the share of W that is replaced by its mean
-    variance in all directions, so that one in which few images differ by chance is not blown up. ``ValueError`` where W
-    cannot be inverted.
+    Takes features ``(N, D)`` and identities ``(N,)``, of which unknown people are left out; ``shrinkage`` is the share
+    of W that is replaced by its mean variance in all directions, so that one in which few images differ by chance is
+    not blown up. ``ValueError`` where W cannot be inverted.
     """
     if not 0 <= shrinkage <= 1:
         raise ValueError(f"shrinkage={shrinkage} is a share, from 0 to 1")
+    features, identities = features[identities != UNKNOWN], identities[identities != UNKNOWN]
     people, number, counts = identities.unique(return_inverse=True, return_counts=True)
     if not (counts > 1).any():
         raise ValueError("nobody has two images, so nothing is known of what varies between images of one person")

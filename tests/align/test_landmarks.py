@@ -84,7 +84,7 @@ def test_what_is_wrong_is_said():
     faces.landmarks[3, 0] = torch.nan
     with pytest.raises(ValueError, match="NaN or infinite points in face 3"):
         aligned(faces, faces.landmarks)
-    with pytest.raises(ValueError, match="face 0 resembles the target's mirror image"):
+    with pytest.raises(ValueError, match="these look like right eye, left eye, nose, right mouth corner"):
         aligned(faces.subset([0]), faces.landmarks[:1, [1, 0, 2, 4, 3]])
 
 
@@ -121,3 +121,55 @@ def test_cropped_is_what_the_tight_framing_of_an_aligned_image_shows():
     assert torch.equal(cropped(faces).images(), faces.images()[:, :, y1:y2, x1:x2])
     with pytest.raises(ValueError, match="is not in the loose framing"):
         cropped(cropped(faces))
+
+
+FOREIGN = {  # how another library gives the landmarks, and what is said of it
+    "mouth first": (lambda p: p[:, [3, 4, 2, 0, 1]], r"landmarks\[:, \[3, 4, 2, 0, 1\]\]"),
+    "eyes, mouth, nose": (lambda p: p[:, [0, 1, 3, 4, 2]], r"right mouth corner, nose; give landmarks\[:, \[0, 1, 4"),
+    "nose first": (lambda p: p[:, [2, 0, 1, 3, 4]], r"landmarks\[:, \[1, 2, 0, 3, 4\]\]"),
+    "the person's left first": (lambda p: p[:, [1, 0, 2, 4, 3]], r"landmarks\[:, \[1, 0, 2, 4, 3\]\]"),
+    "eyes exchanged": (lambda p: p[:, [1, 0, 2, 3, 4]], r"landmarks\[:, \[1, 0, 2, 3, 4\]\]"),
+    "y, x": (lambda p: p.flip(2), r"\(y, x\); give landmarks\.flip\(2\)"),
+    "x1 to x5, y1 to y5": (lambda p: p.mT.reshape(-1, 5, 2), r"landmarks\.reshape\(-1, 2, 5\)\.mT"),
+    "x1, y1 to x5, y5 read as x1 to y5": (lambda p: p.reshape(-1, 2, 5).mT, r"landmarks\.mT\.reshape\(-1, 5, 2\)"),
+}
+
+
+def foreign_orders_are_refused(faces):
+    """Each is refused wherever it enters; what is advised gives the landmarks themselves."""
+    landmarks = faces.landmarks
+    assert (aligned(faces, landmarks).landmarks.mean((0, 1)) - geometry.TIGHT.template.mean(0)).abs().max() < 0.1
+    for order, said in FOREIGN.values():
+        with pytest.raises(ValueError, match=said) as refused:
+            aligned(faces, order(landmarks), refuse_mirrored=False)
+        with pytest.raises(ValueError, match=said):
+            dataclasses.replace(faces, landmarks=order(landmarks))
+        advice = str(refused.value).rpartition("give ")[2]
+        assert torch.equal(eval(advice, {"landmarks": order(landmarks)}), landmarks)
+
+
+@pytest.mark.fault("landmark order")
+def test_landmarks_in_another_librarys_order_are_refused_with_the_way_back():
+    foreign_orders_are_refused(data.unaligned(data.load("synthetic", "test", framing="loose", people=20), rotation=180))
+    dlib = data.load_built_in("test", "loose", people=20, landmarks=68)
+    with pytest.raises(ValueError, match="fit in no order, such as dlib's five"):
+        aligned(dlib, dlib.landmarks[:, [45, 42, 36, 39, 33]])  # two points an eye, and none of the mouth
+
+
+@pytest.mark.fault("landmark order")
+@pytest.mark.parametrize("yaw", [-75, 0, 45, 75])
+def test_faces_seen_from_the_side_are_refused_neither_as_a_set_nor_alone(yaw):
+    faces = data.load_built_in("test", "loose", people=5, images_per_person=7, dials={"yaw": yaw})
+    for some in (faces, *(faces.subset([i]) for i in range(len(faces)))):
+        assert aligned(some, some.landmarks, refuse_mirrored=False).crop_size == (100, 83)
+
+
+@pytest.mark.real
+@pytest.mark.fault("landmark order")
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_real_landmarks_are_in_order_each_alone_too_and_foreign_ones_are_refused(real_data, split):
+    faces = data.load("celeba500", split, real_data, framing="loose")
+    faces = faces.subset(faces.landmarks.isfinite().flatten(1).all(1))
+    for points in faces.landmarks[:, None]:
+        geometry.refuse_other_order(points)
+    foreign_orders_are_refused(faces)

@@ -150,3 +150,18 @@ def test_processes_share_a_batch_in_whole_people_and_the_epoch_reaches_the_sampl
             prepared.set_epoch(epoch)
             found = torch.stack([indices.cpu() for *_, indices in prepared])
             assert torch.equal(found, expected.flatten(1))
+
+
+@pytest.mark.fault("unknown people")
+def test_unknown_people_are_in_no_batch_of_people_and_make_no_epoch_longer():
+    ids = torch.cat((torch.arange(4).repeat(4), torch.full((32,), -1)))
+    sampler = PeopleSampler(ids, 4, 2, seed=0)
+    assert len(sampler) == len(list(sampler)) == 16 and sorted(sampler) == list(range(16))
+
+
+@pytest.mark.fault("few photos")
+def test_a_set_with_one_image_a_person_gives_no_batches_of_people_and_says_what_is_needed():
+    with pytest.raises(ValueError, match=r"needs 4 people with two images .* there are 0; .* need four"):
+        batches(numbered(torch.arange(6)), (4, 3), 16, shuffle=True, images_per_person=4)
+    few = batches(numbered(torch.arange(4).repeat(2)), (4, 3), 16, shuffle=True, images_per_person=4)
+    assert [len(i) for _, i, _ in few] == [16]  # some are shown twice

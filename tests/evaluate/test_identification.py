@@ -210,3 +210,96 @@ def test_more_pairs_than_fit_take_little_memory():
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert rate.false_pairs > 2e8 and peak < 300e6  # all cosines take 800 MB
+
+
+@pytest.mark.fault("obscure arguments")
+@pytest.mark.parametrize("form", [0.05, np.float64(0.05), torch.tensor(0.05, dtype=torch.float64), np.array(0.05)])
+def test_one_rate_in_any_form_is_a_rate(form):
+    query, ids, distractors = people()
+    scores, wanted = pair_scores(query, ids, distractors), identification_rate(query, ids, distractors, [0.05])
+    rate = identification_rate(query, ids, distractors, form)
+    assert rate.fprs == (0.05,) and rate.tpr == wanted.tpr and rate.threshold == wanted.threshold
+    interval = evaluate.identification_rate_interval(scores, form, resamples=5)
+    assert np.array_equal(interval, evaluate.identification_rate_interval(scores, [0.05], resamples=5))
+    assert evaluate.identification_rate_difference(scores, scores, form, resamples=5).tolist() == [[0, 0]]
+
+
+@pytest.mark.fault("obscure arguments")
+def test_several_rates_in_any_form_order_and_twice():
+    query, ids, distractors = people()
+    each = {fpr: identification_rate(query, ids, distractors, fpr).tpr[0] for fpr in (0.05, 0.2, 0.5)}
+    for fprs in ((0.5, 0.05, 0.2), np.array([0.2, 0.2, 0.05]), torch.tensor([0.5, 0.2], dtype=torch.float64)):
+        rate = identification_rate(query, ids, distractors, fprs)
+        assert rate.fprs == tuple(map(float, fprs)) and rate.tpr.tolist() == [each[float(fpr)] for fpr in fprs]
+
+
+NO_RATE = r"is not between 0 and 1|give one rate, or a sequence"
+
+
+@pytest.mark.fault("obscure numbers")
+@pytest.mark.parametrize("fprs", [0, 1, [0.1, 1.5], math.nan, [-0.1], [], None, "0.1", [[0.1]], True])
+def test_what_is_no_rate_is_named(fprs):
+    query, ids, distractors = people()
+    with pytest.raises(ValueError, match=NO_RATE):
+        identification_rate(query, ids, distractors, fprs)
+    with pytest.raises(ValueError, match=NO_RATE):
+        evaluate.check_pairs(ids, len(distractors), fprs)
+
+
+@pytest.mark.fault("obscure numbers")
+@pytest.mark.parametrize("images", range(2, 60, 3))
+def test_the_least_rate_that_the_message_names_is_taken(images):
+    query, ids = torch.randn(2 * images, 4), torch.arange(2).repeat_interleave(images)  # images ** 2 false pairs
+    with pytest.raises(ValueError, match=r"raise it \(the least is ") as refused:
+        identification_rate(query, ids, None, 1e-6)
+    least = float(str(refused.value).partition("the least is ")[2].partition(")")[0])
+    rate = identification_rate(query, ids, None, least)
+    evaluate.check_pairs(ids, 0, least)
+    assert rate.threshold[0] == np.sort(pair_scores(query, ids).false)[-2]
+    with pytest.raises(ValueError, match="less than one"):
+        identification_rate(query, ids, None, 0.99 * least)
+
+
+@pytest.mark.fault("obscure numbers")
+def test_as_many_may_pass_as_the_rate_says_though_its_product_is_rounded():
+    assert [identification.how_many(rate, 100) for rate in (0.29, 0.57, 0.58, 0.07)] == [29, 57, 58, 7]
+    assert [identification.how_many(1 / n, n) for n in (3, 49, 98, 103, 107)] == [1] * 5
+    assert identification.how_many(math.nextafter(1, 0), 10) == 9
+
+
+@pytest.mark.fault("few photos")
+def test_too_few_pairs_are_told_before_there_are_embeddings():
+    evaluate.check_pairs(torch.tensor([0, 0, 1, 1]), 0, 0.25)
+    for ids, distractors, said in (
+        ([0, 1, 2], 5, "no person has two images"),
+        ([0, 0], 0, "the query has one person, and there are no distractors"),
+        ([0, 0, 1, 1], 0, "fpr=0.1 of 4 false pairs is less than one: raise it .the least is 0.25., or take more"),
+        ([0, 0, -1], 5, "vector 2 is of an unknown person"),
+        ([], 5, "no person has two images"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            evaluate.check_pairs(torch.tensor(ids, dtype=torch.int64), distractors, 0.1)
+
+
+@pytest.mark.fault("obscure arguments")
+@pytest.mark.parametrize(
+    ("query", "ids", "distractors", "said"),
+    [
+        (torch.empty(0, 4), [], None, "no person has two images"),
+        (torch.ones(1, 4), [0], torch.ones(3, 4), "no person has two images"),
+        (torch.ones(4), [0], None, "query must be .count, dimension., not .4,."),
+        (torch.ones(3, 4), [0, 0, 1], torch.ones(2, 5), "distractors vectors have 5 numbers, the others 4"),
+        (torch.ones(3, 4), [0, 0, 1], torch.ones(4), "distractors must be .count, dimension."),
+        (torch.ones(3, 4) * torch.nan, [0, 0, 1], None, "query: vector 0 holds NaN"),
+        (torch.ones(3, 4), [0, 0, 1], torch.tensor([[1.0, 1, 1, torch.inf]]), "distractors: vector 0 holds NaN or inf"),
+        (torch.ones(3, 4), [0, 0], None, "3 query vectors but identities of shape .2,."),
+        (torch.ones(3, 4), [0, 0, -1], None, "query: vector 2 is of an unknown person"),
+    ],
+)
+def test_embeddings_that_cannot_be_compared_are_named(query, ids, distractors, said):
+    for measure in (
+        lambda: identification_rate(query, ids, distractors, 0.5),
+        lambda: pair_scores(query, ids, distractors),
+    ):
+        with pytest.raises(ValueError, match=said):
+            measure()

@@ -118,3 +118,15 @@ def test_bad_input_is_named(change, message):
     arguments = dict(zip(("gallery", "gallery_identities", "probes", "probe_identities"), faces()))
     with pytest.raises(ValueError, match=message):
         open_set_scores(**arguments | change)
+
+
+@pytest.mark.fault("obscure arguments")
+def test_a_rate_alone_and_the_least_that_the_message_names():
+    ids = torch.arange(3)
+    scores = open_set_scores(torch.eye(3), ids, torch.rand(52, 3), torch.cat((ids, torch.full((49,), -1))))
+    with pytest.raises(ValueError, match=r"fpir=0.001 of 49 unmated probes is less than one: raise it") as refused:
+        open_set_rate(scores, 0.001)
+    least = float(str(refused.value).partition("the least is ")[2].partition(")")[0])
+    rate = open_set_rate(scores, least)
+    assert rate.fpirs == (least,) and rate.threshold[0] == np.sort(scores.best)[-2]
+    assert open_set_interval(scores, np.float64(0.5), resamples=3).shape == (1, 2)

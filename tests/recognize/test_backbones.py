@@ -3,7 +3,9 @@ from urllib.error import URLError
 import pytest
 import torch
 import torchvision
+from torch.utils.data import DataLoader
 
+from dlsfaces import align, data, geometry, train
 from dlsfaces.recognize import CrossEntropy, FaceResNet, ImageNetResNet, embed, features_of
 from dlsfaces.recognize.backbones import GlobalDepthwise
 
@@ -85,3 +87,65 @@ def test_cross_entropy_by_its_formula_in_float64(smoothing):
     target = (1 - smoothing) * torch.eye(4).double()[y] + smoothing / 4
     assert loss(x, y).item() == pytest.approx(-(target * log_p).sum(1).mean().item(), rel=1e-5)
     assert torch.allclose(loss.logits(x).double(), z, atol=1e-5)
+
+
+@pytest.mark.fault("pixel range")
+@pytest.mark.parametrize("entry", ["embed", "model", "landmarks", "augmentation", "training", "warp"])
+def test_pixels_outside_of_0_to_1_are_refused_wherever_images_enter(entry):
+    images = torch.arange(6 * 3 * 32 * 32).view(6, 3, 32, 32).remainder(251).to(torch.uint8)
+    torch.manual_seed(0)
+    model = FaceResNet("small", 16, (32, 32)).eval()
+    enter = {
+        "embed": lambda x: embed(model, x),
+        "model": lambda x: model.embed(data.to_float(x) if x is images else x),
+        "landmarks": lambda x: (
+            align.find_landmarks(align.load_landmark_net(), x, torch.tensor([8.0, 8, 24, 24])).points
+        ),
+        "augmentation": lambda x: data.Augmentation()(x, torch.arange(6)),
+        "training": lambda x: weights_after_training(x),
+        "warp": lambda x: geometry.warp(x, torch.eye(2, 3).expand(6, -1, -1), (32, 32)),
+    }[entry]
+    right = enter(images)
+    for same in (images.float() / 255, images.double() / 255):
+        assert torch.allclose(enter(same), right, atol=1e-4)
+    for wrong, said in (
+        (images.float(), "from 0 to 250: divide them by 255"),
+        (images / 127.5 - 1, "from -1 to 0.9608: networks normalise images themselves, so undo yours"),
+        ((images / 255 - 0.45) / 0.25, "from -1.8 to"),
+        (images.float() * torch.nan, "from nan to nan"),
+        (images.long(), r"takes float images in \[0, 1\], not torch.int64"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            enter(wrong)
+
+
+def weights_after_training(images):
+    torch.manual_seed(0)
+    model = FaceResNet("small", 16, (32, 32))
+    batches = DataLoader([(i, k % 2, k) for k, i in enumerate(images)], 6)
+    train.fit(model, CrossEntropy(16, 2), batches, train.Settings(1, lr=0.01, precision="no"))
+    return model.body[0].weight.detach()
+
+
+@pytest.mark.fault("pixel range")
+@pytest.mark.parametrize(
+    ("way", "move"),
+    [
+        (".movedim(3, 1)", lambda x: x.movedim(1, 3)),
+        ("[None].movedim(3, 1)", lambda x: x[0].movedim(0, 2)),
+        ("[None]", lambda x: x[0]),
+        (".expand(-1, 3, -1, -1)", lambda x: x[:, :1]),
+        ("[None].expand(-1, 3, -1, -1)", lambda x: x[0, :1]),
+    ],
+)
+def test_images_in_another_layout_are_refused_with_the_way_back(way, move):
+    model, images = FaceResNet("small", 16, (32, 40)).eval(), torch.rand(1, 1, 32, 40).expand(2, 3, -1, -1)
+    for enter in (lambda x: embed(model, x), model.embed):
+        with pytest.raises(ValueError, match="a batch of RGB images") as refused:
+            enter(move(images))
+        assert str(refused.value).endswith(f"; give images{way}")
+        assert torch.equal(
+            eval(f"images{way}", {"images": move(images)}), images[: len(move(images)) if way[0] == "." else 1]
+        )
+        with pytest.raises(ValueError, match=r"images \(32, 40\): a network takes a batch"):
+            enter(images[0, 0])

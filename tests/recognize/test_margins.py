@@ -6,7 +6,7 @@ import pytest
 import torch
 from pytorch_metric_learning.losses import ArcFaceLoss, CosFaceLoss
 
-from dlsfaces.recognize import AdaFace, AngularMargin, add_angle, arcface, cosface
+from dlsfaces.recognize import AdaFace, AngularMargin, CrossEntropy, add_angle, arcface, cosface
 
 DIM, PEOPLE, SCALE = 8, 5, 16.0
 MARGINS = [0.1, 0.5, 1.5]
@@ -215,3 +215,17 @@ def test_the_names_of_what_is_kept_and_the_papers_settings():
 def test_settings_out_of_range(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.fault("unknown people")
+@pytest.mark.parametrize("make", [*HEADS.values(), lambda: CrossEntropy(DIM, PEOPLE, 0.1)], ids=[*HEADS, "softmax"])
+def test_unknown_people_are_left_out_of_the_loss(make):
+    torch.manual_seed(0)
+    head, (features, identities) = make().eval(), some()
+    known = torch.arange(12) % 3 > 0
+    features.requires_grad_()
+    wanted = head(features[known], identities[known])
+    found = head(features, identities.where(known, -1))
+    assert torch.allclose(found, wanted)
+    (gradient,) = torch.autograd.grad(found, features)
+    assert torch.allclose(gradient, torch.autograd.grad(wanted, features)[0], atol=1e-7) and gradient[known].any()

@@ -1,5 +1,6 @@
 """Training a classifier by its recipe, or an embedding with any loss, and the score that watches it."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from dlsfaces.data import split_people
 from dlsfaces.recognize import AdaFace, EmbeddingScore, FaceResNet, Triplet, arcface, embed, train_cross_entropy
 from dlsfaces.recognize import train_embedding as train
 from dlsfaces.recognize.triplet import WeightedSum
@@ -141,3 +143,63 @@ def test_another_recipe_or_other_faces_are_another_run():
     paths |= {RECIPE.checkpoint(colours(light=150)), RECIPE.checkpoint(colours(images=9))}
     paths |= {RECIPE.checkpoint(FACES, "arcface"), RECIPE.checkpoint(FACES, "arcface", ("a margin",))}
     assert len(paths) == 9
+
+
+def held_out(every=2):
+    return [split_people(faces, every)[1] for faces in (FACES, VALIDATION)]
+
+
+@pytest.mark.fault("label numbering")
+@pytest.mark.parametrize("trainer", ["cross entropy", "embedding", "score"])
+def test_a_validation_that_numbers_its_people_otherwise_is_refused_before_the_training(trainer):
+    start = {
+        "cross entropy": lambda faces, others: train_cross_entropy(faces, others, RECIPE).history,
+        "embedding": lambda faces, others: (
+            train(FaceResNet("small", 16), arcface(16, 4), faces, others, RECIPE).history
+        ),
+        "score": lambda faces, others: EmbeddingScore(faces, others, (32, 32))(Colour())["accuracy"],
+    }[trainer]
+    few, few_validation = held_out()
+    assert start(few, few_validation)  # renumbered alike
+    others = replace(VALIDATION, people=["Ada", *VALIDATION.people[1:]])
+    swapped = replace(VALIDATION, identities=3 - VALIDATION.identities, people=VALIDATION.people[::-1])
+    nobody = replace(VALIDATION, identities=VALIDATION.identities - 1)
+    for faces, validation, said in (
+        (few, VALIDATION, "number 0 is 'person 1' in .* but 'person 0' in"),
+        (FACES, few_validation, "number 0 is 'person 0' in .* but 'person 1' in"),
+        (few, VALIDATION.subset(VALIDATION.identities == 3), "number 3 is 'nobody' in .* but 'person 3' in"),
+        (FACES, others, "number 0 is 'person 0' in .* but 'Ada' in"),
+        (FACES, swapped, "number 0 is 'person 0' in .* but 'person 3' in"),
+        (FACES, nobody, "every face's person known"),
+        (FACES, VALIDATION.subset([]), "one image at least is needed"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            start(faces, validation)
+
+
+@pytest.mark.fault("few photos")
+def test_one_validation_image_a_person_leaves_the_rates_out_and_says_so(caplog):
+    once = VALIDATION.subset([int((VALIDATION.identities == i).nonzero()[0, 0]) for i in range(4)])
+    score = EmbeddingScore(FACES, once, (32, 32), fprs=(0.1, 0.5))
+    assert "TPR at FPR 0.1 will be NaN: there is no positive pair: no person has two images" in caplog.text
+    row = score(Colour())
+    assert row["accuracy"] == 1 and math.isnan(row["tpr@0.1"]) and math.isnan(row["tpr@0.5"])
+    few = EmbeddingScore(FACES, VALIDATION.subset(range(8)), (32, 32), fprs=(0.01, 0.5))  # 24 false pairs
+    assert "FPR 0.01 will be NaN: fpr=0.01 of 24 false pairs is less than one" in caplog.text
+    row = few(Colour())
+    assert math.isnan(row["tpr@0.01"]) and row["tpr@0.5"] == 1
+
+
+@pytest.mark.fault("unknown people")
+def test_a_training_on_unknown_people_too_is_one_on_the_known_ones():
+    known = FACES.subset(range(16))
+    unknown = replace(FACES.subset(range(16, 32)), identities=torch.full((16,), -1))
+    one, two = (EmbeddingScore(of, VALIDATION, (32, 32))(Colour()) for of in (known, joined_sets(known, unknown)))
+    assert one == two
+
+
+def joined_sets(a, b):
+    def read(rows, size):
+        return torch.cat([(a if i < len(a) else b).read([i % len(a)], size) for i in rows])
+
+    return replace(a, files=[*a.files, *b.files], identities=torch.cat((a.identities, b.identities)), read=read)

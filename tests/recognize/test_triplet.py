@@ -184,3 +184,17 @@ def test_a_weighted_sum_adds_up_and_tells_its_weights_to_a_checkpoint():
     assert value.item() == pytest.approx(one.item() + 0.25 * two.item(), rel=1e-6)
     assert torch.allclose(gradient, of_one + 0.25 * of_two, atol=1e-6)
     assert len(list(mixed.parameters())) == 1 and mixed.mixed == "1.0, 0.25"
+
+
+@pytest.mark.fault("unknown people")
+@pytest.mark.parametrize("mining", MININGS)
+def test_unknown_people_are_in_no_triplet(mining):
+    features, identities = a_batch(3)
+    known = torch.arange(len(identities)) % 4 > 0
+    triplets = mine(squared_distances(unit(features)), identities.where(known, -1), mining)
+    assert len(triplets[0]) and known[torch.cat(triplets)].all()
+    if mining != "random":
+        alone = mine(squared_distances(unit(features[known])), identities[known], mining)
+        assert [known.nonzero()[part, 0].tolist() for part in alone] == [part.tolist() for part in triplets]
+    with pytest.raises(ValueError, match="of 0 people holds no triplet"):
+        Triplet(mining=mining)(features, torch.full_like(identities, -1))

@@ -56,3 +56,17 @@ def test_other_people_are_told_apart_better():
 def test_bad_input_is_named(features, identities, shrinkage, message):
     with pytest.raises(ValueError, match=message):
         within_class_whitening(features, identities, shrinkage)
+
+
+@pytest.mark.fault("unknown people")
+def test_unknown_people_are_left_out():
+    generator = torch.Generator().manual_seed(0)
+    features, identities = torch.randn(60, 4, generator=generator), torch.arange(60) % 6 - 1
+    known = identities >= 0
+    found, wanted = (
+        within_class_whitening(features, identities),
+        within_class_whitening(features[known], identities[known]),
+    )
+    assert torch.equal(found.matrix, wanted.matrix) and torch.equal(found.mean, wanted.mean)
+    with pytest.raises(ValueError, match="nobody has two images"):
+        within_class_whitening(features, torch.full((60,), -1))
