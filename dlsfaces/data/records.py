@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import accumulate
 
+import numpy as np
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
@@ -55,16 +56,32 @@ class Photo:
 
 def chosen_indices(indices: Sequence[int] | Tensor, count: int) -> list[int]:
     """Indices from 0 to ``count - 1`` of indices (negative ones count from the end) or of a Boolean mask."""
-    index = torch.as_tensor(indices)
+    try:
+        index = torch.as_tensor(indices if isinstance(indices, Tensor) else np.array(indices))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{indices!r} are no indices; give whole numbers, or a Boolean mask") from error
     if index.dtype == torch.bool:
         if index.shape != (count,):
-            raise ValueError(f"the mask has the shape {tuple(index.shape)}, but the set has {count} photos")
+            raise ValueError(f"the mask has the shape {tuple(index.shape)}, but the set has {count} photos; see subset")
         return index.nonzero()[:, 0].tolist()
     if index.numel() and (index.dim() != 1 or index.is_floating_point()):
         raise ValueError(f"indices are whole numbers in one dimension, not {index.dtype} {tuple(index.shape)}")
+    if index.dtype == torch.uint8 and len(index) == count:
+        raise ValueError(f"{count} bytes for {count} photos may be a mask or indices; make them Boolean, or int64")
     if outside := [i for i in index.tolist() if not -count <= i < count]:
         raise IndexError(f"there is no photo {outside[0]} in a set of {count}")
     return [i % count for i in index.tolist()]
+
+
+@dataclass(frozen=True, eq=False)
+class _Checked:
+    """A reader of ``count`` images that takes what :func:`chosen_indices` does; others have to know nothing of it."""
+
+    read: Reader
+    count: int
+
+    def __call__(self, indices: Sequence[int] | Tensor, size: tuple[int, int] | None) -> Tensor:
+        return self.read(chosen_indices(indices, self.count), size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +109,8 @@ class FaceSet(Sequence[Photo]):
                 raise ValueError(f"{self.name}/{self.split}: {len(self.files)} files but {len(values)} {field}")
         if any(isinstance(names, str) for names in self.defects):
             raise ValueError(f"{self.name}/{self.split}: defects holds a string; it takes a tuple of names an image")
+        if not isinstance(self.read, _Checked):
+            object.__setattr__(self, "read", _Checked(self.read, len(self.files)))
 
     def _one_each(self) -> dict[str, Tensor | Sequence]:
         """The fields that hold something for every image, ``files`` aside."""

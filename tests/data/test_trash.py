@@ -177,7 +177,7 @@ def test_cropped_photos_show_a_part_of_the_face(faces, planted, before, after):
         assert float(matrix[1, 1]) == pytest.approx(scale, rel=0.02) and matrix[0, 1] == matrix[1, 0] == 0
         old, new = (sample(images[i], p[inside]) for images, p in ((before, points), (after, moved)))
         assert (old - new).abs().mean() < 6 and torch.corrcoef(torch.stack((old.flatten(), new.flatten())))[0, 1] > 0.9
-        x1, y1, x2, y2 = planted.read.changes[i].defect._face()
+        x1, y1, x2, y2 = planted.read.read.changes[i].defect._face()
         box = torch.rand(4000, 2) * torch.tensor([x2 - x1, y2 - y1]) + torch.tensor([x1, y1])
         moved = geometry.move_points(matrix, box)
         share = ((moved >= 0) & (moved <= torch.tensor([width, height]))).all(1).float().mean()
