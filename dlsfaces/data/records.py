@@ -74,14 +74,14 @@ def chosen_indices(indices: Sequence[int] | Tensor, count: int) -> list[int]:
 
 
 @dataclass(frozen=True, eq=False)
-class _Checked:
-    """A reader of ``count`` images that takes what :func:`chosen_indices` does; others have to know nothing of it."""
+class _Chosen:
+    """Of a reader's images some, in this order; takes indices as :func:`chosen_indices` does, the reader needs not."""
 
     read: Reader
-    count: int
+    rows: Sequence[int]
 
     def __call__(self, indices: Sequence[int] | Tensor, size: tuple[int, int] | None) -> Tensor:
-        return self.read(chosen_indices(indices, self.count), size)
+        return self.read([self.rows[i] for i in chosen_indices(indices, len(self.rows))], size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,8 +109,8 @@ class FaceSet(Sequence[Photo]):
                 raise ValueError(f"{self.name}/{self.split}: {len(self.files)} files but {len(values)} {field}")
         if any(isinstance(names, str) for names in self.defects):
             raise ValueError(f"{self.name}/{self.split}: defects holds a string; it takes a tuple of names an image")
-        if not isinstance(self.read, _Checked):
-            object.__setattr__(self, "read", _Checked(self.read, len(self.files)))
+        if not isinstance(self.read, _Chosen):
+            object.__setattr__(self, "read", _Chosen(self.read, range(len(self.files))))
 
     def _one_each(self) -> dict[str, Tensor | Sequence]:
         """The fields that hold something for every image, ``files`` aside."""
@@ -171,7 +171,7 @@ class FaceSet(Sequence[Photo]):
             return values[rows] if isinstance(values, Tensor) else [values[i] for i in rows]
 
         chosen = {field: of(values) for field, values in self._one_each().items()}
-        return replace(self, files=of(self.files), read=partial(_read_chosen, self.read, rows), **chosen)
+        return replace(self, files=of(self.files), read=_Chosen(self.read, rows), **chosen)
 
     def checksum(self) -> str:
         """SHA-256 of names, identities, framing, landmarks and every pixel."""
@@ -222,11 +222,6 @@ class PhotoSet(Sequence[Photo]):
 def _known(values: Tensor | None, index: int) -> Tensor | None:
     """An image's own of what is given for each; None where it is NaN."""
     return None if values is None or values[index].isnan().any() else values[index]
-
-
-def _read_chosen(read: Reader, chosen: list[int], indices: Sequence[int], size: tuple[int, int] | None) -> Tensor:
-    """Bound to its first two arguments, a :data:`Reader` of some images of another one."""
-    return read([chosen[i] for i in indices], size)
 
 
 def split_people(faces: FaceSet, every: int) -> tuple[FaceSet, FaceSet]:

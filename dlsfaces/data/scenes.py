@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from dlsfaces.data import built_in
-from dlsfaces.data.images import EXTENSIONS, find_broken, list_images, open_image
+from dlsfaces.data.images import EXTENSIONS, list_images, open_image, readable
 from dlsfaces.data.records import UNKNOWN, Face, FaceSet, Photo, PhotoSet, Source
 from drawpeople import Dice, cut_out, draw_portrait, draw_scene
 from drawpeople.cutouts import EYES, Cutout, Cutouts
@@ -80,6 +80,9 @@ def scenes(
     """
     chosen = settings or SceneSettings()
     low, high = _face_width(split, count, size, chosen)
+    plain = replace(chosen, people=SceneSettings.people, images_per_person=SceneSettings.images_per_person, known=False)
+    if faces is not None and chosen != plain:
+        raise ValueError(f"{chosen}: people, images_per_person and known are of built-in people, but faces are given")
     bank = _built_in(split, chosen, seed) if faces is None else _portraits(faces)
     photos = None if backgrounds is None else photos_in(backgrounds, "backgrounds")
     fewest, most = chosen.faces_per_photo
@@ -249,5 +252,4 @@ def photos_in(folder: str | Path, option: str) -> list[Path]:
     found = list_images(folder)
     if not found:
         raise ValueError(f"{said} holds no photos ({', '.join(EXTENSIONS)}); give another folder, or None")
-    broken = find_broken(found, folder, f"{option} in {folder.name}")
-    return [path for path in found if path not in broken]
+    return list(readable(found, folder, f"{option} in {folder.name}"))

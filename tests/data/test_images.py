@@ -12,7 +12,7 @@ import torch
 from PIL import Image, ImageFile
 
 from dlsfaces.data import images
-from dlsfaces.data.images import FileReader, find_broken, list_images, read_image
+from dlsfaces.data.images import FileReader, list_images, read_image, readable
 
 FORMATS = ("jpeg", "png", "webp", "gif", "bmp", "tiff")
 
@@ -223,7 +223,7 @@ def test_what_is_cut_short_is_refused_even_where_pillow_was_told_to_take_it(tmp_
 
 def test_readers_keep_the_order(tmp_path):
     paths = [write(tmp_path, encoded(np.full((4, 4, 3), i, np.uint8), "png"), f"{i}.png") for i in range(9)]
-    assert FileReader(paths)([7, 2, 5], None)[:, 0, 0, 0].tolist() == [7, 2, 5]
+    assert FileReader(paths, [(0, 0, 4, 4)] * 9, (4, 4))([7, 2, 5], None)[:, 0, 0, 0].tolist() == [7, 2, 5]
 
 
 def test_images_are_told_by_extension_and_hidden_files_left_out(tmp_path):
@@ -242,11 +242,11 @@ def set_of_twelve(tmp_path, monkeypatch):
     folder.mkdir()
     paths = [write(folder, encoded(noise(20, 20), "jpeg"), f"{n:02d}.jpg") for n in range(12)]
     opened, real = [], images.open_image
-    monkeypatch.setattr(images, "open_image", lambda path, crop: (opened.append(path), real(path, crop)))
+    monkeypatch.setattr(images, "open_image", lambda path, crop: (opened.append(path), real(path, crop))[1])
 
     def check(some=paths, crop=None):
         opened.clear()
-        return find_broken(some, folder, "mine/train", crop)
+        return set(some) - readable(some, folder, "mine/train", crop).keys()
 
     return paths, check, opened
 
@@ -286,9 +286,9 @@ def test_mostly_broken_is_an_error(set_of_twelve):
 def test_a_cache_that_is_damaged_or_cannot_be_written_costs_only_time(set_of_twelve, tmp_path, caplog):
     _, check, opened = set_of_twelve
     check()
-    next((tmp_path / "cache").glob("broken-*.json")).write_text("[]")
+    next((tmp_path / "cache").glob("looked-at-*.json")).write_text("[]")
     assert check() == set() and len(opened) == 12
-    next((tmp_path / "cache").glob("broken-*.json")).unlink()
+    next((tmp_path / "cache").glob("looked-at-*.json")).unlink()
     (tmp_path / "cache").rmdir()
     (tmp_path / "cache").write_text("a file where the folder should be")
     assert check() == check() == set() and len(opened) == 12

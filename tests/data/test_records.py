@@ -61,7 +61,9 @@ def test_indices_of_every_form_mean_the_same_to_every_reader(faces):
         assert torch.equal(faces.read(indices, None), images[meant]), name
         assert faces.subset(indices).files == [faces.files[i] for i in meant], name
     assert torch.equal(faces.subset([-3, 4, 5])[-2:].subset([-1]).images(), images[[5]])
-    assert torch.equal(faces[np.int64(-2)].image, images[-2]) and torch.equal(faces[odd.nonzero()[0, 0]].image, images[1])
+    assert torch.equal(faces[np.int64(-2)].image, images[-2]) and torch.equal(
+        faces[odd.nonzero()[0, 0]].image, images[1]
+    )
     for nothing in ([], np.array([]), torch.zeros(n, dtype=torch.bool), slice(5, 5)):
         empty = faces[nothing] if isinstance(nothing, slice) else faces.subset(nothing)
         assert len(empty) == 0 and empty.images().shape == (0, 3, *faces.crop_size)
@@ -88,7 +90,7 @@ def test_indices_that_name_no_image_are_refused(indices, error, message):
         with pytest.raises(error, match=message):
             some.subset(indices)
     for several in ([1, 2], torch.ones(7, dtype=torch.bool), 1.0):
-        with pytest.raises(ValueError, match="whole numbers|see subset"):
+        with pytest.raises(ValueError, match=r"whole numbers|see subset"):
             made()[several]
 
 

@@ -325,4 +325,11 @@ def test_bad_photos_of_nobody(faces, tmp_path):
     for given in ([], [1, 2], [torch.zeros(3, 4, 4)], 5):
         with pytest.raises(ValueError, match="not_faces"):
             data.plant_trash(faces, not_faces=given)
-    data.plant_trash(faces, 0.2, {"dark": 1}, not_faces=tmp_path / "none")  # not asked for, not looked at
+
+
+@pytest.mark.fault("ignored options")
+def test_options_of_kinds_that_are_not_asked_for(faces, tmp_path):
+    for mix in ({"dark": 1}, {"dark": 1, "not_a_face": 0, "wrong_identity": 0}):
+        for option, value in {"not_faces": tmp_path, "strangers": faces}.items():
+            with pytest.raises(ValueError, match=rf"{option} is for .* which mix=.* leaves out; leave {option} out"):
+                data.plant_trash(faces, 0.2, mix, **{option: value})
