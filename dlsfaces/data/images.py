@@ -167,8 +167,8 @@ def told_apart(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
         raise ValueError(f"{folder} cannot be listed ({error}); make it readable") from error
     for entry in found:
         path, ending = folder / entry.name, os.path.splitext(entry.name)[1].lower()
-        is_image = ending in EXTENSIONS or (not ending and entry.is_file() and _begins_as_image(path))
-        kinds[0 if is_image else 1 if entry.is_dir() else 2].append(path)
+        is_image = ending in EXTENSIONS or (not ending and os.path.isfile(path) and _begins_as_image(path))
+        kinds[0 if is_image else 1 if os.path.isdir(path) else 2].append(path)
     return kinds
 
 
