@@ -39,10 +39,9 @@ def load(split: str, root: str | Path | None = None, framing: str = "tight", peo
     if not any(chosen.values()):
         raise ValueError(f"CelebA's split {split!r} is empty for people={people}")
     images = Path(table.root) / table.base_folder / "img_align_celeba"
-    persons = [] if split == "distractors" else list(chosen)
-    identities = folder.numbered(chosen, split)
+    identities, framed = folder.numbered(chosen), geometry.FRAMINGS[framing].in_loose
     shapes = readable([images / file for file in identities], images, f"celeba/{split}", geometry.LOOSE.in_loose)
-    faces = folder.read_set("celeba", split, images, identities, persons, shapes, geometry.FRAMINGS[framing].in_loose)
+    faces = folder.read_set("celeba", split, images, identities, list(chosen), shapes, framed)
     row = {file: i for i, file in enumerate(table.filename)}
     points = table.landmarks_align[[row[file] for file in faces.files]].float().reshape(-1, 5, 2)
     return replace(faces, framing=framing, landmarks=geometry.move_points(faces.photo_to_crop, points))

@@ -11,7 +11,7 @@ import torch
 from dlsfaces import geometry
 from dlsfaces.data import download
 from dlsfaces.data.folder import read_set
-from dlsfaces.data.folders import DataUnavailable, cache_folder, find_folder
+from dlsfaces.data.folders import DataUnavailable, cache_folder, find_folder, missing_of
 from dlsfaces.data.images import list_images, readable
 from dlsfaces.data.records import UNKNOWN, FaceSet
 
@@ -66,15 +66,17 @@ def _folder(name: str, root: str | Path | None) -> Path:
             raise DataUnavailable(f"{name} of CelebA-500 could not be downloaded ({error}). {ADVICE}") from error
     if found is None:
         raise DataUnavailable(f"there is no folder {name} with a {first} in {root}. {ADVICE}")
+    if missing := ", ".join(missing_of(found, *PARTS[name])):
+        raise DataUnavailable(f"{found}: {missing} is missing: the copy of CelebA-500 is incomplete. {ADVICE}")
     return found
 
 
 def _load_train(folder: Path, split: str, framing: str) -> FaceSet:
-    identities = read_numbers(_part(folder, "celebA_anno.txt"), MOST_PEOPLE)
-    splits = read_numbers(_part(folder, "celebA_train_split.txt"), len(TRAIN_SPLITS))
+    identities = read_numbers(folder / "celebA_anno.txt", MOST_PEOPLE)
+    splits = read_numbers(folder / "celebA_train_split.txt", len(TRAIN_SPLITS))
     if unlike := identities.keys() ^ splits.keys():
         log.warning("%s: its two lists do not name the same images; %d are ignored", folder, len(unlike))
-    images = _part(folder, "celebA_imgs")
+    images = folder / "celebA_imgs"
     listed = {name: i for name, i in identities.items() if splits.get(name) == TRAIN_SPLITS[split]}
     if not listed:
         raise ValueError(f"the lists beside {images} name no image of the split {split!r}; copy them again")
@@ -90,9 +92,9 @@ def _load_train(folder: Path, split: str, framing: str) -> FaceSet:
 
 
 def _load_test(folder: Path, split: str) -> FaceSet:
-    images = _part(folder, f"celebA_{split}")
+    images = folder / f"celebA_{split}"
     if split == "query":
-        identities = read_identities(_part(folder, PARTS["celebA_ir"][0]))
+        identities = read_identities(folder / PARTS["celebA_ir"][0])
     else:
         identities = {path.name: UNKNOWN for path in list_images(images)}
     if not identities:
@@ -100,14 +102,6 @@ def _load_test(folder: Path, split: str) -> FaceSet:
     people = [str(i) for i in range(max(identities.values()) + 1)]
     shapes = readable([images / file for file in identities], images, f"celeba500/{split}")
     return read_set("celeba500", split, images, identities, people, shapes)
-
-
-def _part(folder: Path, name: str) -> Path:
-    """A file or folder without which a copy is none."""
-    found = folder / name
-    if not (found.is_file() if found.suffix else found.is_dir()):
-        raise DataUnavailable(f"{found} is missing: the copy of CelebA-500 is incomplete. {ADVICE}")
-    return found
 
 
 def read_numbers(path: Path, below: int) -> dict[str, int]:

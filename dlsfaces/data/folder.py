@@ -11,7 +11,7 @@ from statistics import median_low
 import torch
 
 from dlsfaces import geometry
-from dlsfaces.data.folders import DataUnavailable, find_folders
+from dlsfaces.data.folders import DataUnavailable, find_folders, place_of
 from dlsfaces.data.images import Box, FileReader, by_name, composed, list_images, middle, readable, told_apart
 from dlsfaces.data.records import UNKNOWN, FaceSet
 
@@ -56,14 +56,12 @@ def load(folder: Path, split: str, crop: Box | None = None, people: int | None =
         )
     files = {person: [str(path.relative_to(folder)) for path in paths] for person, paths in chosen.items()}
     shapes = readable([path for of_person in photos.values() for path in of_person], folder, name, crop)
-    persons = [] if split == "distractors" else list(files)
-    return read_set(name, split, folder, numbered(files, split), persons, shapes, crop)
+    return read_set(name, split, folder, numbered(files), list(files), shapes, crop)
 
 
-def numbered(files: Mapping[str, Sequence[str]], split: str) -> dict[str, int]:
-    """Each file's identity: the person's place in the order given, or ``UNKNOWN`` for distractors."""
-    known = split != "distractors"
-    return {file: i if known else UNKNOWN for i, of_person in enumerate(files.values()) for file in of_person}
+def numbered(files: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """Each file's identity: the person's place in the order given."""
+    return {file: i for i, of_person in enumerate(files.values()) for file in of_person}
 
 
 def read_set(
@@ -78,7 +76,7 @@ def read_set(
     """The set of those images in a folder that can be read; the others are ``skipped``.
 
     Args:
-        identities: identity by file, in the set's order.
+        identities: identity by file, in the set's order; of distractors it becomes ``UNKNOWN``, and nobody is named.
         shapes: what :func:`~dlsfaces.data.images.readable` says of these images or more, for one size in all splits.
         crop: the tight framing in each image; None: the images are such crops already, of the middle one's height and
             width. Of an image of other proportions the middle is shown, so that no face is stretched.
@@ -95,14 +93,15 @@ def read_set(
     if cut and crop is None:
         several = f"{len(cut)} images, such as {cut[0]}, are not of the proportions of {size[1]}x{size[0]}"
         log.warning("%s/%s: %s; their middle is shown", name, split, several)
+    known = split != "distractors"
     maps = {box: geometry.crop_matrix(box, size) for box in boxes}
     return FaceSet(
         name,
         split,
         "tight",
         files,
-        torch.tensor([identities[file] for file in files], dtype=torch.int64),
-        people,
+        torch.tensor([identities[file] if known else UNKNOWN for file in files], dtype=torch.int64),
+        people if known else [],
         FileReader([folder / file for file in files], boxes, size),
         size,
         photo_to_crop=torch.stack([maps[box] for box in boxes]) if len(maps) > 1 else maps[boxes[0]],
@@ -121,15 +120,15 @@ def find_people(folder: Path) -> dict[str, list[Path]]:
     people, left_out = defaultdict(list), defaultdict(list)
     places, entered, direct = [folder], set(), set()
     for place in places:
-        if (real := os.path.realpath(place)) in entered:
+        try:
+            real, (images, inner, others) = place_of(place), told_apart(place)
+        except (OSError, ValueError):
+            left_out["folders that cannot be listed"].append(place)
+            continue
+        if real in entered:
             left_out["links to folders that are here already"].append(place)
             continue
         entered.add(real)
-        try:
-            images, inner, others = told_apart(place)
-        except ValueError as error:
-            left_out[str(error.__cause__)].append(place)
-            continue
         places += sorted(inner, key=Path.is_symlink)  # the loop gets to them after the folders of this level
         left_out["files that are no images"] += [path for path in others if path.suffix.lower() not in LITTER]
         if place == folder:

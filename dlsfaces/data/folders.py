@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 KAGGLE_INPUT = Path("/kaggle/input")
@@ -57,17 +58,21 @@ def _folders(top: Path) -> Iterator[Path]:
         yield from level
         below = []
         for folder in level:
-            if (real := os.path.realpath(folder)) not in entered:
-                entered.add(real)
-                below += _children(folder)
+            with suppress(OSError):  # somebody else's, such as lost+found, or gone since
+                if (real := place_of(folder)) not in entered:
+                    entered.add(real)
+                    below += _children(folder)
         level = below
 
 
+def place_of(folder: Path) -> tuple[int, int]:
+    """Which folder of this machine it is, whichever links lead to it."""
+    found = os.stat(folder)
+    return found.st_dev, found.st_ino
+
+
 def _children(folder: Path) -> list[Path]:
-    try:
-        names = os.listdir(folder)
-    except OSError:  # somebody else's, such as lost+found
-        return []
+    names = os.listdir(folder)
     if len(names) > 1000:  # these are images, not data sets
         return []
     return [folder / name for name in sorted(names) if not name.startswith(".") and os.path.isdir(folder / name)]

@@ -24,13 +24,11 @@ from dlsfaces.data.folders import cache_folder
 
 log = logging.getLogger(__name__)
 
-Image.init()  # an older Pillow has no AVIF; a phone's MPO file of several JPEGs counts as JPEG
+ENDINGS = Image.registered_extensions()  # asks for all of Pillow's readers; an older Pillow has none of AVIF
 FORMATS = [form for form in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF") if form in Image.OPEN]
-#: HEIC is listed though it cannot be read: whoever has such photos should hear of it rather than miss them.
-EXTENSIONS = (
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".bmp", ".webp", ".gif", ".tif", ".tiff"),
-    *(".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".heic", ".heif", ".hif"),
-)
+#: HEIC is listed though it cannot be read: whoever has such photos should hear of it rather than miss them. A phone's
+#: MPO file of several JPEGs is read as a JPEG.
+EXTENSIONS = (*(e for e, form in ENDINGS.items() if form in (*FORMATS, "MPO")), ".heic", ".heif", ".hif")
 MAX_PIXELS = 120_000_000  #: the largest image that is read: phones take up to 108 megapixels
 
 Box = tuple[float, float, float, float]
@@ -82,7 +80,7 @@ def _decoded(path: str | Path) -> Image.Image:
         except PIL.UnidentifiedImageError:
             file.seek(4)
             if file.read(4) == b"ftyp":
-                raise ValueError("it is a HEIC photo, as iPhones take them, or a film: export it as JPEG") from None
+                raise ValueError("it is a HEIC or damaged AVIF photo, or a film: export it as JPEG") from None
             raise ValueError(f"it is empty, damaged, or none of {', '.join(FORMATS)}") from None
         if image.width * image.height > MAX_PIXELS:
             limit = f"at most {MAX_PIXELS // 10**6} megapixels are read"
@@ -139,8 +137,6 @@ class FileReader:
         def read(i: int) -> Tensor:
             return read_image(self.paths[i], self.boxes[i], size or self.size)
 
-        if len(indices) == 1:
-            return read(indices[0])[None]
         with ThreadPoolExecutor(4) as pool:
             return torch.stack(list(pool.map(read, indices)))
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -80,8 +80,7 @@ def scenes(
     """
     chosen = settings or SceneSettings()
     low, high = _face_width(split, count, size, chosen)
-    plain = replace(chosen, people=SceneSettings.people, images_per_person=SceneSettings.images_per_person, known=False)
-    if faces is not None and chosen != plain:
+    if faces is not None and (chosen.people, chosen.images_per_person, chosen.known) != (100, 4, False):
         raise ValueError(f"{chosen}: people, images_per_person and known are of built-in people, but faces are given")
     bank = _built_in(split, chosen, seed) if faces is None else _portraits(faces)
     photos = None if backgrounds is None else photos_in(backgrounds, "backgrounds")

@@ -14,7 +14,7 @@ from PIL import Image, ImageFile
 from dlsfaces.data import images
 from dlsfaces.data.images import FileReader, list_images, read_image, readable
 
-FORMATS = ("jpeg", "png", "webp", "gif", "bmp", "tiff")
+FORMATS = [form.lower() for form in images.FORMATS]
 
 
 def gradient(height=6, width=4):
@@ -62,12 +62,12 @@ def png(rows, bits, colour, width, height):
 # --- what becomes of every kind of pixel
 
 
-@pytest.mark.parametrize("form", ["png", "bmp", "tiff", "gif", "webp"])
+@pytest.mark.parametrize("form", ["png", "bmp", "tiff", "gif", "webp", "ppm"])
 def test_colours_come_back_as_they_were(pixels, form):
     assert (pixels(gradient(), form, **({"lossless": True} if form == "webp" else {})) == gradient()).all()
 
 
-@pytest.mark.parametrize("form", ["jpeg", "png", "bmp", "tiff", "gif"])
+@pytest.mark.parametrize("form", ["jpeg", "png", "bmp", "tiff", "gif", "ppm"])
 def test_grey_and_black_and_white(pixels, form):
     assert (pixels(np.full((8, 8), 90, np.uint8), form) == 90).all()
     if form != "jpeg":
@@ -106,6 +106,7 @@ def test_sixteen_bits_are_scaled(pixels):
     for form in ("png", "tiff"):
         assert pixels(values, form)[0, :, 1].tolist() == [0, 1, 100, 255]
     assert pixels(values[:, :2], "tiff")[0, :, 1].tolist() == [0, 1]  # a dark image stays dark
+    assert pixels(b"P5 2 1 65535\n" + values[:, :2].byteswap().tobytes())[0, :, 1].tolist() == [0, 1]  # a PGM
     colours = np.array([[[0, 25700, 65535, 65535], [51400, 257, 128, 0]]], ">u2")
     assert pixels(png([colours[..., :3].tobytes()], 16, 2, 2, 1)).tolist() == [[[0, 100, 255], [200, 1, 0]]]
     assert pixels(png([colours.tobytes()], 16, 6, 2, 1)).tolist() == [[[0, 100, 255], [255] * 3]]
