@@ -65,7 +65,8 @@ def load(
         root: the folder that holds the set. By default ``$DLSFACES_ROOT``, ``~/.cache/dlsfaces``, ``./data`` and
             ``/kaggle/input`` are searched, and what is not there is downloaded where it can be.
         framing: ``"tight"`` (brows to chin) or ``"loose"`` (with hair and background).
-        people: only the so many best-covered people; of ``"synthetic"``, how many there are (100).
+        people: only the so many best-covered people (of ``"celeba"``'s train, validation and test, since its others are
+            apart); of ``"synthetic"``, how many there are (100).
         images_per_person, seed, dials: of ``"synthetic"``; see :func:`load_built_in`.
     Raises:
         DataUnavailable: the set is neither here nor to be had; the message says what to do.
@@ -77,8 +78,9 @@ def load(
         raise ValueError(f"split={split!r} is none of {', '.join(SPLITS)}")
     if framing not in ("tight", "loose"):
         raise ValueError(f"framing={framing!r} is neither 'tight' nor 'loose'")
-    if not name.strip():
-        raise ValueError(f"the name of the set is empty; give one of {', '.join(NAMES)}, or a folder")
+    for what, value in ("the name of the set", name), ("root", root):
+        if value is not None and not str(value).strip():
+            raise ValueError(f"{what} is empty; give one of {', '.join(NAMES)}, or a folder")
     given = {"people": people, "images_per_person": images_per_person, "seed": seed, "dials": dials}
     options = {option: value for option, value in given.items() if value is not None}
     if name == "synthetic":
@@ -95,7 +97,10 @@ def load(
         raise ValueError(f"{name!r} does not take framing='loose'; the aligned sets celeba500 and celeba do")
     if name == "lfw":
         return folder.load_lfw(split, root, people)
-    path = Path(root or ".", name).expanduser()
+    name, top = os.path.expanduser(name), os.path.expanduser(root or ".")
+    if root is not None and os.path.isabs(name):
+        raise ValueError(f"{name!r} is a whole path already and takes no root, but root={str(root)!r}")
+    path = Path(top, name)
     if not os.path.isdir(path):  # unlike Path.is_dir, no error for a name that no folder can have
-        raise FileNotFoundError(f"{name!r} is neither one of {', '.join(NAMES)} nor a folder")
+        raise FileNotFoundError(f"{str(path)!r} is no folder, and {name!r} is none of {', '.join(NAMES)}")
     return folder.load(path, split, people=people)

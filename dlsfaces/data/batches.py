@@ -108,7 +108,7 @@ def batches(
     batch_size: int,
     *,
     shuffle: bool = False,
-    seed: int = 0,
+    seed: int | None = None,
     workers: int = 2,
     targets: Tensor | None = None,
     images_per_person: int | None = None,
@@ -117,7 +117,7 @@ def batches(
 
     Args:
         shuffle: for training: a new order each epoch (``batch_sampler.sampler.set_epoch`` says which), and the last,
-            smaller batch is left out.
+            smaller batch is left out. By ``seed`` (0), which is for nothing else.
         targets: what is to be learned of each image, ``(N, ...)``; the identities where None.
         images_per_person: for triplets: so many images of each person in a batch; see :class:`PeopleSampler`.
     Raises:
@@ -131,6 +131,9 @@ def batches(
         raise ValueError(f"{faces!r} is empty: there is nothing to make batches of")
     if shuffle and len(faces) < batch_size and images_per_person is None:
         raise ValueError(f"{faces!r} has fewer images than one batch of {batch_size}; lower batch_size")
+    if seed is not None and not shuffle:
+        raise ValueError(f"seed={seed} decides the order of training batches; give shuffle=True, too, or no seed")
+    seed = seed or 0
     if images_per_person is None:
         order = EpochSampler(len(faces), seed) if shuffle else SequentialSampler(faces)
     elif images_per_person < 2 or batch_size % images_per_person or not shuffle:

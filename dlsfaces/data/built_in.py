@@ -48,6 +48,8 @@ def load_built_in(
     """
     if landmarks not in (5, 68):
         raise ValueError(f"landmarks={landmarks}: built-in people have 5 or 68")
+    if framing not in geometry.FRAMINGS:
+        raise ValueError(f"framing={framing!r} is none of {', '.join(geometry.FRAMINGS)}")
     dials = dict(dials or {})
     ranges = {**drawpeople.PERSON_RANGES, **drawpeople.SHOT_RANGES}
     for name, value in dials.items():

@@ -8,7 +8,8 @@ from torchvision.datasets import CelebA
 
 from dlsfaces import geometry
 from dlsfaces.data import download, folder
-from dlsfaces.data.folders import DataUnavailable, cache_folder, find_folder
+from dlsfaces.data.folders import DataUnavailable, cache_folder, find_folder, missing_of
+from dlsfaces.data.images import readable
 from dlsfaces.data.records import FaceSet
 
 QUERY_PEOPLE = 100
@@ -38,13 +39,12 @@ def load(split: str, root: str | Path | None = None, framing: str = "tight", peo
     if not any(chosen.values()):
         raise ValueError(f"CelebA's split {split!r} is empty for people={people}")
     images = Path(table.root) / table.base_folder / "img_align_celeba"
-    crop, whole = geometry.FRAMINGS[framing].in_loose, geometry.LOOSE.in_loose
-    persons = [] if split == "distractors" else list(chosen)
-    identities = folder.numbered(chosen, split)
-    faces = folder.read_set("celeba", split, images, identities, persons, crop, framing, whole)
+    identities, framed = folder.numbered(chosen), geometry.FRAMINGS[framing].in_loose
+    shapes = readable([images / file for file in identities], images, f"celeba/{split}", geometry.LOOSE.in_loose)
+    faces = folder.read_set("celeba", split, images, identities, list(chosen), shapes, framed)
     row = {file: i for i, file in enumerate(table.filename)}
     points = table.landmarks_align[[row[file] for file in faces.files]].float().reshape(-1, 5, 2)
-    return replace(faces, landmarks=geometry.move_points(faces.photo_to_crop, points))
+    return replace(faces, framing=framing, landmarks=geometry.move_points(faces.photo_to_crop, points))
 
 
 def _divide(numbers: dict[str, list[int]], split: str, people: int | None) -> dict[str, list[int]]:
@@ -57,7 +57,8 @@ def _divide(numbers: dict[str, list[int]], split: str, people: int | None) -> di
 
 
 def _open(partition: str, root: str | Path | None) -> CelebA:
-    found = find_folder((CelebA.base_folder,), root)
+    parts = ["img_align_celeba", *(name for _, _, name in CelebA.file_list if name.endswith(".txt"))]
+    found = find_folder((CelebA.base_folder,), root, *parts) or find_folder((CelebA.base_folder,), root)
     # A download that failed has left its folder in the cache; the next one goes on with what is missing in it.
     may_download = root is None and (found is None or found.parent == cache_folder())
     if found is None and not may_download:
@@ -68,7 +69,8 @@ def _open(partition: str, root: str | Path | None) -> CelebA:
             _complete(parent / CelebA.base_folder)
         return CelebA(str(parent), partition, ["identity", "landmarks"], download=False)
     except Exception as error:  # torchvision raises many kinds over files that are not what they should be
-        raise DataUnavailable(f"CelebA could not be opened in {parent} ({error}). {ADVICE}") from error
+        why = f"{error}; missing: {', '.join(missing_of(parent / CelebA.base_folder, *parts)) or 'nothing'}"
+        raise DataUnavailable(f"CelebA could not be opened in {parent} ({why}). {ADVICE}") from error
 
 
 def _complete(into: Path) -> None:

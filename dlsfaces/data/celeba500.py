@@ -11,18 +11,21 @@ import torch
 from dlsfaces import geometry
 from dlsfaces.data import download
 from dlsfaces.data.folder import read_set
-from dlsfaces.data.folders import DataUnavailable, cache_folder, find_folder
-from dlsfaces.data.images import list_images
+from dlsfaces.data.folders import DataUnavailable, cache_folder, find_folder, missing_of
+from dlsfaces.data.images import list_images, readable
 from dlsfaces.data.records import UNKNOWN, FaceSet
 
 log = logging.getLogger(__name__)
 
-#: The school's public folders, by the folder's name here, and a file without which a copy is not one.
+#: The school's public folders, by the folder's name here, and what each holds; without the first it is not one.
 LINKS = {
     "celebA_train_500": "https://disk.yandex.ru/d/S8f03spLIA1wrw",
     "celebA_ir": "https://disk.yandex.com/d/KN4EEkNKrF_ZXQ",
 }
-ANNOTATION = {"celebA_train_500": "celebA_anno.txt", "celebA_ir": "celebA_anno_query.csv"}
+PARTS = {
+    "celebA_train_500": ("celebA_anno.txt", "celebA_train_split.txt", "celebA_imgs"),
+    "celebA_ir": ("celebA_anno_query.csv", "celebA_query", "celebA_distractors"),
+}
 TRAIN_SPLITS = {"train": 0, "validation": 1, "test": 2}  # as celebA_train_split.txt numbers them
 MOST_PEOPLE = 1_000_000  # a name is kept for each number up to the largest
 ADVICE = (
@@ -53,30 +56,34 @@ def load(split: str, root: str | Path | None = None, framing: str = "tight") -> 
 
 
 def _folder(name: str, root: str | Path | None) -> Path:
-    found = find_folder((name,), root, ANNOTATION[name])
+    first = PARTS[name][0]
+    found = find_folder((name,), root, *PARTS[name]) or find_folder((name,), root, first)
     if found is None and root is None:
         log.info("downloading %s from %s", name, LINKS[name])
         try:
-            return download.yandex_disk(LINKS[name], cache_folder() / name, ANNOTATION[name])
+            return download.yandex_disk(LINKS[name], cache_folder() / name, first)
         except (OSError, ValueError) as error:
             raise DataUnavailable(f"{name} of CelebA-500 could not be downloaded ({error}). {ADVICE}") from error
     if found is None:
-        raise DataUnavailable(f"there is no folder {name} with a {ANNOTATION[name]} in {root}. {ADVICE}")
+        raise DataUnavailable(f"there is no folder {name} with a {first} in {root}. {ADVICE}")
+    if missing := ", ".join(missing_of(found, *PARTS[name])):
+        raise DataUnavailable(f"{found}: {missing} is missing: the copy of CelebA-500 is incomplete. {ADVICE}")
     return found
 
 
 def _load_train(folder: Path, split: str, framing: str) -> FaceSet:
-    identities = read_numbers(_part(folder, "celebA_anno.txt"), MOST_PEOPLE)
-    splits = read_numbers(_part(folder, "celebA_train_split.txt"), len(TRAIN_SPLITS))
+    identities = read_numbers(folder / "celebA_anno.txt", MOST_PEOPLE)
+    splits = read_numbers(folder / "celebA_train_split.txt", len(TRAIN_SPLITS))
     if unlike := identities.keys() ^ splits.keys():
         log.warning("%s: its two lists do not name the same images; %d are ignored", folder, len(unlike))
-    images = _part(folder, "celebA_imgs")
+    images = folder / "celebA_imgs"
     listed = {name: i for name, i in identities.items() if splits.get(name) == TRAIN_SPLITS[split]}
     if not listed:
         raise ValueError(f"the lists beside {images} name no image of the split {split!r}; copy them again")
     people = [str(i) for i in range(max(identities.values()) + 1)]
-    crop, whole = geometry.FRAMINGS[framing].in_loose, geometry.LOOSE.in_loose
-    faces = read_set("celeba500", split, images, listed, people, crop, framing, whole)
+    shapes = readable([images / file for file in listed], images, f"celeba500/{split}", geometry.LOOSE.in_loose)
+    faces = read_set("celeba500", split, images, listed, people, shapes, geometry.FRAMINGS[framing].in_loose)
+    faces = replace(faces, framing=framing)
     if not (marks := folder / "landmarks_mtcnn.csv").is_file():  # a detector's; some copies of the set lack them
         return faces
     found, nowhere = read_landmarks(marks), (math.nan,) * 10
@@ -85,23 +92,16 @@ def _load_train(folder: Path, split: str, framing: str) -> FaceSet:
 
 
 def _load_test(folder: Path, split: str) -> FaceSet:
-    images = _part(folder, f"celebA_{split}")
+    images = folder / f"celebA_{split}"
     if split == "query":
-        identities = read_identities(_part(folder, ANNOTATION["celebA_ir"]))
+        identities = read_identities(folder / PARTS["celebA_ir"][0])
     else:
         identities = {path.name: UNKNOWN for path in list_images(images)}
     if not identities:
         raise ValueError(f"{images} or its list holds no image; copy it again")
     people = [str(i) for i in range(max(identities.values()) + 1)]
-    return read_set("celeba500", split, images, identities, people)
-
-
-def _part(folder: Path, name: str) -> Path:
-    """A file or folder without which a copy is none."""
-    found = folder / name
-    if not (found.is_file() if found.suffix else found.is_dir()):
-        raise DataUnavailable(f"{found} is missing: the copy of CelebA-500 is incomplete. {ADVICE}")
-    return found
+    shapes = readable([images / file for file in identities], images, f"celeba500/{split}")
+    return read_set("celeba500", split, images, identities, people, shapes)
 
 
 def read_numbers(path: Path, below: int) -> dict[str, int]:

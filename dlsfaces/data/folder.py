@@ -3,14 +3,16 @@
 import hashlib
 import logging
 import os
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import median_low
 
 import torch
 
 from dlsfaces import geometry
-from dlsfaces.data.folders import DataUnavailable, find_folder
-from dlsfaces.data.images import Box, FileReader, by_name, composed, find_broken, list_images, read_image
+from dlsfaces.data.folders import DataUnavailable, find_folders, place_of
+from dlsfaces.data.images import Box, FileReader, by_name, composed, list_images, middle, readable, told_apart
 from dlsfaces.data.records import UNKNOWN, FaceSet
 
 log = logging.getLogger(__name__)
@@ -18,6 +20,9 @@ log = logging.getLogger(__name__)
 #: The tight framing in a 250x250 image of the funneled or deep-funneled LFW, by its usual eye line and distance.
 LFW_CROP: Box = (77.0, 73.0, 166.0, 181.0)
 LFW_FOLDERS = ("lfw-deepfunneled", "lfw_funneled", "lfw-funneled", "lfw")
+LITTER = (".txt", ".csv", ".json", ".xml", ".md", ".db", ".ini")  #: endings of files that nobody takes for photos
+#: Names of folders that are parts of a set, and no people.
+PARTS = {*("train", "training", "val", "valid", "validation", "test", "testing"), *("query", "gallery", "distractors")}
 LFW_ADVICE = (
     "LFW is no longer served from its old home. To get a copy: install scikit-learn and run "
     '`python -c "from sklearn.datasets import fetch_lfw_people; fetch_lfw_people()"` (it comes from figshare, into '
@@ -27,7 +32,7 @@ LFW_ADVICE = (
 
 
 def load(folder: Path, split: str, crop: Box | None = None, people: int | None = None, name: str = "") -> FaceSet:
-    """One split of a folder that holds one folder a person; images beside these are ignored, with a log warning.
+    """One split of a folder that holds one folder a person; see :func:`find_people` for what is left out.
 
     People with one image are distractors. Of the others, a fifth (at least two, if there are four or more) are held
     out: half as query, half as distractors. The images of the rest are divided into train, validation and test.
@@ -35,6 +40,7 @@ def load(folder: Path, split: str, crop: Box | None = None, people: int | None =
 
     Args:
         crop: the tight framing in each image, ``(x1, y1, x2, y2)``; None: the images are tight crops already.
+            Where these are of several sizes, see :func:`read_set`.
         people: only so many people, the best covered.
     Raises:
         FileNotFoundError: no such folder.
@@ -50,13 +56,13 @@ def load(folder: Path, split: str, crop: Box | None = None, people: int | None =
             "three images or more, query and distractors four people with two or more"
         )
     files = {person: [str(path.relative_to(folder)) for path in paths] for person, paths in chosen.items()}
-    return read_set(name, split, folder, numbered(files, split), [] if split == "distractors" else list(files), crop)
+    shapes = readable([path for of_person in photos.values() for path in of_person], folder, name, crop)
+    return read_set(name, split, folder, numbered(files), list(files), shapes, crop)
 
 
-def numbered(files: Mapping[str, Sequence[str]], split: str) -> dict[str, int]:
-    """Each file's identity: the person's place in the order given, or ``UNKNOWN`` for distractors."""
-    known = split != "distractors"
-    return {file: i if known else UNKNOWN for i, of_person in enumerate(files.values()) for file in of_person}
+def numbered(files: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """Each file's identity: the person's place in the order given."""
+    return {file: i for i, of_person in enumerate(files.values()) for file in of_person}
 
 
 def read_set(
@@ -65,72 +71,98 @@ def read_set(
     folder: Path,
     identities: Mapping[str, int],
     people: Sequence[str],
+    shapes: Mapping[Path, tuple[int, int]],
     crop: Box | None = None,
-    framing: str = "tight",
-    must_hold: Box | None = None,
 ) -> FaceSet:
-    """The set of the images in a folder that can be read; the others are ``skipped``, and a log warning counts them.
+    """The set of those images in a folder that can be read; the others are ``skipped``.
 
     Args:
-        identities: identity by file, in the set's order.
-        crop: the framing in each image; None: the images are such crops already, all of the first one's size.
-        must_hold: a larger box that has to lie in each image, so that sets of both framings skip the same ones.
+        identities: identity by file, in the set's order; of distractors it becomes ``UNKNOWN``, and nobody is named.
+        shapes: what :func:`~dlsfaces.data.images.readable` says of these images or more, for one size in all splits.
+        crop: the tight framing in each image; None: the images are such crops already, of the middle one's height and
+            width. Of an image of other proportions the middle is shown, so that no face is stretched.
     Raises:
-        ValueError: most of the images cannot be read.
+        ValueError: none of the images can be read.
     """
-    paths = {file: folder / file for file in identities}
-    broken = find_broken(list(paths.values()), folder, f"{name}/{split}", must_hold or crop)
-    files = [file for file in identities if paths[file] not in broken]
-    box = crop or geometry.whole(tuple(read_image(paths[files[0]]).shape[1:]))
-    size = (round(box[3] - box[1]), round(box[2] - box[0]))
+    files = [file for file in identities if folder / file in shapes]
+    if not files:
+        raise ValueError(f"{name}/{split}: none of the {len(identities)} images in {folder} can be read")
+    x1, y1, x2, y2 = crop or geometry.whole(tuple(map(median_low, zip(*shapes.values()))))
+    size = (round(y2 - y1), round(x2 - x1))
+    boxes = [crop or middle(shapes[folder / file], size) for file in files]
+    cut = [file for file, box in zip(files, boxes) if box != geometry.whole(shapes[folder / file])]
+    if cut and crop is None:
+        several = f"{len(cut)} images, such as {cut[0]}, are not of the proportions of {size[1]}x{size[0]}"
+        log.warning("%s/%s: %s; their middle is shown", name, split, several)
+    known = split != "distractors"
+    maps = {box: geometry.crop_matrix(box, size) for box in boxes}
     return FaceSet(
         name,
         split,
-        framing,
+        "tight",
         files,
-        torch.tensor([identities[file] for file in files], dtype=torch.int64),
-        people,
-        FileReader([paths[file] for file in files], crop),
+        torch.tensor([identities[file] if known else UNKNOWN for file in files], dtype=torch.int64),
+        people if known else [],
+        FileReader([folder / file for file in files], boxes, size),
         size,
-        photo_to_crop=geometry.crop_matrix(box, size),
-        skipped=[file for file in identities if paths[file] in broken],
+        photo_to_crop=torch.stack([maps[box] for box in boxes]) if len(maps) > 1 else maps[boxes[0]],
+        skipped=[file for file in identities if folder / file not in shapes],
     )
 
 
 def find_people(folder: Path) -> dict[str, list[Path]]:
-    """The images of each person in a folder of people, by name in Unicode's composed form.
+    """The images of each person in a folder of people, and in folders of theirs, by name in Unicode's composed form.
 
-    Folders that are hidden, macOS's ``__MACOSX``, or empty are nobody; one that cannot be listed is, too, with a log
-    warning. Raises as :func:`load` does.
+    Hidden files and lists (``LITTER``) are passed over; a log warning counts, by reason, what else is left out. Raises
+    as :func:`load` does, and a ``ValueError`` where the folders hold people instead of being people.
     """
     if not os.path.isdir(folder):
         raise FileNotFoundError(f"there is no folder {folder}")
-    loose = list_images(folder)
-    people: dict[str, list[Path]] = {}
-    for person in sorted(folder.iterdir(), key=by_name):
-        if os.path.isdir(person) and not person.name.startswith((".", "__MACOSX")):
-            try:
-                people.setdefault(composed(person.name), []).extend(list_images(person))
-            except ValueError as error:
-                log.warning("%s: this person is left out", error)
-    people = {person: paths for person, paths in people.items() if paths}
+    people, left_out = defaultdict(list), defaultdict(list)
+    places, entered, direct = [folder], set(), set()
+    for place in places:
+        try:
+            real, (images, inner, others) = place_of(place), told_apart(place)
+        except (OSError, ValueError):
+            left_out["folders that cannot be listed"].append(place)
+            continue
+        if real in entered:
+            left_out["links to folders that are here already"].append(place)
+            continue
+        entered.add(real)
+        places += sorted(inner, key=Path.is_symlink)  # the loop gets to them after the folders of this level
+        left_out["files that are no images"] += [path for path in others if path.suffix.lower() not in LITTER]
+        if place == folder:
+            left_out["images beside the people's folders"] += images
+        elif images:
+            person, *below = map(composed, place.relative_to(folder).parts)
+            people[person] += images
+            direct |= set() if below else {person}
+        elif not inner:
+            left_out["folders without images"].append(place)
+    said = ", ".join(f"{len(paths)} {why} ({paths[0].name})" for why, paths in left_out.items() if paths)
     if not people:
-        lie = f"; {len(loose)} images lie loose in it" if loose else ""
-        raise ValueError(f"{folder} holds no person: it needs folders of images, such as {folder}/Ada/1.jpg{lie}")
-    if loose:
-        log.warning("%s: %d images beside the people's folders are ignored: %s", folder, len(loose), loose[0].name)
-    return people
+        also = f"; left out are {said}" if said else ""
+        raise ValueError(f"{folder} holds no person: it needs folders of images, such as {folder}/Ada/1.jpg{also}")
+    parts = [person for person in people if person.casefold() in PARTS]
+    if len(parts) > 1 or (not direct & set(parts or people) and len(parts or people) == 1):
+        raise ValueError(
+            f"in {folder}, {' and '.join(parts or people)} hold people rather than being people: give one of them as "
+            "the folder, which is divided into splits by itself, or put the folders of all people side by side"
+        )
+    if said:
+        log.warning("%s: left out are %s", folder, said)
+    return {person: sorted(people[person], key=lambda path: (by_name(path), path)) for person in sorted(people)}
 
 
 def load_lfw(split: str, root: str | Path | None = None, people: int | None = None) -> FaceSet:
     """Labeled Faces in the Wild (Huang et al. 2007), from a local copy, funneled or deep-funneled."""
-    folder = find_folder(LFW_FOLDERS, root)
-    if folder is None and root is None and os.path.isdir(home := os.path.expanduser("~/scikit_learn_data")):
-        folder = find_folder(LFW_FOLDERS, home)
-    if folder is None:
-        raise DataUnavailable(f"there is no copy of LFW here. {LFW_ADVICE}")
-    nested = folder / folder.name  # the copies on Kaggle hold the folder in a folder of its own name
-    return load(nested if nested.is_dir() else folder, split, LFW_CROP, people, "lfw")
+    home = os.path.expanduser("~/scikit_learn_data")
+    for top in (root, home) if root is None and os.path.isdir(home) else (root,):
+        for folder in find_folders(LFW_FOLDERS, top):  # some hold a folder of their own name, some are empty
+            if any(list_images(person) for person in told_apart(folder)[1]):
+                return load(folder, split, LFW_CROP, people, "lfw")
+    raise DataUnavailable(f"there is no copy of LFW here, or none that holds people's folders. {LFW_ADVICE}")
 
 
 def best_covered(photos: Mapping[str, Sequence], people: int | None) -> dict[str, Sequence]:

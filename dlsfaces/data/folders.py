@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 KAGGLE_INPUT = Path("/kaggle/input")
+DEPTH = 5  #: so many levels below a folder of the search path are searched
 
 
 class DataUnavailable(FileNotFoundError):
@@ -30,33 +32,47 @@ def search_path(root: str | Path | None) -> list[Path]:
     return [folder for folder in folders if os.path.isdir(folder)]
 
 
-def find_folder(names: tuple[str, ...], root: str | Path | None = None, holds: str = "", depth: int = 5) -> Path | None:
-    """The first folder called one of ``names``, with ``holds`` in it, up to ``depth`` levels below the search path.
+def find_folder(names: tuple[str, ...], root: str | Path | None = None, *holds: str) -> Path | None:
+    """The first folder called one of ``names`` that holds these files and folders, none of them empty."""
+    return next((f for f in find_folders(names, root) if not missing_of(f, *holds)), None)
+
+
+def missing_of(folder: Path, *parts: str) -> list[str]:
+    """Which parts a folder lacks, or has with nothing in them, as a failed download leaves them."""
+    found = [os.path.getsize(p) if os.path.isfile(p) else any(p.glob("*")) for p in map(folder.joinpath, parts)]
+    return [part for part, there in zip(parts, found) if not there]
+
+
+def find_folders(names: tuple[str, ...], root: str | Path | None = None) -> Iterator[Path]:
+    """The folders called one of ``names``, up to ``DEPTH`` levels below the search path.
 
     Kaggle mounts data sets at several depths, and archives often hold a folder in a folder of its own name.
     """
-    found = (folder for top in search_path(root) for folder in _folders(top, depth))
-    return next((f for f in found if f.name in names and os.path.exists(f / holds)), None)
+    return (folder for top in search_path(root) for folder in _folders(top) if folder.name in names)
 
 
-def _folders(top: Path, depth: int) -> Iterator[Path]:
+def _folders(top: Path) -> Iterator[Path]:
     """``top`` and the folders below it, the nearer first; none is entered twice, whichever links lead to it."""
     level, entered = [top], set()
-    for _ in range(depth + 1):
+    for _ in range(DEPTH + 1):
         yield from level
         below = []
         for folder in level:
-            if (real := os.path.realpath(folder)) not in entered:
-                entered.add(real)
-                below += _children(folder)
+            with suppress(OSError):  # somebody else's, such as lost+found, or gone since
+                if (real := place_of(folder)) not in entered:
+                    entered.add(real)
+                    below += _children(folder)
         level = below
 
 
+def place_of(folder: Path) -> tuple[int, int]:
+    """Which folder of this machine it is, whichever links lead to it."""
+    found = os.stat(folder)
+    return found.st_dev, found.st_ino
+
+
 def _children(folder: Path) -> list[Path]:
-    try:
-        names = os.listdir(folder)
-    except OSError:  # somebody else's, such as lost+found
-        return []
+    names = os.listdir(folder)
     if len(names) > 1000:  # these are images, not data sets
         return []
     return [folder / name for name in sorted(names) if not name.startswith(".") and os.path.isdir(folder / name)]

@@ -24,16 +24,18 @@ from dlsfaces.data.folders import cache_folder
 
 log = logging.getLogger(__name__)
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")  # a phone's MPO file of several JPEGs counts as JPEG
-#: HEIC is listed though it cannot be read: whoever has such photos should hear of it rather than miss them.
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".heic", ".heif")
+ENDINGS = Image.registered_extensions()  # asks for all of Pillow's readers; an older Pillow has none of AVIF
+FORMATS = [form for form in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF") if form in Image.OPEN]
+#: HEIC is listed though it cannot be read: whoever has such photos should hear of it rather than miss them. A phone's
+#: MPO file of several JPEGs is read as a JPEG.
+EXTENSIONS = (*(e for e, form in ENDINGS.items() if form in (*FORMATS, "MPO")), ".heic", ".heif", ".hif")
 MAX_PIXELS = 120_000_000  #: the largest image that is read: phones take up to 108 megapixels
 
 Box = tuple[float, float, float, float]
 
 
 def read_image(path: str | Path, crop: Box | None = None, size: tuple[int, int] | None = None) -> Tensor:
-    """Read the (first) image of a JPEG, PNG, WebP, GIF, BMP or TIFF file: uint8 ``(3, height, width)``.
+    """Read the (first) image of a JPEG, PNG, WebP, GIF, BMP, TIFF, PPM or AVIF file: uint8 ``(3, height, width)``.
 
     It is upright (EXIF orientation applied), in RGB, transparent pixels over white; 16 bits a channel become 8.
 
@@ -78,8 +80,8 @@ def _decoded(path: str | Path) -> Image.Image:
         except PIL.UnidentifiedImageError:
             file.seek(4)
             if file.read(4) == b"ftyp":
-                raise ValueError("it is a HEIC or AVIF photo, as iPhones take them: export it as JPEG") from None
-            raise ValueError("it is empty, damaged, or none of JPEG, PNG, WebP, GIF, BMP and TIFF") from None
+                raise ValueError("it is a HEIC or damaged AVIF photo, or a film: export it as JPEG") from None
+            raise ValueError(f"it is empty, damaged, or none of {', '.join(FORMATS)}") from None
         if image.width * image.height > MAX_PIXELS:
             limit = f"at most {MAX_PIXELS // 10**6} megapixels are read"
             raise ValueError(f"it has {image.width}x{image.height} pixels, and {limit}: make it smaller")
@@ -108,7 +110,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     values = np.nan_to_num(np.asarray(image, dtype=np.float32), nan=0, posinf=0, neginf=0)
     # Of 32-bit pixels nothing states the white: it is the smallest usual one that holds the brightest.
     usual = [1] * (image.mode == "F") + [255, 65535, 2**31 - 1]
-    if image.mode.startswith("I;16") or image.format == "PNG":  # of a PNG, older versions of Pillow say I
+    if image.mode.startswith("I;16") or image.format in ("PNG", "PPM"):  # of these Pillow may say I
         usual = [65535]
     peak = float(values.max())
     values *= 255 / next((white for white in usual if peak <= white), peak)
@@ -128,25 +130,51 @@ class FileReader:
     """A :data:`~dlsfaces.data.records.Reader` of files; with a few threads, since decoding releases Python's lock."""
 
     paths: Sequence[Path]
-    crop: Box | None = None
+    boxes: Sequence[Box]  # the part of each image that is shown
+    size: tuple[int, int]
 
     def __call__(self, indices: Sequence[int], size: tuple[int, int] | None) -> Tensor:
-        if len(indices) == 1:
-            return read_image(self.paths[indices[0]], self.crop, size)[None]
+        def read(i: int) -> Tensor:
+            return read_image(self.paths[i], self.boxes[i], size or self.size)
+
         with ThreadPoolExecutor(4) as pool:
-            return torch.stack(list(pool.map(lambda i: read_image(self.paths[i], self.crop, size), indices)))
+            return torch.stack(list(pool.map(read, indices)))
+
+
+def middle(shape: tuple[int, int], size: tuple[int, int]) -> Box:
+    """The largest box of the proportions of ``size`` in the middle of an image of ``shape``, both (height, width)."""
+    scale = min(shape[0] / size[0], shape[1] / size[1])
+    x, y = (round((shape[k] - scale * size[k]) / 2, 3) + 0.0 for k in (1, 0))  # never -0.0
+    return x, y, shape[1] - x, shape[0] - y
 
 
 def list_images(folder: Path) -> list[Path]:
-    """The image files of a folder by their extensions, ordered by name, without hidden ones (macOS's ``._x.jpg``)."""
+    """The image files of a folder, ordered by name, without hidden ones (macOS's ``._x.jpg``)."""
+    return told_apart(folder)[0]
+
+
+def told_apart(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
+    """Image files (by their endings, without one by their first bytes), folders, and the rest; nothing hidden."""
+    kinds: tuple[list[Path], list[Path], list[Path]] = ([], [], [])
     try:
-        found = [p for p in folder.iterdir() if p.suffix.lower() in EXTENSIONS and not p.name.startswith(".")]
+        with os.scandir(folder) as entries:
+            found = sorted((e for e in entries if not e.name.startswith((".", "__MACOSX"))), key=by_name)
     except OSError as error:
         raise ValueError(f"{folder} cannot be listed ({error}); make it readable") from error
-    return sorted(found, key=by_name)
+    for entry in found:
+        path, ending = folder / entry.name, os.path.splitext(entry.name)[1].lower()
+        is_image = ending in EXTENSIONS or (not ending and os.path.isfile(path) and _begins_as_image(path))
+        kinds[0 if is_image else 1 if os.path.isdir(path) else 2].append(path)
+    return kinds
 
 
-def by_name(path: Path) -> tuple[str, str]:
+def _begins_as_image(path: Path) -> bool:
+    with suppress(Exception), Image.open(path, formats=FORMATS):  # of other files, Pillow raises whatever comes to it
+        return True
+    return False
+
+
+def by_name(path: Path | os.DirEntry) -> tuple[str, str]:
     """A key to sort by: the name as people read it, whichever way its accents are stored."""
     return composed(path.name), path.name
 
@@ -156,33 +184,32 @@ def composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def find_broken(paths: Sequence[Path], folder: Path, name: str, crop: Box | None = None) -> set[Path]:
-    """The images among ``paths`` that :func:`read_image` would refuse; a log warning counts them.
+def readable(paths: Sequence[Path], folder: Path, name: str, crop: Box | None = None) -> dict[Path, tuple[int, int]]:
+    """Those images among ``paths`` that :func:`read_image` does not refuse, and their (height, width).
 
     Every image is decoded whole, since a truncated JPEG shows only then. The answer is remembered in the cache folder,
-    by the set's folder and ``name``, for as long as no file changes its size or date.
+    by the set's folder and ``name``, for as long as no file changes its size or date. A log warning counts the others.
 
     Raises:
         ValueError: all images are broken, or of ten and more over half: this is probably no copy of the set.
     """
-    memory = cache_folder() / f"broken-{_digest((os.path.abspath(folder), name, crop))}.json"
+    memory = cache_folder() / f"looked-at-{_digest((os.path.abspath(folder), name, crop))}.json"
     listing = _digest([PIL.__version__, *map(_state, paths)])
-    reasons = None
+    answers = None
     with suppress(OSError, ValueError, KeyError, TypeError):  # nothing remembered yet, or damaged
         known = json.loads(memory.read_text())
-        reasons = known["reasons"] if known["listing"] == listing else None
-    if reasons is None:
+        answers = known["answers"] if known["listing"] == listing else None
+    if answers is None:
         with ThreadPoolExecutor(4) as pool:
-            answers = pool.map(lambda path: _reason(path, crop), paths)
-            bar = tqdm(answers, f"checking {name}", len(paths), unit=" images", leave=False, delay=2)
-            reasons = {str(path): why for path, why in zip(paths, bar) if why}
+            coming = pool.map(lambda path: _shape_or_reason(path, crop), paths)
+            answers = list(tqdm(coming, f"checking {name}", len(paths), unit=" images", leave=False, delay=2))
         try:
             memory.parent.mkdir(parents=True, exist_ok=True)  # half a file would only have all images checked again
-            memory.write_text(json.dumps({"listing": listing, "reasons": reasons}))
+            memory.write_text(json.dumps({"listing": listing, "answers": answers}))
         except OSError as error:
             log.warning("%s cannot be written (%s); the next load checks all images again", memory, error)
-    if reasons:
-        said = "\n  ".join([*list(reasons.values())[:3], f"and {len(reasons) - 3} more"][: len(reasons)])
+    if reasons := [answer for answer in answers if isinstance(answer, str)]:
+        said = "\n  ".join([*reasons[:3], f"and {len(reasons) - 3} more"][: len(reasons)])
         message = f"{name}: {len(reasons)} of {len(paths)} images cannot be read"
         if len(reasons) == len(paths) or (len(paths) >= 10 and len(reasons) > len(paths) / 2):
             raise ValueError(
@@ -190,7 +217,7 @@ def find_broken(paths: Sequence[Path], folder: Path, name: str, crop: Box | None
                 f"one or copy it again:\n  {said}"
             )
         log.warning("%s; they are left out:\n  %s", message, said)
-    return {path for path in paths if str(path) in reasons}
+    return {path: (answer[0], answer[1]) for path, answer in zip(paths, answers) if not isinstance(answer, str)}
 
 
 def _digest(value: object) -> str:
@@ -206,10 +233,10 @@ def _state(path: Path) -> tuple[str, int, int]:
         return str(path), -1, -1
 
 
-def _reason(path: Path, crop: Box | None) -> str:
-    """Why an image cannot be read; empty where it can."""
+def _shape_or_reason(path: Path, crop: Box | None) -> tuple[int, int] | str:
+    """An image's (height, width), or why it cannot be read."""
     try:
-        open_image(path, crop)
-        return ""
+        image = open_image(path, crop)
+        return image.height, image.width
     except (OSError, ValueError) as error:
         return str(error)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import accumulate
 
+import numpy as np
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
@@ -55,16 +56,32 @@ class Photo:
 
 def chosen_indices(indices: Sequence[int] | Tensor, count: int) -> list[int]:
     """Indices from 0 to ``count - 1`` of indices (negative ones count from the end) or of a Boolean mask."""
-    index = torch.as_tensor(indices)
+    try:
+        index = torch.as_tensor(indices if isinstance(indices, Tensor) else np.array(indices))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{indices!r} are no indices; give whole numbers, or a Boolean mask") from error
     if index.dtype == torch.bool:
         if index.shape != (count,):
-            raise ValueError(f"the mask has the shape {tuple(index.shape)}, but the set has {count} photos")
+            raise ValueError(f"the mask has the shape {tuple(index.shape)}, but the set has {count} photos; see subset")
         return index.nonzero()[:, 0].tolist()
     if index.numel() and (index.dim() != 1 or index.is_floating_point()):
         raise ValueError(f"indices are whole numbers in one dimension, not {index.dtype} {tuple(index.shape)}")
+    if index.dtype == torch.uint8 and len(index) == count:
+        raise ValueError(f"{count} bytes for {count} photos may be a mask or indices; make them Boolean, or int64")
     if outside := [i for i in index.tolist() if not -count <= i < count]:
         raise IndexError(f"there is no photo {outside[0]} in a set of {count}")
     return [i % count for i in index.tolist()]
+
+
+@dataclass(frozen=True, eq=False)
+class _Chosen:
+    """Of a reader's images some, in this order; takes indices as :func:`chosen_indices` does, the reader needs not."""
+
+    read: Reader
+    rows: Sequence[int]
+
+    def __call__(self, indices: Sequence[int] | Tensor, size: tuple[int, int] | None) -> Tensor:
+        return self.read([self.rows[i] for i in chosen_indices(indices, len(self.rows))], size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +111,8 @@ class FaceSet(Sequence[Photo]):
             raise ValueError(f"{self.name}/{self.split}: defects holds a string; it takes a tuple of names an image")
         if self.landmarks is not None and len(self.landmarks):
             geometry.refuse_other_order(geometry.five_of(self.landmarks))
+        if not isinstance(self.read, _Chosen):
+            object.__setattr__(self, "read", _Chosen(self.read, range(len(self.files))))
 
     def _one_each(self) -> dict[str, Tensor | Sequence]:
         """The fields that hold something for every image, ``files`` aside."""
@@ -154,7 +173,7 @@ class FaceSet(Sequence[Photo]):
             return values[rows] if isinstance(values, Tensor) else [values[i] for i in rows]
 
         chosen = {field: of(values) for field, values in self._one_each().items()}
-        return replace(self, files=of(self.files), read=partial(_read_chosen, self.read, rows), **chosen)
+        return replace(self, files=of(self.files), read=_Chosen(self.read, rows), **chosen)
 
     def checksum(self) -> str:
         """SHA-256 of names, identities, framing, landmarks and every pixel; the pixels are read once."""
@@ -206,11 +225,6 @@ class PhotoSet(Sequence[Photo]):
 def _known(values: Tensor | None, index: int) -> Tensor | None:
     """An image's own of what is given for each; None where it is NaN."""
     return None if values is None or values[index].isnan().any() else values[index]
-
-
-def _read_chosen(read: Reader, chosen: list[int], indices: Sequence[int], size: tuple[int, int] | None) -> Tensor:
-    """Bound to its first two arguments, a :data:`Reader` of some images of another one."""
-    return read([chosen[i] for i in indices], size)
 
 
 def split_people(faces: FaceSet, every: int) -> tuple[FaceSet, FaceSet]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from dlsfaces.data import built_in
-from dlsfaces.data.images import EXTENSIONS, find_broken, list_images, open_image
+from dlsfaces.data.images import EXTENSIONS, list_images, open_image, readable
 from dlsfaces.data.records import UNKNOWN, Face, FaceSet, Photo, PhotoSet, Source
 from drawpeople import Dice, cut_out, draw_portrait, draw_scene
 from drawpeople.cutouts import EYES, Cutout, Cutouts
@@ -80,6 +80,8 @@ def scenes(
     """
     chosen = settings or SceneSettings()
     low, high = _face_width(split, count, size, chosen)
+    if faces is not None and (chosen.people, chosen.images_per_person, chosen.known) != (100, 4, False):
+        raise ValueError(f"{chosen}: people, images_per_person and known are of built-in people, but faces are given")
     bank = _built_in(split, chosen, seed) if faces is None else _portraits(faces)
     photos = None if backgrounds is None else photos_in(backgrounds, "backgrounds")
     fewest, most = chosen.faces_per_photo
@@ -249,5 +251,4 @@ def photos_in(folder: str | Path, option: str) -> list[Path]:
     found = list_images(folder)
     if not found:
         raise ValueError(f"{said} holds no photos ({', '.join(EXTENSIONS)}); give another folder, or None")
-    broken = find_broken(found, folder, f"{option} in {folder.name}")
-    return [path for path in found if path not in broken]
+    return list(readable(found, folder, f"{option} in {folder.name}"))

@@ -63,9 +63,11 @@ def plant_trash(
     """
     if strangers is not None and strangers.framing != faces.framing:
         raise ValueError(f"strangers: {strangers.framing!r}, faces: {faces.framing!r}; load both in one framing")
+    for option, kind, value in ("not_faces", "not_a_face", not_faces), ("strangers", "wrong_identity", strangers):
+        if value is not None and mix is not None and not mix.get(kind):
+            raise ValueError(f"{option} is for {kind!r}, which mix={dict(mix)} leaves out; leave {option} out, too")
     chosen = _choose(faces, _count(len(faces), rate, mix), seed, strangers)
-    nobody = any(kind == "not_a_face" for kind, _ in chosen.values())
-    given = _given(not_faces) if nobody and not_faces is not None else None
+    given = None if not_faces is None else _given(not_faces)
     changes, origins = {}, [""] * len(faces)
     for i, (kind, shows) in chosen.items():
         others = strangers if kind == "wrong_identity" else None

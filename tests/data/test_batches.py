@@ -55,6 +55,14 @@ def test_shuffled_epochs_differ_and_repeat():
     assert len({i for b in epoch(0, 0) for i in b}) == 8
 
 
+@pytest.mark.fault("ignored options")
+def test_a_seed_is_for_a_random_order():
+    with pytest.raises(ValueError, match=r"seed=0 decides the order .* give shuffle=True"):
+        batches(TEN, (4, 3), 4, seed=0)
+    first, second = (batches(TEN, (4, 3), 4, shuffle=True, **seed) for seed in ({}, {"seed": 0}))
+    assert [i.tolist() for *_, i in first] == [i.tolist() for *_, i in second]
+
+
 def test_what_gives_no_batches_is_an_error():
     with pytest.raises(ValueError, match="is empty"):
         batches(TEN.subset([]), (4, 3), 4)

@@ -12,9 +12,9 @@ import torch
 from PIL import Image, ImageFile
 
 from dlsfaces.data import images
-from dlsfaces.data.images import FileReader, find_broken, list_images, read_image
+from dlsfaces.data.images import FileReader, list_images, read_image, readable
 
-FORMATS = ("jpeg", "png", "webp", "gif", "bmp", "tiff")
+FORMATS = [form.lower() for form in images.FORMATS]
 
 
 def gradient(height=6, width=4):
@@ -62,12 +62,12 @@ def png(rows, bits, colour, width, height):
 # --- what becomes of every kind of pixel
 
 
-@pytest.mark.parametrize("form", ["png", "bmp", "tiff", "gif", "webp"])
+@pytest.mark.parametrize("form", ["png", "bmp", "tiff", "gif", "webp", "ppm"])
 def test_colours_come_back_as_they_were(pixels, form):
     assert (pixels(gradient(), form, **({"lossless": True} if form == "webp" else {})) == gradient()).all()
 
 
-@pytest.mark.parametrize("form", ["jpeg", "png", "bmp", "tiff", "gif"])
+@pytest.mark.parametrize("form", ["jpeg", "png", "bmp", "tiff", "gif", "ppm"])
 def test_grey_and_black_and_white(pixels, form):
     assert (pixels(np.full((8, 8), 90, np.uint8), form) == 90).all()
     if form != "jpeg":
@@ -106,6 +106,7 @@ def test_sixteen_bits_are_scaled(pixels):
     for form in ("png", "tiff"):
         assert pixels(values, form)[0, :, 1].tolist() == [0, 1, 100, 255]
     assert pixels(values[:, :2], "tiff")[0, :, 1].tolist() == [0, 1]  # a dark image stays dark
+    assert pixels(b"P5 2 1 65535\n" + values[:, :2].byteswap().tobytes())[0, :, 1].tolist() == [0, 1]  # a PGM
     colours = np.array([[[0, 25700, 65535, 65535], [51400, 257, 128, 0]]], ">u2")
     assert pixels(png([colours[..., :3].tobytes()], 16, 2, 2, 1)).tolist() == [[[0, 100, 255], [200, 1, 0]]]
     assert pixels(png([colours.tobytes()], 16, 6, 2, 1)).tolist() == [[[0, 100, 255], [255] * 3]]
@@ -223,7 +224,7 @@ def test_what_is_cut_short_is_refused_even_where_pillow_was_told_to_take_it(tmp_
 
 def test_readers_keep_the_order(tmp_path):
     paths = [write(tmp_path, encoded(np.full((4, 4, 3), i, np.uint8), "png"), f"{i}.png") for i in range(9)]
-    assert FileReader(paths)([7, 2, 5], None)[:, 0, 0, 0].tolist() == [7, 2, 5]
+    assert FileReader(paths, [(0, 0, 4, 4)] * 9, (4, 4))([7, 2, 5], None)[:, 0, 0, 0].tolist() == [7, 2, 5]
 
 
 def test_images_are_told_by_extension_and_hidden_files_left_out(tmp_path):
@@ -242,11 +243,11 @@ def set_of_twelve(tmp_path, monkeypatch):
     folder.mkdir()
     paths = [write(folder, encoded(noise(20, 20), "jpeg"), f"{n:02d}.jpg") for n in range(12)]
     opened, real = [], images.open_image
-    monkeypatch.setattr(images, "open_image", lambda path, crop: (opened.append(path), real(path, crop)))
+    monkeypatch.setattr(images, "open_image", lambda path, crop: (opened.append(path), real(path, crop))[1])
 
     def check(some=paths, crop=None):
         opened.clear()
-        return find_broken(some, folder, "mine/train", crop)
+        return set(some) - readable(some, folder, "mine/train", crop).keys()
 
     return paths, check, opened
 
@@ -286,9 +287,9 @@ def test_mostly_broken_is_an_error(set_of_twelve):
 def test_a_cache_that_is_damaged_or_cannot_be_written_costs_only_time(set_of_twelve, tmp_path, caplog):
     _, check, opened = set_of_twelve
     check()
-    next((tmp_path / "cache").glob("broken-*.json")).write_text("[]")
+    next((tmp_path / "cache").glob("looked-at-*.json")).write_text("[]")
     assert check() == set() and len(opened) == 12
-    next((tmp_path / "cache").glob("broken-*.json")).unlink()
+    next((tmp_path / "cache").glob("looked-at-*.json")).unlink()
     (tmp_path / "cache").rmdir()
     (tmp_path / "cache").write_text("a file where the folder should be")
     assert check() == check() == set() and len(opened) == 12

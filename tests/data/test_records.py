@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,7 +15,7 @@ def made(name="a", people=3, count=7, size=(8, 6), framing="tight"):
     images = torch.randint(0, 256, (count, 3, *size), generator=generator).to(torch.uint8)
 
     def read(indices, wanted):
-        chosen = images[list(indices)]
+        chosen = images[indices]
         return chosen if wanted in (None, size) else chosen[:, :, : wanted[0], : wanted[1]]
 
     names = [f"{name}{k}" for k in range(count)]
@@ -22,6 +23,7 @@ def made(name="a", people=3, count=7, size=(8, 6), framing="tight"):
     return FaceSet(name, "train", framing, names, torch.arange(count) % len(people), people, read, size)
 
 
+@pytest.mark.fault("indices")
 def test_an_image_is_the_same_by_every_way():
     faces = made()
     images = faces.images()
@@ -34,6 +36,40 @@ def test_an_image_is_the_same_by_every_way():
     assert len(faces.subset([])) == 0
 
 
+def ways():
+    """Sets that read their images in every way there is."""
+    a = made("a", 4, 24)
+    return [a, data.joined(a, made("b")), data.unaligned(a), data.plant_trash(a, 0.5), a.subset(range(1, 24))[::-1]]
+
+
+@pytest.mark.fault("indices")
+@pytest.mark.parametrize("faces", ways(), ids=["plain", "joined", "warped", "planted", "subset"])
+def test_indices_of_every_form_mean_the_same_to_every_reader(faces):
+    images, n = faces.images(), len(faces)
+    odd = torch.arange(n) % 2 == 1
+    forms = {
+        "negative": ([-1, -3, 0, -n], [n - 1, n - 3, 0, 0]),
+        "mask": (odd, odd.nonzero()[:, 0]),
+        "numpy mask": (odd.numpy(), odd.nonzero()[:, 0]),
+        "booleans": (odd.tolist(), odd.nonzero()[:, 0]),
+        "numpy, backwards": (np.arange(4)[::-1], [3, 2, 1, 0]),
+        "of a tensor each": (list(torch.tensor([2, -2])), [2, n - 2]),
+        "one byte": (torch.tensor([3, 1], dtype=torch.uint8), [3, 1]),
+    }
+    for name, (indices, meant) in forms.items():
+        assert torch.equal(faces.subset(indices).images(), images[meant]), name
+        assert torch.equal(faces.read(indices, None), images[meant]), name
+        assert faces.subset(indices).files == [faces.files[i] for i in meant], name
+    assert torch.equal(faces.subset([-3, 4, 5])[-2:].subset([-1]).images(), images[[5]])
+    assert torch.equal(faces[np.int64(-2)].image, images[-2]) and torch.equal(
+        faces[odd.nonzero()[0, 0]].image, images[1]
+    )
+    for nothing in ([], np.array([]), torch.zeros(n, dtype=torch.bool), slice(5, 5)):
+        empty = faces[nothing] if isinstance(nothing, slice) else faces.subset(nothing)
+        assert len(empty) == 0 and empty.images().shape == (0, 3, *faces.crop_size)
+
+
+@pytest.mark.fault("indices")
 @pytest.mark.parametrize(
     ("indices", "error", "message"),
     [
@@ -41,6 +77,11 @@ def test_an_image_is_the_same_by_every_way():
         ([-8], IndexError, "no photo -8"),
         (torch.ones(3, dtype=torch.bool), ValueError, r"mask has the shape \(3,\), but the set has 7"),
         ([0.5], ValueError, "whole numbers"),
+        ([1.0], ValueError, "whole numbers"),
+        ([[1, 2]], ValueError, "in one dimension"),
+        (torch.ones(7, dtype=torch.uint8), ValueError, "7 bytes for 7 photos may be a mask or indices"),
+        ("ab", ValueError, "'ab' are no indices; give whole numbers, or a Boolean mask"),
+        (None, ValueError, "None are no indices"),
     ],
 )
 def test_indices_that_name_no_image_are_refused(indices, error, message):
@@ -48,6 +89,9 @@ def test_indices_that_name_no_image_are_refused(indices, error, message):
     for some in (made(), photos):
         with pytest.raises(error, match=message):
             some.subset(indices)
+    for several in ([1, 2], torch.ones(7, dtype=torch.bool), 1.0):
+        with pytest.raises(ValueError, match=r"whole numbers|see subset"):
+            made()[several]
 
 
 def test_there_is_one_of_everything_for_each_file():
@@ -75,10 +119,13 @@ def test_a_checksum_tells_sets_apart():
     assert len({before, *(other.checksum() for other in others)}) == 7
 
 
+@pytest.mark.fault("indices")
 def test_photo_sets_are_sliced_and_gone_through():
     photos = PhotoSet("n", "train", lambda i: 10 * i, range(5))
     assert list(photos) == [0, 10, 20, 30, 40] and photos[-1] == 40
     assert list(photos[1:4:2]) == [10, 30] and list(photos[2:].subset([1, 0])) == [30, 20]
+    assert list(photos[::-2].subset([-1, 0])) == [0, 40] and len(photos[3:3]) == len(photos.subset([])) == 0
+    assert list(photos.subset([False, True, False, False, True])) == list(photos.subset(np.array([1, -1]))) == [10, 40]
 
 
 def test_people_of_joined_sets_follow_on_and_images_stay_theirs():

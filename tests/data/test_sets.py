@@ -97,6 +97,18 @@ def test_celeba500_under_kaggle_in_two_data_sets(nowhere):
     assert len(data.load("celeba500", "train")) == 4 and len(data.load("celeba500", "query")) == 4
 
 
+@pytest.mark.fault("empty folder")
+@pytest.mark.parametrize("left", ["", "celebA_anno.txt", "celebA_anno.txt celebA_train_split.txt celebA_imgs"])
+def test_what_a_failure_left_in_the_cache_does_not_hide_a_copy_of_celeba500(nowhere, left):
+    make_celeba500(nowhere / "data")
+    for part in ("celebA_train_500", "celebA_ir"):
+        (nowhere / "cache" / part).mkdir(parents=True)
+    for name in left.split():  # lists of an earlier attempt, and an empty folder for the images
+        path = nowhere / "cache" / "celebA_train_500" / name
+        path.write_text("1.png 0\n") if path.suffix else path.mkdir()
+    assert len(data.load("celeba500", "train")) == 4 and len(data.load("celeba500", "query")) == 4
+
+
 def test_celeba500_that_cannot_be_had_says_why_and_what_to_do(nowhere):
     with pytest.raises(data.DataUnavailable, match=r"network is down.*To get it by hand.*disk\.yandex.*DLSFACES_ROOT"):
         data.load("celeba500")
@@ -183,6 +195,7 @@ def test_a_machine_without_a_home_is_told_what_to_name(monkeypatch):
         folders.cache_folder()
 
 
+@pytest.mark.fault("endless links")
 def test_links_and_locked_folders_do_not_stop_the_search(tmp_path, monkeypatch):
     make_celeba500(tmp_path / "z" / "deep")
     (tmp_path / "itself").symlink_to(tmp_path / "itself")
@@ -248,10 +261,14 @@ def test_a_folder_with_a_crop(tmp_path):
     assert photo.faces[0].photo_to_crop.tolist() == [[1, 0, -44], [0, 1, -75]]
 
 
+@pytest.mark.fault("empty folder")
 def test_lfw_from_a_local_copy_or_with_advice(nowhere):
     make_folder(nowhere / "data" / "lfw" / "lfw", COUNTS, (250, 250))
     assert data.load("lfw", "train")[0].image.shape == (3, 108, 89)
-    assert data.load("lfw", "train").name == "lfw"
+    files = data.load("lfw", "train").files
+    for left in ("cache/lfw", "data/lfw-deepfunneled/empty", "data/lfw-funneled/lfw_funneled"):
+        (nowhere / left).mkdir(parents=True)
+    assert data.load("lfw", "train").files == files and data.load("lfw", "train").name == "lfw"
     (nowhere / "data").rename(nowhere / "elsewhere")
     with pytest.raises(data.DataUnavailable, match=r"no copy of LFW here.*fetch_lfw_people"):
         data.load("lfw")
@@ -295,8 +312,8 @@ def test_litter_changes_nothing(tmp_path, caplog):
     assert {split: data.load(root, split).files for split in data.SPLITS} == before and not caplog.records
     make_image(root / "group", 0)
     assert data.load(root, "train").files == before["train"]
-    assert "1 images beside the people's folders are ignored: group.png" in caplog.text
-    with pytest.raises(ValueError, match=r"faces/alone holds no person.*1 images lie loose in it"):
+    assert "left out are 1 images beside the people's folders (group.png)" in caplog.text
+    with pytest.raises(ValueError, match=r"faces/alone holds no person.*left out are 1 images beside"):
         data.load(root / "alone", "train")
 
 
@@ -322,7 +339,7 @@ def test_nothing_to_load(tmp_path, caplog):
     with pytest.raises(ValueError, match=r"empty holds no person: it needs folders of images, such as .*Ada/1\.jpg$"):
         data.load(tmp_path / "empty")
     for name in ("celebb", "n" * 5000):
-        with pytest.raises(FileNotFoundError, match="is neither one of synthetic"):
+        with pytest.raises(FileNotFoundError, match="is none of synthetic"):
             data.load(name)
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         folder.load(tmp_path / "missing", "train")
@@ -337,7 +354,7 @@ def test_a_broken_image_is_left_out_even_the_first(tmp_path, caplog):
     first, small = data.load(root, "train").files[:2]
     (root / first).write_bytes(b"")
     assert data.load(root, "train").crop_size == (50, 40)
-    assert "1 of 6 images cannot be read; they are left out" in caplog.text and first in caplog.text
+    assert "1 of 10 images cannot be read; they are left out" in caplog.text and first in caplog.text
     make_image(root / small, 0, (20, 20))
     assert folder.load(root, "train", crop=(0, 0, 30, 30)).skipped == [first, small]
 
@@ -394,6 +411,26 @@ def test_celeba_that_is_incomplete_or_missing(tmp_path):
         data.load("celeba", root=tmp_path)
 
 
+@pytest.mark.fault("empty folder")
+@pytest.mark.parametrize("left", ["nothing", "lists", "no images"])
+def test_what_a_failure_left_in_the_cache_does_not_hide_a_copy_of_celeba(nowhere, monkeypatch, left):
+    make_celeba(nowhere / "data", monkeypatch)
+    monkeypatch.setattr("gdown.download", lambda **_: pytest.fail("nothing is to be downloaded"))
+    partial = nowhere / "cache" / "celeba"
+    partial.mkdir(parents=True)
+    if left != "nothing":
+        for path in (nowhere / "data" / "celeba").glob("*.txt"):
+            shutil.copy(path, partial)
+    if left == "no images":
+        (partial / "img_align_celeba").mkdir()
+    assert len(data.load("celeba", "query")) == 12
+    with pytest.raises(data.DataUnavailable, match=r"missing: .*img_align_celeba"):
+        shutil.rmtree(nowhere / "data" / "celeba" / "img_align_celeba")
+        monkeypatch.setattr(celeba.CelebA, "_check_integrity", lambda self: False)
+        data.load("celeba", root=nowhere / "data")
+
+
+@pytest.mark.fault("empty folder")
 def test_a_celeba_download_that_failed_goes_on_with_what_is_missing(nowhere, monkeypatch):
     check = celeba.CelebA._check_integrity
     made = make_celeba(nowhere / "made", monkeypatch) / "celeba"
@@ -424,6 +461,7 @@ def test_sets_can_be_sent_to_worker_processes(tmp_path):
     assert torch.equal(pickle.loads(pickle.dumps(faces)).images(), faces.images())
 
 
+@pytest.mark.fault("ignored options")
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -436,7 +474,14 @@ def test_sets_can_be_sent_to_worker_processes(tmp_path):
             "'celeba' does not take images_per_person; 'synthetic' does",
         ),
         (dict(name_or_path=".", seed=5), "does not take seed"),
-        (dict(name_or_path=" "), "the name of the set is empty"),
+        *((dict(name_or_path=name), "the name of the set is empty") for name in ("", " ")),
+        *((dict(name_or_path=name, root=""), "root is empty") for name in ("celeba", "lfw", "faces")),
+        (dict(name_or_path="synthetic", root="/no/such"), "takes no root, but root='/no/such'"),
+        (dict(name_or_path="/tmp", root="/no/such"), "'/tmp' is a whole path already and takes no root"),
+        *((dict(name_or_path=n, seed=0), "does not take seed") for n in ("celeba", "celeba500", "lfw")),
+        *((dict(name_or_path=n, dials={}), "does not take dials") for n in ("celeba", "celeba500", "lfw", ".")),
+        *((dict(name_or_path=n, images_per_person=9), "not take images") for n in ("celeba", "celeba500", "lfw", ".")),
+        *((dict(name_or_path=n, framing="loose"), "does not take framing") for n in ("lfw", "/tmp")),
         (dict(name_or_path="synthetic", people=2), "at least 5 people"),
     ],
 )

@@ -177,7 +177,7 @@ def test_cropped_photos_show_a_part_of_the_face(faces, planted, before, after):
         assert float(matrix[1, 1]) == pytest.approx(scale, rel=0.02) and matrix[0, 1] == matrix[1, 0] == 0
         old, new = (sample(images[i], p[inside]) for images, p in ((before, points), (after, moved)))
         assert (old - new).abs().mean() < 6 and torch.corrcoef(torch.stack((old.flatten(), new.flatten())))[0, 1] > 0.9
-        x1, y1, x2, y2 = planted.read.changes[i].defect._face()
+        x1, y1, x2, y2 = planted.read.read.changes[i].defect._face()
         box = torch.rand(4000, 2) * torch.tensor([x2 - x1, y2 - y1]) + torch.tensor([x1, y1])
         moved = geometry.move_points(matrix, box)
         share = ((moved >= 0) & (moved <= torch.tensor([width, height]))).all(1).float().mean()
@@ -325,4 +325,11 @@ def test_bad_photos_of_nobody(faces, tmp_path):
     for given in ([], [1, 2], [torch.zeros(3, 4, 4)], 5):
         with pytest.raises(ValueError, match="not_faces"):
             data.plant_trash(faces, not_faces=given)
-    data.plant_trash(faces, 0.2, {"dark": 1}, not_faces=tmp_path / "none")  # not asked for, not looked at
+
+
+@pytest.mark.fault("ignored options")
+def test_options_of_kinds_that_are_not_asked_for(faces, tmp_path):
+    for mix in ({"dark": 1}, {"dark": 1, "not_a_face": 0, "wrong_identity": 0}):
+        for option, value in {"not_faces": tmp_path, "strangers": faces}.items():
+            with pytest.raises(ValueError, match=rf"{option} is for .* which mix=.* leaves out; leave {option} out"):
+                data.plant_trash(faces, 0.2, mix, **{option: value})

@@ -104,7 +104,7 @@ def test_the_tight_box_stays_within_a_loose_image():
 def test_nothing_of_the_padding_is_seen_in_what_is_put_upright():
     n = 16
     white = dotted_set(geometry.LOOSE.template.expand(n, 5, 2), (218, 178))
-    white.read.images.fill_(255)
+    white.read.read.images.fill_(255)
     moved = data.unaligned(white, padding="black")
     assert (moved.images() < 255).any()  # it is seen in the images themselves
     assert (landmarks.aligned(moved, moved.landmarks, padding="black").images() == 255).all()
@@ -112,7 +112,7 @@ def test_nothing_of_the_padding_is_seen_in_what_is_put_upright():
 
 def test_padding_repeats_the_edge_by_default():
     faces = dotted_set(geometry.LOOSE.template.expand(4, 5, 2), (218, 178))
-    faces.read.images.fill_(200)
+    faces.read.read.images.fill_(200)
     assert (data.unaligned(faces).images() == 200).all()
 
 
