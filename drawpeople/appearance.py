@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 
 from drawpeople import features, skin
-from drawpeople.background import dye
+from drawpeople.background import dye, natural
+from drawpeople.camera import rotate, unit
 from drawpeople.hair_paint import hair_colour
 from drawpeople.head import EAR, HEAD, NECK
-from drawpeople.samples import Samples, bell, cover, smooth_step
+from drawpeople.samples import Samples, bell, cover, line, smooth_step
 from drawpeople.truth import Region
 
 _NECKLINE = -14.4
@@ -43,13 +44,13 @@ class Paint(NamedTuple):
 def paint_body(s: Samples) -> Paint:
     """Head, ears, neck and clothes."""
     across, front = s.x.abs(), (s.part == HEAD) & (s.z > 0)
-    gloss = 0.34 + 0.16 * front * bell(s.x * s.x * (1 / 4)) * smooth_step(6 - s.y, 3.0)  # oilier along the middle
+    gloss = 0.25 + 0.11 * front * bell(s.x * s.x * (1 / 4)) * smooth_step(6 - s.y, 3.0)  # oilier along the middle
     paint = Paint(s.spread(skin.skin_colour(s.dials)), gloss, torch.ones_like(gloss), torch.ones_like(s.part))
+    _wrinkle(paint.colour, s, front & (s.y < 7))
     locks = hair_colour(s.dials)
     layers = (
         (front | (s.part == EAR), Region.SKIN, _skin_layer(skin.complexion)),
         (front & (across < 4.9) & (s.y < 3.4), Region.SKIN, _skin_layer(skin.marks)),
-        (front & (s.y < 7), Region.SKIN, _skin_layer(skin.wrinkles)),
         (front & (across < 1.75) & (s.y < -0.6) & (s.y > -4.85), Region.NOSE, _nose_layer),
         (
             (s.part == HEAD) & (s.z > -1.5) & ((s.y < -3.3) | ((across > 4.5) & (s.y < 0.5))),
@@ -87,12 +88,43 @@ def _nose_layer(colour: Tensor, gloss: Tensor, s: Samples) -> Tensor:
     return (s.x.abs() < 0.75 - 0.25 * (s.y + 0.6)).float()  # widens from the bridge to the wings
 
 
+def _wrinkle(colour: Tensor, s: Samples, where: Tensor) -> None:
+    """Turn the normals as wrinkles and pores do, and take some light out of the folds."""
+    index = where.nonzero()[:, 0]
+    across, up, deep = skin.relief(s.to_paint(index))
+    axes = rotate(torch.eye(3, device=colour.device)[:2].expand(len(s.dials["yaw"]), 2, 3), s.dials)
+    image, normal = s.image.index_select(0, index), s.normal.index_select(1, index)
+    for slope, axis in ((across, axes[:, 0]), (up, axes[:, 1])):
+        normal -= slope * axis.T.contiguous().index_select(1, image)
+    s.normal.index_copy_(1, index, unit(normal, 0))
+    dark = 1 - torch.tensor([0.28, 0.36, 0.38], device=colour.device)[:, None] * deep
+    colour.index_copy_(1, index, colour.index_select(1, index) * dark)
+
+
 def _clothes(colour: Tensor, gloss: Tensor, s: Samples) -> Tensor:
-    cloth = s.spread(dye(s.dials["clothes_hue"], 0.3, s.dials["clothes_light"]))
-    depth = s.dial("neckline") * 2.2 * (1 - (s.x.abs() * (1 / 3.5)).clamp(max=1))  # from round to a V
-    line = _NECKLINE - depth - 0.25 * s.z.clamp(-4, 6) + 0.02 * s.x * s.x
-    share = smooth_step(line - s.y, 2 * s.pixel)
-    hem = 1 - 0.25 * ((line - s.y) * (1 / 0.5)).clamp(0, 1) * (1 - ((line - s.y) * (1 / 0.9)).clamp(0, 1))
-    cover(colour, cloth * hem, share)
+    """The neck in the head's shade; below it a pullover, a shirt with a collar or a hood, in folds."""
+    across, kind = s.x.abs(), s.dial("clothes_kind")
+    shirt, hood = ((kind > 0.5) & (kind < 0.75)).float(), (kind >= 0.75).float()
+    under_chin = smooth_step(s.y + 14.5, 4.0) * smooth_step(s.z + 1.0, 4.0)
+    for k, deep in enumerate((0.26, 0.28, 0.29)):
+        colour[k] *= 1 - deep * under_chin
+    wear = s.dials
+    light = (0.12 + 0.7 * wear["clothes_light"]) * skin.metered(skin.skin_colour(wear)) ** -0.2
+    chroma = (0.03 + 0.3 * wear["clothes_colour"] ** 2) * (1.25 - 0.6 * light)
+    cloth = s.spread(dye(natural(wear["clothes_hue"]), chroma, light))
+    depth = torch.maximum(s.dial("neckline") * 2.2, 3.0 * shirt)  # from round to a V
+    depth = depth * (1 - (across * (1 / 3.5)).clamp(max=1))
+    edge = _NECKLINE + 0.8 * hood + 0.5 * shirt - depth - 0.25 * s.z.clamp(-4, 6) + 0.02 * s.x * s.x
+    below = edge - s.y  # centimetres under the neckline
+    wide = 1.0 + 1.8 * shirt * smooth_step(across - 0.6, 1.5) + 1.6 * hood  # of collar, hem or hood
+    rolled = 1 - (below / wide - 0.45).abs()  # light falls on the middle of it
+    collar = smooth_step(wide - below, 0.2 + s.pixel)
+    fold = torch.sin(0.7 * across - 0.45 * s.y + 1.3 * torch.sin(0.33 * s.y + 7 * kind) + 0.5 * s.x)
+    shade = 1 + 0.1 * fold * (below * 0.2).clamp(0, 1) + collar * (0.22 * rolled - 0.14)
+    shade = shade - 0.4 * line(below - wide - 0.15, 0.3 + s.pixel) * (0.5 + 0.5 * (shirt + hood))
+    shade = shade - 0.4 * line(across - 12.8 + 0.06 * (s.y + 26), 0.5) * smooth_step(-21 - s.y, 3.0)  # sleeves
+    shade = shade - 0.2 * line(s.x - 0.5, 0.15 + s.pixel) * shirt * (s.z > 0)  # buttoned
+    share = smooth_step(below, 2 * s.pixel)
+    cover(colour, cloth * shade, share)
     gloss *= 1 - share
     return share
