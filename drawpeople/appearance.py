@@ -49,7 +49,8 @@ def paint_body(s: Samples) -> Paint:
     _wrinkle(paint.colour, s, front & (s.y < 7))
     locks = hair_colour(s.dials)
     layers = (
-        (front | (s.part == EAR), Region.SKIN, _skin_layer(skin.complexion)),
+        (s.part == EAR, Region.SKIN, _skin_layer(skin.ears)),
+        (front, Region.SKIN, _skin_layer(skin.complexion)),
         (front & (across < 4.9) & (s.y < 3.4), Region.SKIN, _skin_layer(skin.marks)),
         (front & (across < 1.75) & (s.y < -0.6) & (s.y > -4.85), Region.NOSE, _nose_layer),
         (
@@ -116,12 +117,14 @@ def _clothes(colour: Tensor, gloss: Tensor, s: Samples) -> Tensor:
     depth = depth * (1 - (across * (1 / 3.5)).clamp(max=1))
     edge = _NECKLINE + 0.8 * hood + 0.5 * shirt - depth - 0.25 * s.z.clamp(-4, 6) + 0.02 * s.x * s.x
     below = edge - s.y  # centimetres under the neckline
-    wide = 1.0 + 1.8 * shirt * smooth_step(across - 0.6, 1.5) + 1.6 * hood  # of collar, hem or hood
+    points = 1.2 + 2.6 * (1 - (across - 3.0).abs() * (1 / 2.2)).clamp(min=0)  # of a shirt's collar
+    wide = 0.9 + points * shirt + 1.8 * hood  # of hem, collar or hood
     rolled = 1 - (below / wide - 0.45).abs()  # light falls on the middle of it
     collar = smooth_step(wide - below, 0.2 + s.pixel)
     fold = torch.sin(0.7 * across - 0.45 * s.y + 1.3 * torch.sin(0.33 * s.y + 7 * kind) + 0.5 * s.x)
-    shade = 1 + 0.1 * fold * (below * 0.2).clamp(0, 1) + collar * (0.22 * rolled - 0.14)
-    shade = shade - 0.4 * line(below - wide - 0.15, 0.3 + s.pixel) * (0.5 + 0.5 * (shirt + hood))
+    shade = 1 + 0.1 * fold * (below * 0.2).clamp(0, 1) + collar * (0.15 * rolled - 0.05)
+    rim = below - wide  # its edge throws a shadow
+    shade = shade - (0.2 + 0.2 * (shirt + hood)) * smooth_step(rim - 0.05, 0.1 + s.pixel) * (1 - 0.9 * rim).clamp(0, 1)
     shade = shade - 0.4 * line(across - 12.8 + 0.06 * (s.y + 26), 0.5) * smooth_step(-21 - s.y, 3.0)  # sleeves
     shade = shade - 0.2 * line(s.x - 0.5, 0.15 + s.pixel) * shirt * (s.z > 0)  # buttoned
     share = smooth_step(below, 2 * s.pixel)

@@ -84,7 +84,7 @@ def _lens(image: Tensor, shot: dict[str, Tensor], scale: tuple[float, float, flo
     across, down = shot["shake"].clamp(min=0), (-shot["shake"]).clamp(min=0)
     image = _blur(image, 3, (shot["blur"] ** 2 + across**2).sqrt() * sx)
     image = _blur(image, 2, (shot["blur"] ** 2 + down**2).sqrt() * sy)
-    gain = (meter * torch.exp2(shot["exposure"]))[:, None] * warmth(shot["white_balance"], 0.15)
+    gain = (meter * torch.exp2(shot["exposure"]))[:, None] * warmth(shot["white_balance"], 0.1)
     if shot["vignette"].any():
         image = image.mul_(_corners(image, shot["vignette"], scale)[:, None])
     return image.mul_(gain[:, :, None, None])

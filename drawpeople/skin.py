@@ -7,7 +7,6 @@ surface and is crisp at any size. Colours are linear light ``(3, M)``; layers ar
 import torch
 from torch import Tensor
 
-from drawpeople.head import EAR
 from drawpeople.samples import Samples, bell, bump, cover, line, palette, slope, smooth_step
 
 _METERED_FOR = 0.5  # luminance of a face that needs no gain
@@ -41,14 +40,23 @@ def speckle(x: Tensor, y: Tensor) -> Tensor:
 def complexion(colour: Tensor, s: Samples) -> None:
     """Blood under cheeks, nose and ears; blotches of each person's own; tired eyes."""
     across, pattern = s.x.abs(), 20 * s.dial("skin_pattern")
-    blood = bump(across, s.y, 4.3, -3.2, 2.2, 1.9) + bump(across, s.y, 0, -4.0, 1.3, 1.0) + 0.9 * (s.part == EAR)
+    blood = bump(across, s.y, 4.3, -3.2, 2.2, 1.9) + bump(across, s.y, 0, -4.0, 1.3, 1.0)
     blood = blood * (0.2 + 0.6 * s.dial("ruddy")) + 0.4 * bump(across, s.y, 0, -9.8, 1.8, 1.2)
     tired = (0.15 + 0.85 * s.dial("eye_rings")) * bump(across, s.y, 2.7, -1.05, 1.4, 0.55)
     blotch = torch.sin(1.1 * s.x + pattern) * torch.sin(1.3 * s.y - 1.7 * pattern + 0.6 * s.x)
+    blood = blood + 0.5 * blotch * speckle(0.17 * s.x + pattern, 0.21 * s.y)
     fine = speckle(s.x + pattern, s.y)
     shade = 1 + (0.3 + s.dial("blotches")) * (0.05 * blotch + 0.035 * fine) - 0.2 * tired
     for k, (blush, ring) in enumerate(((0.08, 0.0), (-0.17, -0.03), (-0.15, 0.05))):
         colour[k] *= shade * (1 + blush * blood + ring * tired)
+
+
+def ears(colour: Tensor, s: Samples) -> None:
+    """Blood, and the shade behind the rim and in the hollow."""
+    out = (((s.y + 1.4) * (1 / 2.9)) ** 2 + ((s.z + 1.7) * (1 / 1.6)) ** 2).sqrt()
+    shade = 1 - 0.24 * line(out - 0.66, 0.14) - 0.3 * line(out - 0.15, 0.3)
+    for k, blood in enumerate((0.05, -0.14, -0.12)):
+        colour[k] *= shade * (1 + blood * (0.4 + 0.6 * s.dial("ruddy")))
 
 
 def marks(colour: Tensor, s: Samples) -> None:
@@ -57,7 +65,7 @@ def marks(colour: Tensor, s: Samples) -> None:
     cheeks = bump(s.x.abs(), s.y, 2.6, -2.0, 3.4, 2.4)
     spots = (speckle(1.2 * s.x + pattern, 1.1 * s.y) - 0.3).clamp(min=0) * s.dial("freckles") * cheeks
     old = (s.dial("age") - 0.55).clamp(min=0)
-    spots = spots + old * (speckle(0.55 * s.x - pattern, 0.6 * s.y + pattern) - 0.45).clamp(min=0)
+    spots = spots + old * (speckle(0.45 * s.x - pattern, 0.5 * s.y + pattern) - 0.5).clamp(min=0)
     moles = torch.zeros_like(spots)
     for k in range(1, 4):
         place = s.dial(f"mole_{k}")  # a share, unrolled to a place on the face; three people in five lack each mole
@@ -107,7 +115,8 @@ def nostrils(colour: Tensor, s: Samples) -> None:
 
 def beard(colour: Tensor, s: Samples, locks: Tensor) -> Tensor:
     """Shaved shadow, stubble, moustache, goatee or full beard; returns what it covers, ``(M,)``."""
-    across, grain = s.x.abs(), speckle(1.3 * s.x, 0.7 * s.y)  # finer across than along the hairs
+    across = s.x.abs()
+    grain = 0.6 * speckle(1.9 * s.x + 0.5 * s.y, 1.1 * s.y) + 0.4 * speckle(1.1 * s.x, 0.9 * s.y + 3.0)
     line_y = -4.9 - 1.5 * bump(across, s.y * 0, 2.6, 0, 1.7, 1) + 2.5 * (across - 4.9).clamp(min=0)
     line_y = line_y - 1.2 * s.dial("beard_line")
     jaw = smooth_step(line_y - s.y + 0.4 * grain, 1.9) * smooth_step(s.y + 12.6, 1.5) * smooth_step(s.z + 0.4, 1.0)
@@ -120,7 +129,7 @@ def beard(colour: Tensor, s: Samples, locks: Tensor) -> Tensor:
     hair = torch.maximum(torch.maximum(full, goatee), smooth_step(s.dial("moustache") - 0.6, 0.3) * lip)
     shadow = torch.maximum(jaw * off_mouth, 0.8 * lip) * (0.42 * (amount * 1.7).clamp(max=1))
     share = torch.maximum(hair * (0.85 + 0.2 * grain), shadow * (0.8 + 0.45 * grain)).clamp(0, 0.94)
-    cover(colour, locks * (0.66 + 0.3 * grain), share)
+    cover(colour, locks * (0.66 + 0.24 * grain), share)
     return share
 
 
