@@ -44,7 +44,7 @@ class Paint(NamedTuple):
 def paint_body(s: Samples) -> Paint:
     """Head, ears, neck and clothes."""
     across, front = s.x.abs(), (s.part == HEAD) & (s.z > 0)
-    gloss = 0.25 + 0.11 * front * bell(s.x * s.x * (1 / 4)) * smooth_step(6 - s.y, 3.0)  # oilier along the middle
+    gloss = 0.2 + 0.11 * front * bell(s.x * s.x * (1 / 4)) * smooth_step(6 - s.y, 3.0)  # oilier along the middle
     paint = Paint(s.spread(skin.skin_colour(s.dials)), gloss, torch.ones_like(gloss), torch.ones_like(s.part))
     _wrinkle(paint.colour, s, front & (s.y < 7))
     locks = hair_colour(s.dials)
@@ -98,7 +98,7 @@ def _wrinkle(colour: Tensor, s: Samples, where: Tensor) -> None:
     for slope, axis in ((across, axes[:, 0]), (up, axes[:, 1])):
         normal -= slope * axis.T.contiguous().index_select(1, image)
     s.normal.index_copy_(1, index, unit(normal, 0))
-    dark = 1 - torch.tensor([0.28, 0.36, 0.38], device=colour.device)[:, None] * deep
+    dark = 1 - torch.tensor([0.3, 0.38, 0.4], device=colour.device)[:, None] * deep
     colour.index_copy_(1, index, colour.index_select(1, index) * dark)
 
 

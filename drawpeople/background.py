@@ -183,7 +183,7 @@ def _trees(view: View) -> Tensor:
     """Leaves in light and shade, with gaps that the sky shines through."""
     contrast, colourful = 0.3 + 0.7 * view.dials["back_contrast"], 0.12 + 0.4 * chroma(view.dials)
     light = 0.7 * _light(view.dials) * (1 + contrast * _PATCHES.to(contrast.device)[:, None])
-    colours = hue(_GREEN + view.random(0, *[(-0.06, 0.05)] * 5), colourful, light)
+    colours = hue(_GREEN + view.random(0, *[(-0.06, 0.05)] * 5), colourful * (1.2 - 0.7 * light), light)
     x, y, wide = view.at(view.random(5, (-1, 1), (-1, 1), (0.25, 0.7), times=4))
     dx, dy = view.x - x, view.y - y
     colour = _layers(view, colours, 0.8 * _ramp(1 - (dx * dx + dy * dy) / (wide * wide), 1.6))
@@ -192,7 +192,7 @@ def _trees(view: View) -> Tensor:
 
 def _add_discs(colour: Tensor, view: View, angle: Tensor, colourful: float | Tensor) -> Tensor:
     """Add points of light, which an open lens blurs to discs, about a hue ``(N,)``; the smaller, the brighter."""
-    tones = hue(angle + view.random(21, *[(-0.2, 0.2)] * _DISCS), colourful, 0.6 + 0.4 * _light(view.dials))
+    tones = hue(natural(angle + view.random(21, *[(-0.2, 0.2)] * _DISCS)), colourful, 0.6 + 0.4 * _light(view.dials))
     x, y, radius = view.random(27, (-1, 1), (-1, 0.5), (0.07, 0.2), times=_DISCS)
     bright = 0.45 * view.dials["back_contrast"] * (1.3 - 3 * radius)
     x, y, closer, bright = view.at(torch.stack((x, y, 1 / (radius * radius), bright)))

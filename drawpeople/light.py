@@ -134,7 +134,7 @@ def _surroundings(samples: Samples, colour: Tensor, shine: _Shine, skin: Tensor,
     sky, ground = samples.spread(lights.sky), samples.spread(lights.ground)
     edge = (1 - nz).clamp(0, 1)
     edge = edge * edge
-    sheen = shine.strength * (_SKIN_REFLECTS + 0.2 * edge * edge) * ambient
+    sheen = shine.strength * (_SKIN_REFLECTS + 0.1 * edge * edge) * ambient
     hollow = ambient * (1 - ambient) * skin  # light that skin throws back and forth in a hollow takes its colour
     up = 0.5 + 0.5 * ny
     lit = torch.empty_like(colour)

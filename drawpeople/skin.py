@@ -10,7 +10,7 @@ from torch import Tensor
 from drawpeople.samples import Samples, bell, bump, cover, line, palette, slope, smooth_step
 
 _METERED_FOR = 0.5  # luminance of a face that needs no gain
-_FOLLOWS = 0.66  # the share of a face's difference from that, in stops, that the camera makes up for
+_FOLLOWS = 0.62  # the share of a face's difference from that, in stops, that the camera makes up for
 # sRGB, from the first to the last value of the dial
 _SKIN = ((66, 44, 37), (98, 66, 53), (134, 93, 75), (170, 123, 100), (200, 150, 125), (220, 172, 148), (234, 191, 170))
 
@@ -18,7 +18,7 @@ _SKIN = ((66, 44, 37), (98, 66, 53), (134, 93, 75), (170, 123, 100), (200, 150, 
 def skin_colour(person: dict[str, Tensor]) -> Tensor:
     """Linear ``(N, 3)``."""
     red, yellow = person["skin_red"][:, None], person["skin_yellow"][:, None]
-    tint = torch.tensor([0.05, -0.04, -0.03], device=red.device) * red
+    tint = torch.tensor([0.05, -0.04, -0.03], device=red.device) * (red + 0.4)
     tint = tint + torch.tensor([0.0, 0.02, -0.07], device=red.device) * yellow
     return (palette(_SKIN, person["skin_tone"]) * (1 + tint)).clamp(0, 1)
 
@@ -44,9 +44,8 @@ def complexion(colour: Tensor, s: Samples) -> None:
     blood = blood * (0.2 + 0.6 * s.dial("ruddy")) + 0.4 * bump(across, s.y, 0, -9.8, 1.8, 1.2)
     tired = (0.15 + 0.85 * s.dial("eye_rings")) * bump(across, s.y, 2.7, -1.05, 1.4, 0.55)
     blotch = torch.sin(1.1 * s.x + pattern) * torch.sin(1.3 * s.y - 1.7 * pattern + 0.6 * s.x)
-    blood = blood + 0.5 * blotch * speckle(0.17 * s.x + pattern, 0.21 * s.y)
-    fine = speckle(s.x + pattern, s.y)
-    shade = 1 + (0.3 + s.dial("blotches")) * (0.05 * blotch + 0.035 * fine) - 0.2 * tired
+    blood = blood + 0.3 * blotch * torch.sin(2.3 * s.x - pattern)
+    shade = 1 + (0.015 + 0.05 * s.dial("blotches")) * blotch - 0.2 * tired
     for k, (blush, ring) in enumerate(((0.08, 0.0), (-0.17, -0.03), (-0.15, 0.05))):
         colour[k] *= shade * (1 + blush * blood + ring * tired)
 
@@ -68,12 +67,13 @@ def marks(colour: Tensor, s: Samples) -> None:
     spots = spots + old * (speckle(0.45 * s.x - pattern, 0.5 * s.y + pattern) - 0.5).clamp(min=0)
     moles = torch.zeros_like(spots)
     for k in range(1, 4):
-        place = s.dial(f"mole_{k}")  # a share, unrolled to a place on the face; three people in five lack each mole
-        at_x, at_y = 4.6 * torch.sin(61 * place), -3.5 + 6.5 * torch.sin(97 * place + 1)
+        place = s.dials[f"mole_{k}"]  # a share, unrolled to a place on the face; three people in five lack each mole
         small = 0.04 + 0.1 * place
         radius = small.clamp(min=0.9 * s.pixel)  # paler where a pixel is wider than the mole
-        squared = ((s.x - at_x) ** 2 + (s.y - at_y) ** 2) / (radius * radius)
-        moles = torch.maximum(moles, bell(squared) * (small / radius) ** 2 * (place > 0.6))
+        pale = (small / radius) ** 2 * (place > 0.6)
+        rows = (4.6 * torch.sin(61 * place), -3.5 + 6.5 * torch.sin(97 * place + 1), 1 / radius, pale)
+        at_x, at_y, closer, strong = s.spread(torch.stack(rows, dim=1))
+        moles = torch.maximum(moles, bell(((s.x - at_x) * closer) ** 2 + ((s.y - at_y) * closer) ** 2) * strong)
     dark = (0.75 * spots).clamp(max=0.6)
     for k, mole in enumerate((0.4, 0.52, 0.56)):
         colour[k] *= (1 - dark * (0.5 + 0.25 * k)) * (1 - mole * moles)
@@ -83,27 +83,32 @@ def relief(s: Samples) -> tuple[Tensor, Tensor, Tensor]:
     """Wrinkles and pores, as light finds them.
 
     Folds beside the mouth, lines on the forehead and at the eyes, frown lines, bags, and the skin's grain. How the
-    surface rises to the viewer's right and upwards ``(M,)``, as tangents; and how deep it lies in a fold, from 0 to 1.
+    surface rises to the viewer's right and upwards ``(M,)``, as tangents; and how deep it lies, 1 in a fold.
     """
     across, side, age = s.x.abs(), torch.where(s.x > 0, 1.0, -1.0), s.dial("wrinkles")
     smile, raised = s.dial("smile").clamp(min=0), s.dial("brow_raise")
     cheek = across - 2.0 - 0.36 * (-4.0 - s.y)  # from the fold, which runs from the nostril to beside the mouth
-    fold = (0.06 + 0.5 * age + 0.25 * smile) * ((s.y + 7.4) * (-4.0 - s.y) * 0.7).clamp(0, 1)
+    fold = (0.06 + 0.8 * age + 0.25 * smile) * ((s.y + 7.4) * (-4.0 - s.y) * 0.7).clamp(0, 1)
     jaw = across - 2.9 - 0.25 * (-7 - s.y)
-    jowl = 0.3 * age * ((s.y + 9.4) * (-7.0 - s.y)).clamp(0, 1)
-    frown = (0.5 * age + 0.4 * (-raised).clamp(min=0)) * bump(across, s.y, 0.5, 1.7, 0.6, 0.9)
+    jowl = 0.6 * age * ((s.y + 9.4) * (-7.0 - s.y)).clamp(0, 1)
+    frown = (0.7 * age + 0.4 * (-raised).clamp(min=0)) * bump(across, s.y, 0.5, 1.7, 0.6, 0.9)
     own = 20 * s.dial("skin_pattern")
-    ripple = 1.1 * s.y + 0.04 * s.x * s.x + 0.16 * torch.sin(s.x + own) + 0.2 * torch.sin(1.7 * s.y + own)
+    ripple = 5.5 * s.y + 0.2 * s.x * s.x + 0.8 * torch.sin(s.x + own) + torch.sin(1.7 * s.y + own)
     broken = 0.62 + 0.38 * torch.sin(1.2 * s.x + 2.3 * s.y + own)
-    lines = (0.3 * age + 0.22 * raised.clamp(min=0)) * broken * bump(across, s.y, 0, 4.8, 3.8, 2.0)
-    rays = (0.5 * age + 0.15 * smile) * bump(across, s.y, 5.3, -0.1, 0.8, 1.1)
-    bag = (0.04 + 0.45 * age) * bump(across, s.y, 2.9, -1.1, 1.6, 0.7)
-    right = fold * slope(cheek, 0.42) + jowl * slope(jaw, 0.4) + frown * slope(across - 0.55, 0.22)
-    up = 0.36 * fold * slope(cheek, 0.42) + lines * torch.sin(5 * ripple) + bag * slope(s.y + 1.1, 0.4)
+    lines = (0.44 * age + 0.22 * raised.clamp(min=0)) * broken * bump(across, s.y, 0, 4.8, 3.8, 2.0)
+    rays = (0.7 * age + 0.15 * smile) * bump(across, s.y, 5.3, -0.1, 0.8, 1.1)
+    bag = (0.04 + 0.75 * age) * bump(across, s.y, 2.9, -1.1, 1.6, 0.7)
+    beside = fold * slope(cheek, 0.42)
+    right = beside + jowl * slope(jaw, 0.4) + frown * slope(across - 0.55, 0.22)
+    up = 0.36 * beside + lines * torch.sin(ripple) + bag * slope(s.y + 1.1, 0.4)
     up = up + rays * torch.sin(9 * (s.y - 0.1) / (0.5 + (across - 4.4).clamp(min=0)))
-    deep = fold * line(cheek, 0.4) + jowl * line(jaw, 0.4) + frown * line(across - 0.55, 0.2)
-    grain = (0.02 + 0.035 * s.dial("blotches")) * (1 - bump(across, s.y, 3.1, 0.0, 2.0, 0.9))
-    return side * right + grain * speckle(s.x, s.y + 3.0), up + grain * speckle(s.x + 5.0, s.y), deep
+    deep = 0.5 * lines * torch.cos(ripple) + 0.6 * bag * line(s.y + 1.1, 0.35)
+    deep = deep + fold * line(cheek, 0.4) + jowl * line(jaw, 0.4) + frown * line(across - 0.55, 0.2)
+    across, down = 9.1 * s.x + 3.0 * torch.sin(5.3 * s.y), 8.3 * s.y + 3.0 * torch.sin(4.7 * s.x + own)  # see speckle
+    rough = 0.3 + s.dial("blotches")
+    wave = torch.sin(across)
+    grain = wave * torch.sin(down) * rough
+    return side * right + 0.035 * grain, up + 0.035 * rough * wave * torch.cos(down), deep + 0.1 * grain
 
 
 def nostrils(colour: Tensor, s: Samples) -> None:
