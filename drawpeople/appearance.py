@@ -114,10 +114,11 @@ def _clothes(colour: Tensor, gloss: Tensor, s: Samples) -> Tensor:
     chroma = (0.03 + 0.3 * wear["clothes_colour"] ** 2) * (1.25 - 0.6 * light)
     cloth = s.spread(dye(natural(wear["clothes_hue"]), chroma, light))
     depth = torch.maximum(s.dial("neckline") * 2.2, 3.0 * shirt)  # from round to a V
-    depth = depth * (1 - (across * (1 / 3.5)).clamp(max=1))
+    front = smooth_step(s.z, 3.0)
+    depth = front * depth * (1 - (across * (1 / 3.5)).clamp(max=1))
     edge = _NECKLINE + 0.8 * hood + 0.5 * shirt - depth - 0.25 * s.z.clamp(-4, 6) + 0.02 * s.x * s.x
     below = edge - s.y  # centimetres under the neckline
-    points = 1.2 + 2.6 * (1 - (across - 3.0).abs() * (1 / 2.2)).clamp(min=0)  # of a shirt's collar
+    points = 1.2 + front * 2.6 * (1 - (across - 3.0).abs() * (1 / 2.2)).clamp(min=0)  # of a shirt's collar
     wide = 0.9 + points * shirt + 1.8 * hood  # of hem, collar or hood
     rolled = 1 - (below / wide - 0.45).abs()  # light falls on the middle of it
     collar = smooth_step(wide - below, 0.2 + s.pixel)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from PIL import Image
 
 from drawpeople.cutouts import Cutout
@@ -79,14 +80,19 @@ def _cloth(bust: Image.Image, left: int, right: int) -> np.ndarray:
 
 
 def _skin(cutout: Cutout, dice: Dice) -> np.ndarray:
-    """The colour of the hands: that of the cheek, or any skin's where no face is seen."""
+    """The colour of the hands: the warmest of three places of the face, or any skin's where no face is seen.
+
+    Dark glasses, a mask or hair may cover one or two of them.
+    """
     tone = dice(0.25, 0.9)
     if not cutout.faces_us:
         return np.array([235, 185, 155]) * tone
-    x, y = (cutout.landmarks[0] + cutout.landmarks[2]).div(2).tolist()
-    size = cutout.image.size
-    x, y = min(max(x, 0), size[0] - 1), min(max(y, 0), size[1] - 1)
-    return np.array(cutout.image.getpixel((int(x), int(y)))[:3], dtype=np.float32)
+    left, right, nose = cutout.landmarks[:3]
+    places = torch.stack(((left + nose) / 2, nose, 1.3 * (left + right) / 2 - 0.3 * nose))
+    x, y = (places.round() - 1).clamp(min=0).T.int().tolist()
+    last = cutout.image.width - 1, cutout.image.height - 1
+    colours = [cutout.image.getpixel((min(a, last[0]), min(b, last[1])))[:3] for a, b in zip(x, y)]
+    return np.array(max(colours, key=lambda c: (c[0] - c[2]) / (c[0] + 20)), dtype=np.float32)
 
 
 class _Limb(NamedTuple):
@@ -119,17 +125,17 @@ class _Painter:
             self._leg(side, lean + dice(-0.03, 0.05) * side, skin if skirt else dark, 0.55 if skirt else 1.0)
         if skirt:
             self._paint(_Limb([(0, 11, 0.6), (0, 14, 0.7), (0, 20, 0.84)], dark, 18.2, 0.14), phase)
-        trunk = [(0, self.start - 2, 0.74), (0, 6, 0.68 * thin), (lean, 9, 0.6 * thin), (lean, 13, 0.68)]
+        trunk = [(0, self.start - 2, 0.74), (0, 6, 0.68 * thin), (lean, 9, 0.6 * thin), (lean, 13, 0.7)]
         self._paint(_Limb(trunk, pullover, _HEM, 0.09), phase)
         for side, pose in zip((-1, 1), poses):
             self._arm(side, pose, pullover, skin, bare)
         return self._image()
 
     def _leg(self, side: int, lean: float, colour: np.ndarray, thick: float) -> None:
-        points = [(0.33, 11.3, 0.38), (0.36, 17.8, 0.28 * thick), (0.38, 20, 0.27 * thick), (0.4, 24.6, 0.21 * thick)]
-        moved = [(side * x + lean * (y - 11.3) / 8, y, radius) for x, y, radius in points]
+        points = [(0.32, 12.0, 0.35), (0.36, 17.8, 0.28 * thick), (0.38, 20, 0.27 * thick), (0.4, 24.6, 0.21 * thick)]
+        moved = [(side * x + lean * (y - 12) / 8, y, radius) for x, y, radius in points]
         foot = moved[-1][0]
-        shoe = [(foot - 0.03 * side, 24.5, 0.13), (foot + 0.06 * side, FEET - 0.2, 0.16)]
+        shoe = [(foot - 0.03 * side, 24.5, 0.13), (foot + 0.06 * side, FEET - 0.1, 0.17)]
         self._paint(_Limb(shoe, np.array([38.0, 34.0, 32.0])), 0)
         self._paint(_Limb(moved, colour, 24.5, 0.08), side)
 
@@ -160,11 +166,12 @@ class _Painter:
         begun = ((y - self.start) / 1.5).clip(0, 1)  # the bust has its own light
         folds = np.sin(1.5 * y + (1.2 if phase > 2 else -1.2) * x + phase) * np.sin(0.7 * y + 1.9 * x)
         round_ = 0.36 * np.sqrt((1 - off * off).clip(0, 1)) - 0.34 - self.side * signed + limb.folds * folds
-        covered = ((1 - off) * radius + 0.5).clip(0, 1)[..., None]
+        covered = ((1 - off) * radius + 0.5).clip(0, 1)
         colour = limb.colour[rows, columns] if limb.colour.ndim == 3 else limb.colour
         under = self.colours[rows, columns] * (1 - begun * ((1.3 - off) * (0.4 / 0.3)).clip(0, 0.4))[..., None]
-        self.colours[rows, columns] = under + covered * (colour * (1 + begun * round_)[..., None] - under)
-        self.alpha[rows, columns] = np.maximum(self.alpha[rows, columns], covered[..., 0])
+        self.alpha[rows, columns] = alpha = np.maximum(self.alpha[rows, columns], covered)
+        share = (covered / alpha.clip(1e-3))[..., None]  # nothing of the empty black mixes in at an edge
+        self.colours[rows, columns] = under + share * (colour * (1 + begun * round_)[..., None] - under)
 
     def _near(self, limb: _Limb) -> tuple[slice, slice]:
         """The rows and columns that a limb and the shade around it may be in."""
