@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from PIL import Image
 
 from drawpeople.cutouts import Cutout
@@ -25,7 +24,6 @@ _DARK = ((44, 43, 46), (44, 50, 70), (74, 92, 122), (98, 98, 102), (88, 70, 56),
 #: Where elbow, wrist and finger tips of an arm on the viewer's right are, in half widths of the bust and eye distances.
 _ARMS = (
     ((0.82, 9.0), (0.84, 12.2), (0.82, 14.2)),  # hangs
-    ((0.82, 9.0), (0.84, 12.2), (0.82, 14.2)),
     ((0.85, 8.9), (0.76, 12.0), (0.66, 13.8)),  # hangs before the thigh
     ((0.86, 8.7), (0.66, 11.9)),  # the hand in a pocket
     ((0.84, 8.8), (0.4, 10.8), (0.1, 11.4)),  # hands before the belly
@@ -57,17 +55,13 @@ def clothed(cutout: Cutout, rows: int, dice: Dice) -> Image.Image:
 
 def _span(bust: Image.Image) -> tuple[int, int]:
     """The first covered column of the last row, and the one behind the last."""
-    covered = (_last_rows(bust, 1)[0, :, 3] > 128).nonzero()[0]
+    covered = (np.asarray(bust)[-1, :, 3] > 128).nonzero()[0]
     return (int(covered[0]), int(covered[-1]) + 1) if len(covered) else (0, bust.width)
-
-
-def _last_rows(bust: Image.Image, rows: int) -> np.ndarray:
-    return np.asarray(bust.crop((0, bust.height - rows, *bust.size)))
 
 
 def _cloth(bust: Image.Image, left: int, right: int) -> np.ndarray:
     """Colours of the cloth ``(2, width, 3)``: as the bust ends, and smooth, for hair must not run down."""
-    last = _last_rows(bust, 3)[..., :3].mean(0, dtype=np.float32)
+    last = np.asarray(bust)[-3:, :, :3].mean(0, dtype=np.float32)
     last[:left], last[right:] = last[left], last[right - 1]
     typical = np.median(last[left:right], axis=0)
     light = last.mean(1) / max(typical.mean(), 1)
@@ -80,19 +74,15 @@ def _cloth(bust: Image.Image, left: int, right: int) -> np.ndarray:
 
 
 def _skin(cutout: Cutout, dice: Dice) -> np.ndarray:
-    """The colour of the hands: the warmest of three places of the face, or any skin's where no face is seen.
-
-    Dark glasses, a mask or hair may cover one or two of them.
-    """
+    """The colour of the hands: the warmest of cheek, nose and brow, or any skin's where no face is seen."""
     tone = dice(0.25, 0.9)
     if not cutout.faces_us:
         return np.array([235, 185, 155]) * tone
-    left, right, nose = cutout.landmarks[:3]
-    places = torch.stack(((left + nose) / 2, nose, 1.3 * (left + right) / 2 - 0.3 * nose))
-    x, y = (places.round() - 1).clamp(min=0).T.int().tolist()
-    last = cutout.image.width - 1, cutout.image.height - 1
-    colours = [cutout.image.getpixel((min(a, last[0]), min(b, last[1])))[:3] for a, b in zip(x, y)]
-    return np.array(max(colours, key=lambda c: (c[0] - c[2]) / (c[0] + 20)), dtype=np.float32)
+    left, right, nose = cutout.landmarks[:3].numpy()
+    x, y = np.stack(((left + nose) / 2, nose, 0.65 * (left + right) - 0.3 * nose)).astype(int).T
+    face = np.asarray(cutout.image, dtype=np.float32)[..., :3]
+    colours = face[y.clip(0, len(face) - 1), x.clip(0, face.shape[1] - 1)]
+    return colours[((colours[:, 0] - colours[:, 2]) / (colours[:, 0] + 20)).argmax()]
 
 
 class _Limb(NamedTuple):
@@ -117,7 +107,9 @@ class _Painter:
 
     def body(self, cloth: np.ndarray, skin: np.ndarray, dice: Dice) -> Image.Image:
         """RGBA of ``size``; the rows above the bust's end are empty."""
-        pullover, dark = self._pullover(cloth), np.array(_DARK[dice.integer(0, len(_DARK) - 1)]) * dice(0.5, 1.3)
+        begun = ((self.y / self.unit - self.start) / 2).clip(0, 1)[..., None]
+        pullover = cloth[0] + begun * (cloth[1] - cloth[0])  # as the bust ends, and smooth from two eye distances on
+        dark = np.array(_DARK[dice.integer(0, len(_DARK) - 1)]) * dice(0.5, 1.3)
         skirt, bare, self.side = dice.happens(0.15), dice.happens(0.3), dice(-0.14, 0.14)
         poses = [_ARMS[dice.integer(0, len(_ARMS) - 1)] for _ in range(2)]
         lean, thin, phase = dice(-0.05, 0.05), dice(0.9, 1.04), dice(0, 6)
@@ -129,7 +121,10 @@ class _Painter:
         self._paint(_Limb(trunk, pullover, _HEM, 0.09), phase)
         for side, pose in zip((-1, 1), poses):
             self._arm(side, pose, pullover, skin, bare)
-        return self._image()
+        pixels = np.concatenate((self.colours, 255 * self.alpha[..., None]), axis=2)
+        whole = Image.new("RGBA", self.size)
+        whole.paste(Image.fromarray((pixels + 0.5).clip(0, 255).astype(np.uint8)), (0, self.top))
+        return whole
 
     def _leg(self, side: int, lean: float, colour: np.ndarray, thick: float) -> None:
         points = [(0.32, 12.0, 0.35), (0.36, 17.8, 0.28 * thick), (0.38, 20, 0.27 * thick), (0.4, 24.6, 0.21 * thick)]
@@ -196,14 +191,3 @@ class _Painter:
             for table, values in ((best, share), (signed, right / radius), (radii, radius)):
                 np.copyto(table, values, where=closer)
         return best, signed, radii
-
-    def _pullover(self, cloth: np.ndarray) -> np.ndarray:
-        """From the bust's own last row, ``cloth[0]``, to the smooth colours ``cloth[1]``, within two eye distances."""
-        share = ((self.y / self.unit - self.start) / 2).clip(0, 1)[..., None]
-        return cloth[0] + share * (cloth[1] - cloth[0])
-
-    def _image(self) -> Image.Image:
-        pixels = np.concatenate((self.colours, 255 * self.alpha[..., None]), axis=2)
-        whole = Image.new("RGBA", self.size)
-        whole.paste(Image.fromarray((pixels + 0.5).clip(0, 255).astype(np.uint8)), (0, self.top))
-        return whole

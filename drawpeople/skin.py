@@ -11,8 +11,8 @@ from drawpeople.samples import Samples, bell, bump, cover, line, palette, slope,
 
 _METERED_FOR = 0.5  # luminance of a face that needs no gain
 _FOLLOWS = 0.62  # the share of a face's difference from that, in stops, that the camera makes up for
-# sRGB, from the first to the last value of the dial. As light as the Monk Skin Tone Scale's ninth to fourth step (L* 21
-# to 87; Monk 2019), which paints no blood under the skin; as red and as colourful as cheeks are in photos.
+# sRGB, from the first to the last value of the dial. As light as the Monk Skin Tone Scale's ninth to fifth step (L* 20
+# to 80; Monk 2019), which paints no blood under the skin; as red and as colourful as cheeks are in photos.
 _SKIN = ((66, 44, 37), (98, 66, 53), (134, 93, 75), (170, 123, 100), (200, 150, 125), (220, 172, 148), (234, 191, 170))
 
 
@@ -81,16 +81,12 @@ def marks(colour: Tensor, s: Samples) -> None:
 
 
 def relief(s: Samples) -> tuple[Tensor, Tensor, Tensor]:
-    """Wrinkles and pores, as light finds them.
-
-    Folds beside the mouth, lines on the forehead and at the eyes, frown lines, bags, and the skin's grain. How the
-    surface rises to the viewer's right and upwards ``(M,)``, as tangents; and how deep it lies, 1 in a fold.
-    """
+    """Wrinkles and pores: how the surface rises to the viewer's right and upwards ``(M,)``, and how deep it lies."""
     across, side, age = s.x.abs(), torch.where(s.x > 0, 1.0, -1.0), s.dial("wrinkles")
     smile, raised = s.dial("smile").clamp(min=0), s.dial("brow_raise")
     cheek = across - 2.0 - 0.36 * (-4.0 - s.y)  # from the fold, which runs from the nostril to beside the mouth
     fold = (0.06 + 0.8 * age + 0.25 * smile) * ((s.y + 7.4) * (-4.0 - s.y) * 0.7).clamp(0, 1)
-    jaw = across - 2.9 - 0.25 * (-7 - s.y)
+    jaw = across - 2.9 - 0.25 * (-7 - s.y)  # from the fold that goes on from the corner of the mouth
     jowl = 0.6 * age * ((s.y + 9.4) * (-7.0 - s.y)).clamp(0, 1)
     frown = (0.7 * age + 0.4 * (-raised).clamp(min=0)) * bump(across, s.y, 0.5, 1.7, 0.6, 0.9)
     own = 20 * s.dial("skin_pattern")
@@ -101,15 +97,14 @@ def relief(s: Samples) -> tuple[Tensor, Tensor, Tensor]:
     bag = (0.04 + 0.75 * age) * bump(across, s.y, 2.9, -1.1, 1.6, 0.7)
     beside = fold * slope(cheek, 0.42)
     right = beside + jowl * slope(jaw, 0.4) + frown * slope(across - 0.55, 0.22)
-    up = 0.36 * beside + lines * torch.sin(ripple) + bag * slope(s.y + 1.1, 0.4)
-    up = up + rays * torch.sin(9 * (s.y - 0.1) / (0.5 + (across - 4.4).clamp(min=0)))
+    fan = (s.y - 0.1) / (0.5 + (across - 4.4).clamp(min=0))
+    up = 0.36 * beside + lines * torch.sin(ripple) + bag * slope(s.y + 1.1, 0.4) + rays * torch.sin(9 * fan)
     deep = 0.5 * lines * torch.cos(ripple) + 0.6 * bag * line(s.y + 1.1, 0.35)
     deep = deep + fold * line(cheek, 0.4) + jowl * line(jaw, 0.4) + frown * line(across - 0.55, 0.2)
     across, down = 9.1 * s.x + 3.0 * torch.sin(5.3 * s.y), 8.3 * s.y + 3.0 * torch.sin(4.7 * s.x + own)  # see speckle
-    rough = 0.3 + s.dial("blotches")
-    wave = torch.sin(across)
-    grain = wave * torch.sin(down) * rough
-    return side * right + 0.035 * grain, up + 0.035 * rough * wave * torch.cos(down), deep + 0.1 * grain
+    wave = torch.sin(across) * (0.3 + s.dial("blotches"))
+    grain = wave * torch.sin(down)
+    return side * right + 0.035 * grain, up + 0.035 * wave * torch.cos(down), deep + 0.1 * grain
 
 
 def nostrils(colour: Tensor, s: Samples) -> None:
