@@ -80,8 +80,8 @@ def _skin(cutout: Cutout, dice: Dice) -> np.ndarray:
         return np.array([235, 185, 155]) * tone
     left, right, nose = cutout.landmarks[:3].numpy()
     x, y = np.stack(((left + nose) / 2, nose, 0.65 * (left + right) - 0.3 * nose)).astype(int).T
-    face = np.asarray(cutout.image, dtype=np.float32)[..., :3]
-    colours = face[y.clip(0, len(face) - 1), x.clip(0, face.shape[1] - 1)]
+    face = np.asarray(cutout.image)
+    colours = face[y.clip(0, len(face) - 1), x.clip(0, face.shape[1] - 1), :3].astype(np.float32)
     return colours[((colours[:, 0] - colours[:, 2]) / (colours[:, 0] + 20)).argmax()]
 
 
@@ -109,7 +109,7 @@ class _Painter:
         """RGBA of ``size``; the rows above the bust's end are empty."""
         begun = ((self.y / self.unit - self.start) / 2).clip(0, 1)[..., None]
         pullover = cloth[0] + begun * (cloth[1] - cloth[0])  # as the bust ends, and smooth from two eye distances on
-        dark = np.array(_DARK[dice.integer(0, len(_DARK) - 1)]) * dice(0.5, 1.3)
+        dark = np.array(_DARK[dice.integer(0, len(_DARK) - 1)], np.float32) * dice(0.5, 1.3)
         skirt, bare, self.side = dice.happens(0.15), dice.happens(0.3), dice(-0.14, 0.14)
         poses = [_ARMS[dice.integer(0, len(_ARMS) - 1)] for _ in range(2)]
         lean, thin, phase = dice(-0.05, 0.05), dice(0.9, 1.04), dice(0, 6)
@@ -131,7 +131,7 @@ class _Painter:
         moved = [(side * x + lean * (y - 12) / 8, y, radius) for x, y, radius in points]
         foot = moved[-1][0]
         shoe = [(foot - 0.03 * side, 24.5, 0.13), (foot + 0.06 * side, FEET - 0.1, 0.17)]
-        self._paint(_Limb(shoe, np.array([38.0, 34.0, 32.0])), 0)
+        self._paint(_Limb(shoe, np.array([38, 34, 32], np.float32)), 0)
         self._paint(_Limb(moved, colour, 24.5, 0.08), side)
 
     def _arm(
@@ -159,8 +159,10 @@ class _Painter:
             return
         off, signed, radius = self._off(limb, x * self.unit, y * self.unit)
         begun = ((y - self.start) / 1.5).clip(0, 1)  # the bust has its own light
-        folds = np.sin(1.5 * y + (1.2 if phase > 2 else -1.2) * x + phase) * np.sin(0.7 * y + 1.9 * x)
-        round_ = 0.36 * np.sqrt((1 - off * off).clip(0, 1)) - 0.34 - self.side * signed + limb.folds * folds
+        round_ = 0.36 * np.sqrt((1 - off * off).clip(0, 1)) - 0.34 - self.side * signed
+        if limb.folds:
+            folds = np.sin(1.5 * y + (1.2 if phase > 2 else -1.2) * x + phase) * np.sin(0.7 * y + 1.9 * x)
+            round_ += limb.folds * folds
         covered = ((1 - off) * radius + 0.5).clip(0, 1)
         colour = limb.colour[rows, columns] if limb.colour.ndim == 3 else limb.colour
         under = self.colours[rows, columns] * (1 - begun * ((1.3 - off) * (0.4 / 0.3)).clip(0, 0.4))[..., None]
