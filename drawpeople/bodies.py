@@ -75,9 +75,8 @@ def _cloth(bust: Image.Image, left: int, right: int) -> np.ndarray:
 
 def _skin(cutout: Cutout, dice: Dice) -> np.ndarray:
     """The colour of the hands: the warmest of cheek, nose and brow, or any skin's where no face is seen."""
-    tone = dice(0.25, 0.9)
     if not cutout.faces_us:
-        return np.array([235, 185, 155]) * tone
+        return np.array([235, 185, 155], np.float32) * dice(0.25, 0.9)
     left, right, nose = cutout.landmarks[:3].numpy()
     x, y = np.stack(((left + nose) / 2, nose, 0.65 * (left + right) - 0.3 * nose)).astype(int).T
     face = np.asarray(cutout.image)
@@ -161,8 +160,8 @@ class _Painter:
         begun = ((y - self.start) / 1.5).clip(0, 1)  # the bust has its own light
         round_ = 0.36 * np.sqrt((1 - off * off).clip(0, 1)) - 0.34 - self.side * signed
         if limb.folds:
-            folds = np.sin(1.5 * y + (1.2 if phase > 2 else -1.2) * x + phase) * np.sin(0.7 * y + 1.9 * x)
-            round_ += limb.folds * folds
+            tilt = 1.2 if phase > 2 else -1.2
+            round_ += limb.folds * np.sin(1.5 * y + tilt * x + phase) * np.sin(0.7 * y + 1.9 * x)
         covered = ((1 - off) * radius + 0.5).clip(0, 1)
         colour = limb.colour[rows, columns] if limb.colour.ndim == 3 else limb.colour
         under = self.colours[rows, columns] * (1 - begun * ((1.3 - off) * (0.4 / 0.3)).clip(0, 0.4))[..., None]
