@@ -46,6 +46,8 @@ def backdrop(size: tuple[int, int], ground: float, dice: Dice) -> tuple[Image.Im
 def tint(dice: Dice, light: tuple[float, float] = (0.2, 0.9), colourful: float = 0.35) -> Colour:
     """A colour, from grey to so colourful, of a lightness in a range of ``[0, 1]``."""
     level, strong, hue = dice(*light), colourful * dice() ** 2, dice(0, 2 * math.pi)
+    hue -= 0.4 * math.sin(2 * hue - 1)  # towards those of wood, stone and the sky
+    strong *= 1.2 - 0.6 * level
     parts = (level * (1 + strong * math.cos(hue + turn)) for turn in (0.0, -2.1, 2.1))
     return tuple(int(255 * min(1, max(0, part))) for part in parts)
 
@@ -333,13 +335,13 @@ def _abstract(image: Image.Image, row: int, dice: Dice) -> None:
     """A wall of light: colours that run into each other, and discs or beams over them."""
     width, height = image.size
     few = Image.new("RGB", (3, 3))
-    few.putdata([tint(dice, (0.1, 0.9), 0.7) for _ in range(9)])
+    few.putdata([tint(dice, (0.1, 0.8), 0.4) for _ in range(9)])
     image.paste(few.resize((width, height), Image.Resampling.BICUBIC))
     over = Image.new("RGB", (width, height))
     draw = ImageDraw.Draw(over)
     for _ in range(dice.integer(0, 25)):
         x, y, reach = dice() * width, dice() * height, dice.log(0.01, 0.08) * width
-        draw.ellipse([x - reach, y - reach, x + reach, y + reach], tint(dice, (0.4, 1.0), 0.8))
+        draw.ellipse([x - reach, y - reach, x + reach, y + reach], tint(dice, (0.4, 1.0), 0.5))
     image.paste(Image.blend(image, over, 0.5), (0, 0), over.convert("L").point(lambda level: 255 if level else 0))
     _floor(image, row, dice)
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from drawpeople import rng
 from drawpeople.framing import LOOSE
 from drawpeople.samples import cover
+from drawpeople.skin import metered, skin_colour
 
 _BACKGROUND_SEED = 11
 _NUMBERS = 48  # random numbers an image: each kind uses them as it likes
@@ -53,7 +54,7 @@ class View:
     def colours(self, first: int, colourful: float | Tensor, light: Tensor) -> Tensor:
         """Colours near each image's own hue, as many as ``light`` ``(K, N)`` has rows: linear ``(3, K, N)``."""
         turned = self.dials["back_hue"] + 0.25 * (self.u[first : first + len(light)] - 0.5)
-        return hue(turned, colourful * chroma(self.dials), light)
+        return hue(natural(turned), colourful * chroma(self.dials) * (1.2 - 0.6 * light), light)
 
 
 def background(image: Tensor, x: Tensor, y: Tensor, dials: dict[str, Tensor]) -> Tensor:
@@ -72,20 +73,26 @@ def background(image: Tensor, x: Tensor, y: Tensor, dials: dict[str, Tensor]) ->
         where = (kind == k).nonzero()[:, 0]
         if len(where):
             colour[:, where] = draw(view.take(where))
-    return colour.clamp_(0, 1.2)
+    dimmed = metered(skin_colour(dials)) ** -0.7  # who sets the camera for a dark face lights the face, not the wall
+    return colour.mul_(dimmed.index_select(0, image)).clamp_(0, 1.2)
 
 
 def surroundings(dials: dict[str, Tensor]) -> Tensor:
     """The tint that the place gives to the light around the face, so that both belong together: ``(N, 3)``, mean 1."""
     kind = _kind(dials)
     angle = torch.where(kind == _TREES, _GREEN, torch.where(kind == _SKY, _BLUE, dials["back_hue"]))
-    return hue(angle, 0.35 * chroma(dials) + 0.02 * (kind >= _TREES), torch.ones_like(angle), at_most=2.0).T
+    return hue(natural(angle), 0.2 * chroma(dials) + 0.02 * (kind >= _TREES), torch.ones_like(angle), at_most=2.0).T
 
 
 def hue(angle: Tensor, colourful: float | Tensor, light: float | Tensor, at_most: float = 1.0) -> Tensor:
     """A linear colour ``(3, ...)`` from hue (0 to 1), chroma and the root of its lightness ``(...)``."""
     turns = torch.tensor([0.0, -1 / 3, 1 / 3], device=angle.device).view(3, *[1] * angle.dim())
     return (light * (1 + colourful * torch.cos(2 * torch.pi * (angle + turns)))).clamp(0, at_most) ** 2
+
+
+def natural(angle: Tensor) -> Tensor:
+    """Hues drawn evenly, moved towards those of wood, stone and the sky: green and violet paint is rarer than brown."""
+    return angle - 0.065 * torch.sin(4 * torch.pi * (angle - _ORANGE))
 
 
 def dye(angle: Tensor, colourful: float | Tensor, light: Tensor) -> Tensor:
@@ -100,7 +107,7 @@ def chroma(dials: dict[str, Tensor]) -> Tensor:
 
 def _light(dials: dict[str, Tensor]) -> Tensor:
     """How light ``(N,)``, as a root of linear light."""
-    return 0.2 + 0.65 * dials["back_light"]
+    return 0.12 + 0.7 * dials["back_light"]
 
 
 def _kind(dials: dict[str, Tensor]) -> Tensor:
@@ -176,7 +183,7 @@ def _trees(view: View) -> Tensor:
     """Leaves in light and shade, with gaps that the sky shines through."""
     contrast, colourful = 0.3 + 0.7 * view.dials["back_contrast"], 0.12 + 0.4 * chroma(view.dials)
     light = 0.7 * _light(view.dials) * (1 + contrast * _PATCHES.to(contrast.device)[:, None])
-    colours = hue(_GREEN + view.random(0, *[(-0.06, 0.05)] * 5), colourful, light)
+    colours = hue(_GREEN + view.random(0, *[(-0.06, 0.05)] * 5), colourful * (1.2 - 0.7 * light), light)
     x, y, wide = view.at(view.random(5, (-1, 1), (-1, 1), (0.25, 0.7), times=4))
     dx, dy = view.x - x, view.y - y
     colour = _layers(view, colours, 0.8 * _ramp(1 - (dx * dx + dy * dy) / (wide * wide), 1.6))
@@ -185,7 +192,7 @@ def _trees(view: View) -> Tensor:
 
 def _add_discs(colour: Tensor, view: View, angle: Tensor, colourful: float | Tensor) -> Tensor:
     """Add points of light, which an open lens blurs to discs, about a hue ``(N,)``; the smaller, the brighter."""
-    tones = hue(angle + view.random(21, *[(-0.2, 0.2)] * _DISCS), colourful, 0.6 + 0.4 * _light(view.dials))
+    tones = hue(natural(angle + view.random(21, *[(-0.2, 0.2)] * _DISCS)), colourful, 0.6 + 0.4 * _light(view.dials))
     x, y, radius = view.random(27, (-1, 1), (-1, 0.5), (0.07, 0.2), times=_DISCS)
     bright = 0.45 * view.dials["back_contrast"] * (1.3 - 3 * radius)
     x, y, closer, bright = view.at(torch.stack((x, y, 1 / (radius * radius), bright)))

@@ -162,7 +162,9 @@ SHOT: dict[str, Dial] = {
     "hand_place": Dial(0, 1, 0.1, None),  # in quarters: chin, mouth, cheek, eye
     "hand_side": _SHARE,  # the viewer's left under a half
     "neckline": Dial(0, 1, 0, 0.6),  # 0 round, 1 a deep V
+    "clothes_kind": _SHARE,  # pullover, from a half on shirt, from three quarters on hood
     "clothes_hue": _SHARE,
+    "clothes_colour": Dial(0, 1, 0.5, None),  # 0 grey
     "clothes_light": Dial(0, 1, 0.4, None),
     "back_kind": Dial(0, 1, 0.1, None),  # in sixths: paper, wall, room, street, trees, sky
     "back_hue": _SHARE,  # round the colour wheel from red over green and blue

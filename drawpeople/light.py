@@ -19,8 +19,8 @@ _DEGREE = torch.pi / 180
 
 #: How far red, green and blue light travel under skin: the cosine beyond which none comes round into the shadow
 #: (after Jimenez et al. 2009, "Screen-space perceptual rendering of human skin", whose profile is widest for red).
-_BLEED = (0.32, 0.22, 0.18)
-_PENUMBRA = (0.45, 0.1, 0.0)  # the same along the edge of a cast shadow
+_BLEED = (0.38, 0.24, 0.18)
+_PENUMBRA = (0.4, 0.1, 0.0)  # the same along the edge of a cast shadow
 _SKIN_REFLECTS = 0.028  # of light that arrives at a right angle: a refractive index of 1.4
 
 
@@ -63,7 +63,7 @@ def lamps(shot: dict[str, Tensor]) -> Lamps:
     frontal = 0.35 + 0.65 * toward[:, 2].clamp(min=0)  # how much of the lamp a camera sees in the face
     arrives = frontal + 0.8 * shot["ambient"] + 0.6 * shot["light_fill"]
     gain = (1.05 / arrives)[:, None]
-    key = warmth(shot["light_warmth"], 0.22) * gain
+    key = warmth(shot["light_warmth"], 0.14) * gain
     return Lamps(
         Lamp(toward, key),
         Lamp(fill, around * (shot["light_fill"][:, None] * gain)),
@@ -134,7 +134,7 @@ def _surroundings(samples: Samples, colour: Tensor, shine: _Shine, skin: Tensor,
     sky, ground = samples.spread(lights.sky), samples.spread(lights.ground)
     edge = (1 - nz).clamp(0, 1)
     edge = edge * edge
-    sheen = shine.strength * (_SKIN_REFLECTS + 0.2 * edge * edge) * ambient
+    sheen = shine.strength * (_SKIN_REFLECTS + 0.1 * edge * edge) * ambient
     hollow = ambient * (1 - ambient) * skin  # light that skin throws back and forth in a hollow takes its colour
     up = 0.5 + 0.5 * ny
     lit = torch.empty_like(colour)

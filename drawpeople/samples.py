@@ -105,6 +105,13 @@ def line(distance: Tensor, half: float) -> Tensor:
     return bell(distance * distance)
 
 
+def slope(distance: Tensor, half: float) -> Tensor:
+    """How a groove ``half`` wide rises away from its bottom: from -1 to 1, zero at its bottom and beyond its rims."""
+    distance = distance * (1 / half)
+    rim = (1 - 0.25 * distance * distance).clamp(min=0)
+    return 1.6 * distance * rim * rim * rim
+
+
 def cover(colour: Tensor, target: Tensor, share: Tensor) -> None:
     """Lay ``target`` ``(3, M)`` over ``colour`` ``(3, M)`` where ``share`` ``(M,)`` is above 0, in place."""
     colour += share * (target - colour)

@@ -15,10 +15,9 @@ from drawpeople import rng
 from drawpeople.framing import LOOSE
 from drawpeople.jpeg import compress
 from drawpeople.light import warmth
+from drawpeople.skin import metered
 
 _NOISE_SEED = 12
-_METERED_FOR = 0.55  # luminance of a face that needs no gain
-_FOLLOWS = 0.55  # the share of a face's difference from that, in stops, that the camera makes up for
 _TILE = 256  # pixels of the square of noise that every image takes a window of
 _HARDLY_HALVED = 0.2  # nobody sees it
 _WIDEST = 2.5  # standard deviations of a blur that are summed
@@ -76,15 +75,6 @@ def photograph(
     return torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1).contiguous()
 
 
-def metered(skin: Tensor) -> Tensor:
-    """The gain ``(N,)`` that a camera sets for a face of this colour, linear ``(N, 3)``.
-
-    It brings dark and light faces nearer to one brightness, but not all the way: dark skin stays darker.
-    """
-    luminance = 0.30 * skin[:, 0] + 0.59 * skin[:, 1] + 0.11 * skin[:, 2]
-    return (_METERED_FOR / luminance.clamp(min=0.01)) ** _FOLLOWS
-
-
 def _lens(image: Tensor, shot: dict[str, Tensor], scale: tuple[float, float, float, float], meter: Tensor) -> Tensor:
     """Blur, by the lens in both directions and by a shaking hand in one; darker corners; exposure and white balance.
 
@@ -94,7 +84,7 @@ def _lens(image: Tensor, shot: dict[str, Tensor], scale: tuple[float, float, flo
     across, down = shot["shake"].clamp(min=0), (-shot["shake"]).clamp(min=0)
     image = _blur(image, 3, (shot["blur"] ** 2 + across**2).sqrt() * sx)
     image = _blur(image, 2, (shot["blur"] ** 2 + down**2).sqrt() * sy)
-    gain = (meter * torch.exp2(shot["exposure"]))[:, None] * warmth(shot["white_balance"], 0.15)
+    gain = (meter * torch.exp2(shot["exposure"]))[:, None] * warmth(shot["white_balance"], 0.1)
     if shot["vignette"].any():
         image = image.mul_(_corners(image, shot["vignette"], scale)[:, None])
     return image.mul_(gain[:, :, None, None])
@@ -111,7 +101,7 @@ def _corners(image: Tensor, vignette: Tensor, scale: tuple[float, float, float, 
 def _develop(image: Tensor, shot: dict[str, Tensor]) -> Tensor:
     """Linear light to grey levels from 0 to 1, in place: film's shoulder, a gamma of 2, an S-curve."""
     image = image.clamp_(min=0)
-    image = image.mul_((1 + 0.35 * image) / (1 + 0.7 * image)).clamp_(max=1).sqrt_()  # highlights fade, then clip
+    image = image.mul_((1.05 + 0.2 * image) / (1 + 0.75 * image)).clamp_(max=1).sqrt_()  # highlights fade, then clip
     steep = 0.4 + 2 * (shot["contrast"] - 1)  # of the S, which leaves black, middle grey and white
     return image.addcmul_(image * (1 - image) * (2 * image - 1), steep[:, None, None, None])
 
