@@ -8,10 +8,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import symtable
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbformat import v4
 
 from tools import notebooks, repo
 
@@ -31,21 +34,61 @@ def smoke_environment(**more: str) -> dict[str, str]:
     return environment
 
 
-def run_nbval(python: Path | str, path: Path, environment: dict[str, str]) -> None:
+def run_nbval(python: Path | str, path: Path, environment: dict[str, str], *more: str) -> None:
     """Run a notebook cell by cell in its folder; marked cells must give their stored output."""
     options = ["--nbval-lax", "--nbval-current-env", f"--nbval-cell-timeout={CELL_SECONDS}", "-q", "--tb=short"]
     # -c: no configuration of a folder above; no xdist and no cache inside.
-    options += ["-c", os.devnull, "-p", "no:cacheprovider", "-p", "no:xdist", "--rootdir", path.parent]
+    options += ["-c", os.devnull, "-p", "no:cacheprovider", "-p", "no:xdist", "--rootdir", path.parent, *more]
     command = [python, "-m", "pytest", *options, path.name]
     done = subprocess.run(command, cwd=path.parent, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, f"{path.name}\n{done.stdout[-6000:]}\n{done.stderr[-2000:]}"
 
 
+def run_twice(path: Path) -> None:
+    """Run a notebook in its folder, each cell twice in a row; both times must give the same."""
+    environment = smoke_environment(PYTHONPATH=str(ROOT), DLSFACES_CACHE=str(path.parent / "cache"))
+    run_nbval(sys.executable, path, environment, "-p", "tests.cells_twice")
+
+
 @each_chapter
-def test_runs_in_smoke_size(path, tmp_path):
-    copied = Path(shutil.copy(path, tmp_path))
-    environment = smoke_environment(PYTHONPATH=str(ROOT), DLSFACES_CACHE=str(tmp_path / "cache"))
-    run_nbval(sys.executable, copied, environment)
+@pytest.mark.fault("cells run twice")
+def test_runs_in_smoke_size_and_each_cell_twice(path, tmp_path):
+    run_twice(Path(shutil.copy(path, tmp_path)))
+
+
+@pytest.mark.fault("cells run twice")
+def test_text_and_pictures_that_differ_are_seen_and_timings_and_bars_are_not(tmp_path):
+    show = "%matplotlib inline\nimport numpy, matplotlib.pyplot as plt\nplt.imshow(numpy.{})\nplt.show()"
+    repeat = ["print(1)", show.format("ones((4, 4))"), "import time\nprint(f'{time.perf_counter_ns()} ms')",
+              "from tqdm import tqdm\n'x' in globals() or list(tqdm(range(3)))\nx = 1"]  # fmt: skip
+    differ = ["x += 1\nprint(x)", show.format("random.rand(4, 4)")]
+    cells = [v4.new_code_cell(code) for code in repeat + differ]
+    nbformat.write(v4.new_notebook(cells=cells), tmp_path / "made.ipynb")
+    with pytest.raises(AssertionError) as found:
+        run_twice(tmp_path / "made.ipynb")
+    said = str(found.value)
+    assert "2 failed, 4 passed" in said and said.count("outputs differ when it runs again") == 2
+    assert "made.ipynb::Cell 4 " in said and "made.ipynb::Cell 5 " in said
+
+
+@each_chapter
+@pytest.mark.fault("cells run twice")
+def test_no_cell_gives_a_name_that_an_earlier_one_needs_another_meaning(path):
+    """An earlier cell still does what it did where somebody goes back to it."""
+    needed, faults = {}, []
+    for number, cell in notebooks.code_cells(notebooks.read(path)):
+        scope = symtable.symtable(notebooks.source(cell), path.name, "exec")
+        given = {symbol.get_name() for symbol in scope.get_symbols() if symbol.is_assigned()}
+        own = given | {symbol.get_name() for symbol in scope.get_symbols() if symbol.is_imported()}
+        faults += [f"{name}: cell {number} overwrites what {needed[name]} needs" for name in given & needed.keys()]
+        needed |= dict.fromkeys(used(scope) - own, number)
+    assert not faults
+
+
+def used(scope: symtable.SymbolTable) -> set[str]:
+    """The global names that a piece of code uses, in its functions and comprehensions too."""
+    here = {symbol.get_name() for symbol in scope.get_symbols() if symbol.is_global()}
+    return here.union(*map(used, scope.get_children()))
 
 
 def clone_source(folder: Path) -> Path:
