@@ -133,29 +133,45 @@ def alone(tmp_path):
     return folder, python, environment
 
 
+@pytest.mark.fault("half a clone")
 def test_runs_alone_from_a_clone(alone, tmp_path):
-    """One notebook in an empty folder, where the course cannot be imported: its set-up cell fetches it."""
+    """One notebook in a folder where the course cannot be imported: its set-up cell fetches it."""
     folder, python, environment = alone
     clone_source(tmp_path)
+    (folder / "dlsfaces-course").mkdir()  # as a download leaves it that failed at once
     run_nbval(python, Path(shutil.copy(CHAPTERS[0], folder)), environment)
     assert (folder / "dlsfaces-course" / "dlsfaces" / "course.py").is_file()
 
 
+@pytest.mark.fault("half a clone")
 def test_the_setup_cell_finds_the_course_in_a_folder_above_and_says_why_it_cannot_be_had(alone):
     folder, python, environment = alone
+    home, source = folder / "dlsfaces-course", environment["DLSFACES_SOURCE"]
 
-    def run_cell(code: str = "") -> str:
+    def run_cell(code: str = "", **more: str) -> str:
         cell = [python, "-c", repo.setup_cell("owner/name") + "\n" + code]
-        done = subprocess.run(cell, cwd=folder, env=environment, capture_output=True, text=True)
+        done = subprocess.run(cell, cwd=folder, env=environment | more, capture_output=True, text=True)
         return (done.stdout + done.stderr).splitlines()[-1]
 
-    where = f"Could not download {environment['DLSFACES_SOURCE']} to {folder / 'dlsfaces-course'}: "
-    assert run_cell() == f"RuntimeError: {where}is the network on? (Kaggle: Settings > Internet)"
-    (folder / "dlsfaces-course" / ".git").mkdir(parents=True)  # as an interrupted clone leaves it
-    assert run_cell() == f"RuntimeError: {where}a broken download: delete it"
-    (folder.parent / "dlsfaces").symlink_to(ROOT / "dlsfaces")
-    if (ROOT / "drawpeople").is_dir():
-        (folder.parent / "drawpeople").symlink_to(ROOT / "drawpeople")
+    def refused(what: str, why: str, **more: str) -> bool:
+        said = run_cell(LC_ALL="C", **more)
+        where = f"RuntimeError: Could not download {source} to {home} ("
+        return said.startswith(where) and said.endswith(f"{what}): {why}")
+
+    network, broken = "is the network on? (Kaggle: Settings > Internet)", "a broken download: delete it"
+    taken = "fatal: destination path 'dlsfaces-course' already exists and is not an empty directory."
+    assert refused(f"fatal: repository '{source}' does not exist", network)
+    assert refused("git: not found", network, PATH=str(folder))
+    home.mkdir()
+    assert refused(f"fatal: repository '{source}' does not exist", network)
+    clone_source(folder.parent)
+    (home / "dlsfaces").symlink_to(ROOT / "dlsfaces")  # one package: a clone of another version
+    assert refused(taken, broken)
+    (home / ".git").mkdir()  # without its index: as an interrupted clone leaves it
+    (home / "drawpeople").symlink_to(ROOT / "drawpeople")
+    assert refused(taken, broken)
+    for name in ("dlsfaces", "drawpeople"):
+        (folder.parent / name).symlink_to(ROOT / name)
     assert run_cell("print(course.__file__)") == str(folder.parent / "dlsfaces" / "course.py")
 
 
