@@ -72,7 +72,8 @@ def chosen(paths: list[Path], only: str) -> list[Path]:
 
     A word may be a number without its zero, or a path.
     """
-    words = [Path(word).name.zfill(2) for word in only.replace(",", " ").split()]
+    words = [Path(word).name for word in only.replace(",", " ").split()]
+    words = [word.zfill(2) if word.isdecimal() else word for word in words]
     for word in words:
         if not any(path.name.startswith(word) for path in paths):
             raise ValueError(f"No notebook starts with {word!r}; there are {', '.join(path.stem for path in paths)}")
