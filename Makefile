@@ -15,7 +15,7 @@ TESTS ?=
 JOBS ?= 2
 
 # Recipes read these from their environment ("$$DATA"): an apostrophe in the name of a folder does no harm.
-export PYTHON SIZE DATA NOTEBOOKS
+export PYTHON SIZE DATA NOTEBOOKS NAME
 python := .venv/bin/python
 # A machine like Colab's: its Python, where PATH has that one, and the versions in requirements-colab.txt.
 colab_python := python3.13
@@ -40,7 +40,7 @@ check-torch: setup
 	@$(python) tools/check_torch.py
 
 course: check-torch ## run the notebooks: SIZE=smoke|cpu|gpu DATA=name|folder NOTEBOOKS="03 04"
-	@$(python) -m tools.run_course --size "$$SIZE" --data "$$DATA" --only "$$NOTEBOOKS" $(if $(INPLACE),--inplace)
+	@$(python) -m tools.run_course --size "$$SIZE" --data "$$DATA" --only "$$NOTEBOOKS" $(if $(filter-out 0 no false,$(INPLACE)),--inplace)
 
 test: check-torch ## run the tests, JOBS=2 at a time: TESTS="tests/test_course.py -k start" for some
 	@$(one_thread) $(python) -m pytest -n $(JOBS) $(TESTS)
@@ -56,7 +56,7 @@ format: $(ruff) ## ruff: put the format right, and what else it can mend by itse
 	@$(ruff) check --fix . ; $(ruff) format .
 
 .venv-lint/bin/ruff:
-	@$(or $(PYTHON),python3) -m venv .venv-lint
+	@"$(or $(PYTHON),python3)" -m venv .venv-lint
 	@.venv-lint/bin/python -m pip install --quiet "$$(grep -o '^ruff[^ ]*' requirements-dev.txt)"
 
 lines: check-torch ## lines of Python by room, exported names, the files on an image's way
@@ -73,7 +73,7 @@ images: setup ## draw the README's figures anew
 	    plots.contact_sheet(first=73).savefig('assets/people.jpg', dpi=100, pil_kwargs={'quality': 85})"
 
 repo: ## stamp address, badges, set-up cells and the drawing of the house: NAME=owner/name for a fork
-	@$(or $(PYTHON),python3) -m tools.repo $(if $(NAME),--name '$(NAME)')
+	@"$(or $(PYTHON),python3)" -m tools.repo $(if $(NAME),--name "$$NAME")
 
 clean: ## remove what was built
 	rm -rf build .pytest_cache .ruff_cache *.egg-info

@@ -79,9 +79,10 @@ def start(seed: int = 0) -> Course:
 def install_missing() -> None:
     """Install those of ``NEEDED`` that are not there, without what they need in turn: nothing else is touched."""
     if missing := [name for name in NEEDED if _version(name) is None]:
-        if subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", *missing]).returncode:
-            names = ", ".join(missing)
-            raise RuntimeError(f"Could not install {names}: is the network on? (Kaggle: Settings > Internet)")
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", *missing]
+        if (done := subprocess.run(command, capture_output=True, text=True)).returncode:
+            why = f"is the network on? (Kaggle: Settings > Internet)\n{done.stderr}"  # or there is no pip: it says so
+            raise RuntimeError(f"Could not install {', '.join(missing)}: {why}")
         importlib.invalidate_caches()
 
 

@@ -180,26 +180,43 @@ def test_images_of_real_people_are_not_stored(checkout):
     assert path.read_text(encoding="utf-8") == before
 
 
+@pytest.mark.fault("obscure arguments")
 def test_folders_reach_the_kernels_in_full(tmp_path, monkeypatch):
-    (tmp_path / "it's").mkdir()
+    (tmp_path / "it's one").mkdir()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DLSFACES_ROOT", "it's")
+    monkeypatch.setenv("DLSFACES_ROOT", "it's one")
     monkeypatch.setenv("DLSFACES_CACHE", "cache")
     monkeypatch.setenv("HOME", str(tmp_path))
-    found = run_course.kernel_environment("smoke", "~/it's")
-    assert found["DLSFACES_DATA"] == found["DLSFACES_ROOT"] == str(tmp_path / "it's")
+    found = run_course.kernel_environment("smoke", "~/it's one")
+    assert found["DLSFACES_DATA"] == found["DLSFACES_ROOT"] == str(tmp_path / "it's one")
     assert found["DLSFACES_CACHE"] == str(tmp_path / "cache")
     with pytest.raises(ValueError, match="'nobody'"):
         run_course.kernel_environment("cpu", "nobody")
 
 
+@pytest.mark.fault("obscure arguments")
+def test_the_size_is_the_one_asked_for(monkeypatch):
+    def size(asked: str) -> str:
+        return run_course.kernel_environment(asked, "synthetic")["DLSFACES_SIZE"]
+
+    assert [size(""), size(" gpu ")] == ["cpu", "gpu"]
+    monkeypatch.setenv("DLSFACES_SIZE", "smoke")
+    assert [size(""), size("cpu")] == ["smoke", "cpu"]
+    for asked in ("big", "GPU"):
+        with pytest.raises(ValueError, match=rf"'{asked}'.*smoke, cpu, gpu"):
+            size(asked)
+
+
+@pytest.mark.fault("obscure arguments")
 def test_choosing_notebooks(checkout):
     paths = [add(checkout, name, notebook()) for name in ("00_a.ipynb", "03_b.ipynb", "04_c.ipynb")]
     add(checkout, "scratch.ipynb", notebook())
     assert run_course.chosen(notebooks.chapters(checkout), "") == paths
-    assert run_course.chosen(paths, "03, 04_c") == paths[1:]
-    with pytest.raises(ValueError, match=r"'05'.*00_a, 03_b, 04_c"):
-        run_course.chosen(paths, "05")
+    assert run_course.chosen(paths, "03, 04_c") == run_course.chosen(paths, "notebooks/04_c.ipynb 3") == paths[1:]
+    assert run_course.chosen(paths, "0") == paths[:1]
+    for only, word in (("05", "05"), ("5", "05"), ("chapter 3", "chapter"), ("b", "b")):
+        with pytest.raises(ValueError, match=rf"'{word}'.*00_a, 03_b, 04_c"):
+            run_course.chosen(paths, only)
 
 
 def test_stored_outputs_leave_out_what_is_volatile():
@@ -262,6 +279,7 @@ def test_the_environment_is_prepared_once_and_again_when_its_requirements_change
         assert [prepare(fresh), prepare(fresh)] == [[INSTALLED], []]
 
 
+@pytest.mark.fault("half a clone")
 def test_a_failed_installation_goes_on_and_an_interrupted_one_starts_over(fresh):
     failed = "The installation failed: see above. Is the network there? Run the same command again."
     assert prepare(fresh, PIP_STATUS="2") == [CREATED, INSTALLED, failed]
@@ -270,12 +288,15 @@ def test_a_failed_installation_goes_on_and_an_interrupted_one_starts_over(fresh)
     assert prepare(fresh) == [CREATED, INSTALLED]
 
 
+@pytest.mark.fault("obscure arguments")
 def test_the_python_is_looked_for_or_named(fresh):
     assert prepare(fresh, REFUSED="python3 python3.13")[0] == "create .venv with python3.12"
     assert prepare(fresh, REFUSED="python3") == []
     assert prepare(fresh, "other", PREFERRED_PYTHON="python3.11")[0] == "create other with python3.11"
     assert "No Python 3.10, 3.11, 3.12 or 3.13: none in PATH" in prepare(fresh, "new", REFUSED=NO_PYTHON)[-1]
     assert "3.13: python3.10. Install" in prepare(fresh, "new", PYTHON="python3.10", REFUSED="python3.10")[-1]
+    shutil.copy(fresh / "path" / "python3", fresh / "my python")
+    assert prepare(fresh, "new", PYTHON=str(fresh / "my python"))[0] == "create new with my python"
 
 
 def test_another_machines_versions_are_installed_first_and_kept(fresh):
@@ -302,7 +323,16 @@ def make(*arguments: str, **more: str) -> str:
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
 
 
+@pytest.mark.fault("obscure arguments")
 @pytest.mark.parametrize(("arguments", "size"), [((), "smoke"), (("SIZE=gpu",), "gpu")])
 def test_size_and_data_reach_the_course(arguments, size):
     show = '--eval=show: ; @echo $$SIZE "$$DATA"'
-    assert make(show, "show", "DATA=/tmp/it's", *arguments, DLSFACES_SIZE="smoke") == f"{size} /tmp/it's\n"
+    folder = "/tmp/it's  one"
+    assert make(show, "show", f"DATA={folder}", *arguments, DLSFACES_SIZE="smoke") == f"{size} {folder}\n"
+
+
+@pytest.mark.fault("obscure arguments")
+def test_outputs_are_stored_only_where_that_is_asked_for():
+    assert ["--inplace" in make("-n", "course", f"INPLACE={word}") for word in ("1", "", "0", "no")] == [True] + 3 * [
+        False
+    ]

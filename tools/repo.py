@@ -27,17 +27,26 @@ BADGE_LINE = re.compile(r"^.*colab\.research\.google\.com/github/.*$", re.MULTIL
 SETUP_CELL = """\
 # Set-up: finds the course, or downloads it. What the machine brings (torch, numpy, ipywidgets) stays as it is.
 import os
+import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-if not getattr(find_spec("dlsfaces"), "origin", None):  # not installed: look in the folders above
-    home = next((p for p in Path.cwd().parents if (p / "dlsfaces/course.py").is_file()), Path("dlsfaces-course"))
+
+def is_whole(home):  # an interrupted download lacks a package, or git's index, which is written last
+    files = ["dlsfaces/course.py", "drawpeople/__init__.py"] + [".git/index"] * (home / ".git").is_dir()
+    return all((home / file).is_file() for file in files)
+
+
+if not all(getattr(find_spec(name), "origin", None) for name in ("dlsfaces", "drawpeople")):  # not installed
+    home = next(filter(is_whole, Path.cwd().parents), Path("dlsfaces-course").resolve())
     source = os.environ.get("DLSFACES_SOURCE", "https://github.com/{name}")
-    if not (home / "dlsfaces/course.py").is_file() and os.system(f'git clone -q --depth=1 "{source}" "{home}"'):
-        why = "a broken download: delete it" if home.exists() else "is the network on? (Kaggle: Settings > Internet)"
-        raise RuntimeError(f"Could not download {source} to {home.resolve()}: {why}")
-    sys.path.insert(0, str(home.resolve()))
+    clone = f'git clone -q --depth=1 "{source}" dlsfaces-course'
+    if not is_whole(home) and (done := subprocess.run(clone, shell=True, capture_output=True, text=True)).returncode:
+        network = "is the network on? (Kaggle: Settings > Internet)"
+        why = "a broken download: delete it" if any(home.glob("*")) else network
+        raise RuntimeError(f"Could not download {source} to {home} ({done.stderr.strip()}): {why}")
+    sys.path.insert(0, str(home))
 from dlsfaces import course
 
 setup = course.start()"""

@@ -42,9 +42,9 @@ Outcome = dict[str, Any]  # ok, minutes, results, and failure (cell, line, error
 def main() -> int:
     """Run, report, and return 1 where a notebook failed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--size", default="cpu", help=", ".join(course.SIZES))
+    parser.add_argument("--size", default="", help=f"{', '.join(course.SIZES)}; without it DLSFACES_SIZE, or cpu")
     parser.add_argument("--data", default="", help=f"{', '.join(course.DATA_NAMES)}, or a folder")
-    parser.add_argument("--only", default="", help='the notebooks whose names start so, such as "03 04"')
+    parser.add_argument("--only", default="", help='notebooks: numbers or how their names start, such as "03 04"')
     parser.add_argument("--inplace", action="store_true", help="store the outputs in notebooks/ as well")
     parser.add_argument("--root", type=Path, default=ROOT, help="the checkout")
     arguments = parser.parse_args()
@@ -68,8 +68,12 @@ def main() -> int:
 
 
 def chosen(paths: list[Path], only: str) -> list[Path]:
-    """The notebooks whose names start with one of the words in ``only``; all where there is none."""
-    words = only.replace(",", " ").split()
+    """The notebooks whose names start with one of the words in ``only``; all where there is none.
+
+    A word may be a number without its zero, or a path.
+    """
+    words = [Path(word).name for word in only.replace(",", " ").split()]
+    words = [word.zfill(2) if word.isdecimal() else word for word in words]
     for word in words:
         if not any(path.name.startswith(word) for path in paths):
             raise ValueError(f"No notebook starts with {word!r}; there are {', '.join(path.stem for path in paths)}")
@@ -78,7 +82,7 @@ def chosen(paths: list[Path], only: str) -> list[Path]:
 
 def kernel_environment(size: str, data: str) -> dict[str, str]:
     """The environment of the notebooks; ``ValueError`` where size or data mean nothing."""
-    size = course.size(size)
+    size = course.size(size.strip() or os.environ.get("DLSFACES_SIZE", "").strip() or "cpu")
     environment = {**os.environ, "DLSFACES_SIZE": size, "DLSFACES_DATA": course.data_name(size, data)}
     # A kernel of this Python, whatever kernels the user has registered.
     environment["JUPYTER_PREFER_ENV_PATH"] = os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"

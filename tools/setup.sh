@@ -23,7 +23,9 @@ exec 9<pyproject.toml
 flock 9 2>/dev/null || true
 
 python=
-for candidate in ${PYTHON:-${PREFERRED_PYTHON:-} python3 python3.13 python3.12 python3.11 python3.10}; do
+set -- ${PREFERRED_PYTHON:-} python3 python3.13 python3.12 python3.11 python3.10
+[ -z "${PYTHON:-}" ] || set -- "$PYTHON" # there may be a space in it
+for candidate; do
     if supported "$candidate"; then
         python=$candidate
         break
