@@ -199,10 +199,10 @@ def test_the_size_is_the_one_asked_for(monkeypatch):
     def size(asked: str) -> str:
         return run_course.kernel_environment(asked, "synthetic")["DLSFACES_SIZE"]
 
-    assert [size(""), size(" gpu ")] == ["cpu", "gpu"]
+    assert [size(""), size(" gpu "), size("GPU")] == ["cpu", "gpu", "gpu"]
     monkeypatch.setenv("DLSFACES_SIZE", "smoke")
     assert [size(""), size("cpu")] == ["smoke", "cpu"]
-    for asked in ("big", "GPU"):
+    for asked in ("big", "medium"):
         with pytest.raises(ValueError, match=rf"'{asked}'.*smoke, cpu, gpu"):
             size(asked)
 
