@@ -157,24 +157,22 @@ def told_apart(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
     """Image files (by their endings, without one by their first bytes), folders, and the rest; nothing hidden."""
     kinds: tuple[list[Path], list[Path], list[Path]] = ([], [], [])
     try:
-        with os.scandir(folder) as entries:
-            found = sorted((e for e in entries if not e.name.startswith((".", "__MACOSX"))), key=by_name)
+        found = sorted((p for p in folder.iterdir() if not p.name.startswith((".", "__MACOSX"))), key=by_name)
     except OSError as error:
         raise ValueError(f"{folder} cannot be listed ({error}); make it readable") from error
-    for entry in found:
-        path, ending = folder / entry.name, os.path.splitext(entry.name)[1].lower()
-        is_image = ending in EXTENSIONS or (not ending and os.path.isfile(path) and _begins_as_image(path))
+    for path in found:
+        is_image = path.suffix.lower() in EXTENSIONS or (not path.suffix and _begins_as_image(path))
         kinds[0 if is_image else 1 if os.path.isdir(path) else 2].append(path)
     return kinds
 
 
 def _begins_as_image(path: Path) -> bool:
-    with suppress(Exception), Image.open(path, formats=FORMATS):  # of other files, Pillow raises whatever comes to it
+    with suppress(Exception), Image.open(path if os.path.isfile(path) else "", formats=FORMATS):  # a pipe would wait
         return True
-    return False
+    return False  # of other files, Pillow raises whatever comes to it
 
 
-def by_name(path: Path | os.DirEntry) -> tuple[str, str]:
+def by_name(path: Path) -> tuple[str, str]:
     """A key to sort by: the name as people read it, whichever way its accents are stored."""
     return composed(path.name), path.name
 

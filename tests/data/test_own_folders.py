@@ -165,14 +165,14 @@ def test_a_search_of_all_of_the_machine_ends(tmp_path, monkeypatch):
 
 @pytest.mark.fault("skipped photos")
 def test_a_persons_folder_that_cannot_be_listed_is_named(tmp_path, monkeypatch, caplog):
-    root, scandir = people(tmp_path / "faces"), os.scandir
+    root, iterdir = people(tmp_path / "faces"), Path.iterdir
 
     def locked(path):
-        if Path(path).name == "Cem":
+        if path.name == "Cem":
             raise PermissionError(path)
-        return scandir(path)
+        return iterdir(path)
 
-    monkeypatch.setattr(images.os, "scandir", locked)
+    monkeypatch.setattr(Path, "iterdir", locked)
     assert list(folder.find_people(root)) == ["Ada", "Bob", "Dov", "Eva"]
     assert left_out(caplog) == "1 folders that cannot be listed (Cem)"
 
