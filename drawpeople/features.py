@@ -9,7 +9,7 @@ from drawpeople.samples import Samples, bell, bump, cover, line, palette, smooth
 from drawpeople.skin import skin_colour, speckle
 
 # sRGB, from the first to the last value of the dial
-_EYES = ((40, 24, 16), (70, 44, 26), (104, 80, 44), (92, 108, 80), (84, 118, 148), (124, 140, 150))
+_EYES = ((56, 35, 24), (82, 53, 32), (104, 80, 44), (92, 108, 80), (84, 118, 148), (124, 140, 150))
 _LIPSTICK = ((122, 30, 36), (170, 38, 50), (186, 78, 84), (196, 96, 112), (120, 40, 70))
 
 Lookup = Callable[[str], Tensor]  # gives the parameter of a name
@@ -83,7 +83,7 @@ def _beside_skin(s: Samples, half: float) -> Tensor:
     luminance = 0.30 * red + 0.59 * green + 0.11 * blue
     share = luminance / (luminance + half)
     brown = (0.5 - luminance).clamp(min=0)
-    return s.spread(torch.stack((share, share * (1 - 0.12 * brown), share * (1 - 0.4 * brown)), dim=1))
+    return s.spread(torch.stack((share, share * (1 - 0.16 * brown), share * (1 - 0.25 * brown)), dim=1))
 
 
 def eyes(colour: Tensor, gloss: Tensor, s: Samples) -> Tensor:
@@ -97,9 +97,9 @@ def eyes(colour: Tensor, gloss: Tensor, s: Samples) -> Tensor:
     ball = smooth_step(top - s.y, soft) * smooth_step(s.y - bottom, soft) * (almond > 0)
     make_up = s.dial("make_up")
     _lid(colour, s, across, top, root, make_up)
-    shadow = (0.42 + 0.58 * smooth_step(top - s.y - 0.16, 0.36)) * (0.5 + 0.5 * almond)  # of lid and lashes
-    beside = _beside_skin(s, 0.09)
-    white = beside * (shadow * torch.tensor([[0.34], [0.30], [0.27]], device=shadow.device))
+    shadow = (0.5 + 0.5 * smooth_step(top - s.y - 0.14, 0.36)) * (0.65 + 0.35 * almond)  # of lid and lashes
+    beside = _beside_skin(s, 0.16)
+    white = beside * (shadow * torch.tensor([[0.44], [0.40], [0.37]], device=shadow.device))
     pink = bump(u, s.y, -0.95, -0.05, 0.16, 0.3)  # the inner corner
     white[1] *= 1 - 0.45 * pink
     white[2] *= 1 - 0.4 * pink
@@ -148,7 +148,7 @@ def _iris(white: Tensor, s: Samples, lit: Tensor) -> None:
     spark = spark * (0.4 + 0.3 * s.dial("light_hardness"))
     for k in range(3):
         white[k] *= 1 - 0.92 * pupil
-        white[k] += spark * (1.0 - white[k]).clamp(min=0)
+        white[k] += spark * lit[k] * (1.0 - white[k]).clamp(min=0)
 
 
 def lip_edges(u: Tensor, dial: Lookup) -> tuple[Tensor, Tensor]:
@@ -204,7 +204,7 @@ def _teeth(colour: Tensor, s: Samples, u: Tensor, below_lip: Tensor, inside: Ten
     edge = 0.62 + 0.14 * gap - 0.1 * u * u
     teeth = smooth_step(edge - below_lip, 0.12 + 0.5 * s.pixel) * smooth_step(2.1 - across, 0.5) * inside
     light = (0.82 + 0.18 * gap) * (1 - 0.6 * u * u) * (0.6 + 0.4 * smooth_step(below_lip - 0.2, 0.4))
-    ivory = _beside_skin(s, 0.05) * (light * torch.tensor([[0.60], [0.55], [0.46]], device=light.device))
+    ivory = _beside_skin(s, 0.12) * (light * torch.tensor([[0.74], [0.68], [0.58]], device=light.device))
     cover(colour, ivory, teeth * 0.95)
 
 

@@ -18,7 +18,7 @@ from drawpeople.hair_style import style_of
 #: belong to nobody.
 _TOGETHER = {
     "sex": (
-        "face_width 0.75, face_length 1.0, skull_width 0.6, jaw_width 0.4, jaw_angle 0.9, chin_length 0.4, "
+        "face_width 0.65, face_length 1.0, skull_width 0.6, jaw_width 0.4, jaw_angle 0.9, chin_length 0.4, "
         "chin_width 0.9, cheek_hollow 0.4, cheek_fullness -0.4, forehead_bulge -0.6, forehead_slope 0.6, "
         "brow_ridge 1.2, brow_thickness 1.2, brow_height -1.1, brow_arch -1.0, brow_apart -0.3, eye_openness -0.3, "
         "eye_roundness -0.3, lashes -0.7, lip_upper -0.3, lip_lower -0.3, lip_red -0.5, nose_width 0.4, "
