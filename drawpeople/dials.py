@@ -21,8 +21,8 @@ class Dial(NamedTuple):
     chance: float | None = None
 
 
-_SHAPE = Dial(-1, 1, 0, 0.6)  # in units of the largest change that still looks human
-_SIZE = Dial(-1, 1, 0, 0.4)  # likewise, but spread as Farkas (1994) measured lengths and widths of young adults
+_SHAPE = Dial(-1, 1, 0, 0.8)  # in units of the largest change that still looks human
+_SIZE = Dial(-1, 1, 0, 0.5)  # likewise, but spread as Farkas (1994) measured lengths and widths of young adults
 _SHARE = Dial(0, 1, 0.5, None)
 
 
@@ -69,7 +69,7 @@ PERSON: dict[str, Dial] = {
     "nose_bend": _SHAPE,  # to the viewer's right
     # mouth
     **_all(_SIZE, "mouth_width mouth_height lip_upper lip_lower"),
-    "mouth_curve": Dial(-1, 1, 0.15, 0.5),
+    "mouth_curve": Dial(-1, 1, 0.15, 0.6),
     "lip_bow": _SHARE,
     "lips_forward": _SHAPE,
     "philtrum": _SHAPE,  # the length of the upper lip's skin

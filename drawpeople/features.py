@@ -34,9 +34,9 @@ def brow_middle(across: Tensor, dial: Lookup) -> tuple[Tensor, Tensor]:
     """
     off, half = brow_span(dial)
     along = (across - EYE_X - off) / half
-    arch = 0.3 + 0.26 * dial("brow_arch")
+    arch = 0.32 + 0.3 * dial("brow_arch")
     peak = 0.15 + 0.2 * dial("brow_peak")
-    height = 1.9 + 0.35 * dial("brow_height") + (0.02 + 0.18 * dial("brow_tilt")) * along
+    height = 1.9 + 0.4 * dial("brow_height") + (0.02 + 0.22 * dial("brow_tilt")) * along
     return height + arch * (0.4 - (along - peak) ** 2), along
 
 
@@ -44,10 +44,10 @@ def brows(colour: Tensor, s: Samples, locks: Tensor) -> Tensor:
     """A tapering arch above each eye, of slanting hairs; returns what it covers, ``(M,)``."""
     across = s.x.abs()
     middle, along = brow_middle(across, s.dial)
-    half = (0.40 + 0.22 * s.dial("brow_thickness")) * (1 - 0.3 * (along + 1)).clamp(min=0.08)
+    half = (0.38 + 0.25 * s.dial("brow_thickness")) * (1 - 0.3 * (along + 1)).clamp(min=0.08)
     inside = smooth_step(half - (s.y - middle).abs(), 0.24 + s.pixel) * smooth_step(1 - along.abs(), 0.3 + s.pixel)
     hairs = 0.88 + 0.12 * torch.sin(13 * across - 8 * s.y) + 0.12 * speckle(1.5 * s.x, s.y)
-    share = (inside * hairs * (0.5 + 0.45 * s.dial("brow_density"))).clamp(0, 0.95)
+    share = (inside * hairs * (0.35 + 0.6 * s.dial("brow_density"))).clamp(0, 0.95)
     cover(colour, locks * (0.62 - 0.15 * s.dial("make_up")), share)
     return inside  # faint brows are brows
 
@@ -98,8 +98,8 @@ def eyes(colour: Tensor, gloss: Tensor, s: Samples) -> Tensor:
     make_up = s.dial("make_up")
     _lid(colour, s, across, top, root, make_up)
     shadow = (0.5 + 0.5 * smooth_step(top - s.y - 0.14, 0.36)) * (0.65 + 0.35 * almond)  # of lid and lashes
-    beside = _beside_skin(s, 0.16)
-    white = beside * (shadow * torch.tensor([[0.44], [0.40], [0.37]], device=shadow.device))
+    beside = _beside_skin(s, 0.28)
+    white = beside * (shadow * torch.tensor([[0.58], [0.53], [0.49]], device=shadow.device))
     pink = bump(u, s.y, -0.95, -0.05, 0.16, 0.3)  # the inner corner
     white[1] *= 1 - 0.45 * pink
     white[2] *= 1 - 0.4 * pink
