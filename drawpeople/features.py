@@ -47,7 +47,7 @@ def brows(colour: Tensor, s: Samples, locks: Tensor) -> Tensor:
     half = (0.38 + 0.25 * s.dial("brow_thickness")) * (1 - 0.3 * (along + 1)).clamp(min=0.08)
     inside = smooth_step(half - (s.y - middle).abs(), 0.24 + s.pixel) * smooth_step(1 - along.abs(), 0.3 + s.pixel)
     hairs = 0.88 + 0.12 * torch.sin(13 * across - 8 * s.y) + 0.12 * speckle(1.5 * s.x, s.y)
-    share = (inside * hairs * (0.35 + 0.6 * s.dial("brow_density"))).clamp(0, 0.95)
+    share = (inside * hairs * (0.25 + 0.7 * s.dial("brow_density"))).clamp(0, 0.95)
     cover(colour, locks * (0.62 - 0.15 * s.dial("make_up")), share)
     return inside  # faint brows are brows
 
@@ -63,8 +63,8 @@ def lids(u: Tensor, dial: Lookup) -> tuple[Tensor, Tensor]:
     """
     almond = (1 - u * u).clamp(min=0)
     open_ = 1 - dial("eye_shut")
-    wide = open_ * (1 + 0.15 * dial("eye_openness")) * (1 + 0.1 * dial("brow_raise"))
-    shape = almond.sqrt() + (almond - almond.sqrt()) * (0.5 - 0.4 * dial("eye_roundness"))
+    wide = open_ * (1 + 0.18 * dial("eye_openness")) * (1 + 0.1 * dial("brow_raise"))
+    shape = almond.sqrt() + (almond - almond.sqrt()) * (0.6 - 0.55 * dial("eye_roundness"))
     droop = dial("eye_droop")
     top = 0.51 * wide * shape * (1 - (0.10 + 0.12 * droop) * u)
     top = top - 0.16 * dial("epicanthus") * bump(u, u, -0.85, -0.85, 0.5, 0.5)  # the fold covers the inner corner
@@ -106,10 +106,11 @@ def eyes(colour: Tensor, gloss: Tensor, s: Samples) -> Tensor:
     _iris(white, s, beside * (0.3 + 0.7 * shadow))
     cover(colour, white, ball)
     gloss += 0.3 * ball * (1 - gloss)
-    lash = line(s.y - top - 0.02, 0.07 + 0.04 * s.dial("lashes") + 0.06 * make_up + 0.4 * s.pixel)
+    lash = line(s.y - top - 0.02, 0.05 + 0.06 * s.dial("lashes") + 0.06 * make_up + 0.4 * s.pixel)
     wing = line(s.y - top - 0.06, 0.10 + 0.4 * s.pixel) * make_up * smooth_step(u - 0.5, 0.5) * (u < 1.12)
     lower = line(s.y - bottom + 0.03, 0.06 + 0.3 * s.pixel) * almond * (0.25 + 0.35 * make_up)
-    dark = torch.maximum(torch.maximum((0.5 + 0.25 * s.dial("lashes") + 0.2 * make_up) * lash * root, 0.8 * wing), lower)
+    lash = (0.35 + 0.4 * s.dial("lashes") + 0.25 * make_up) * lash * root
+    dark = torch.maximum(torch.maximum(lash, 0.8 * wing), lower)
     for k in range(3):
         colour[k] *= 1 - dark.clamp(0, 0.9)
     return ball
@@ -123,7 +124,8 @@ def _lid(colour: Tensor, s: Samples, across: Tensor, top: Tensor, root: Tensor, 
     under = line(above + 0.08 * fold - 0.16, 0.12 + 0.3 * s.pixel) * root
     socket = bump(across, s.y, 2.5, 0.75, 1.6, 0.8)  # shade between brow and lid, deepest beside the nose
     on_lid = bump(across, s.y, 3.1, 0.65, 1.7, 0.6) * make_up
-    shade = (0.1 + 0.34 * fold) * (1 - 0.75 * s.dial("epicanthus")) * crease + 0.10 * socket + 0.32 * on_lid
+    deep = 0.12 - 0.1 * s.dial("eye_depth")  # how dark the socket is
+    shade = (0.05 + 0.5 * fold) * (1 - 0.75 * s.dial("epicanthus")) * crease + deep * socket + 0.32 * on_lid
     shade = shade - 0.08 * fold * under
     tint = s.dial("make_up_hue") - 0.5
     for k, warm in enumerate((0.9 - 0.3 * tint, 1.05 + 0.0 * tint, 1.0 + 0.3 * tint)):
@@ -210,7 +212,7 @@ def _teeth(colour: Tensor, s: Samples, u: Tensor, below_lip: Tensor, inside: Ten
 
 def _lip_colour(colour: Tensor, s: Samples) -> Tensor:
     """The skin's colour, redder; or lipstick."""
-    pale = 0.75 * (1 - s.dial("lip_red"))
+    pale = 0.9 * (1 - s.dial("lip_red"))
     natural = torch.stack([colour[k] * (t + (1 - t) * pale) for k, t in enumerate((0.84, 0.46, 0.48))])
     stick = s.spread(palette(_LIPSTICK, s.dials["make_up_hue"]))
     return natural + 0.85 * s.dial("lipstick") * (stick - natural)

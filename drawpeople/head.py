@@ -193,7 +193,8 @@ def _ear_rest(side: int) -> Tensor:
     lobe, front = smooth(-0.35, -0.9, up), smooth(-0.2, -0.8, back)
     # hollow, fold (it fades towards the front), furrow, rolled rim
     fold, rim = torch.exp(-(((ring - 0.54) / 0.12) ** 2)), torch.exp(-(((ring - 0.93) / 0.1) ** 2))
-    out = 0.22 * fold * (1 - lobe) + 0.26 * rim * (1 - 0.6 * lobe) * (1 - 0.9 * front) - 0.5 * smooth(0.5, 0.2, ring) * (1 - 0.5 * lobe)
+    out = 0.22 * fold * (1 - lobe) + 0.26 * rim * (1 - 0.6 * lobe) * (1 - 0.9 * front)
+    out = out - 0.5 * smooth(0.5, 0.2, ring) * (1 - 0.5 * lobe)
     out = out - 0.1 * torch.exp(-(((ring - 0.74) / 0.1) ** 2)) * (1 - front) * (1 - lobe)
     out[-2:] = torch.tensor([[-0.28], [-0.8]])  # behind
     length = -0.25 + ring * (0.25 + 1.72 * back * (1 + 0.22 * up))

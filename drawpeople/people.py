@@ -20,9 +20,9 @@ _TOGETHER = {
     "sex": (
         "face_width 0.65, face_length 1.0, skull_width 0.6, jaw_width 0.4, jaw_angle 0.9, chin_length 0.4, "
         "chin_width 0.9, cheek_hollow 0.4, cheek_fullness -0.4, forehead_bulge -0.6, forehead_slope 0.6, "
-        "brow_ridge 1.2, brow_thickness 1.2, brow_height -1.1, brow_arch -1.0, brow_apart -0.3, eye_openness -0.3, "
-        "eye_roundness -0.3, lashes -0.7, lip_upper -0.3, lip_lower -0.3, lip_red -0.5, nose_width 0.4, "
-        "nose_bridge 0.5, nose_tip_width 0.3, nose_up -0.5, neck_width 1.4"
+        "brow_ridge 1.2, brow_thickness 1.5, brow_density 0.3, brow_height -1.1, brow_arch -1.0, brow_apart -0.3, "
+        "eye_openness -0.3, eye_roundness -0.3, lashes -0.7, lip_upper -0.3, lip_lower -0.3, lip_red -0.7, "
+        "nose_width 0.4, nose_bridge 0.5, nose_tip_width 0.3, nose_up -0.5, neck_width 1.4"
     ),
     "age": (
         "lip_upper -0.6, lip_lower -0.4, lip_red -0.4, eye_openness -0.5, eye_droop 0.9, eye_rings 0.4, "
@@ -39,8 +39,8 @@ _TOGETHER = {
         "cheekbones 0.5, skin_yellow 0.5, hair_wave -0.5"
     ),
     "skin_tone": (
-        "nose_width -1.0, nose_wings -0.7, nose_bridge 0.9, nose_bridge_width -0.5, nose_tip_width -0.7, "
-        "lip_upper -1.0, lip_lower -0.8, lips_forward -0.9, midface_forward -0.4, eye_roundness -0.2, "
+        "nose_width -1.2, nose_wings -0.9, nose_bridge 0.9, nose_bridge_width -0.5, nose_tip_width -0.7, "
+        "lip_upper -1.3, lip_lower -1.1, lips_forward -0.9, midface_forward -0.4, eye_roundness -0.2, "
         "hair_wave -0.6"
     ),
 }
@@ -102,7 +102,7 @@ def people(identities: Tensor, seed: int = 0) -> dict[str, Tensor]:
     person["eye_colour"] = torch.where(dark, 0.25 * person["eye_colour"], person["eye_colour"])
     person["freckles"] = torch.where(dark, 0.2 * person["freckles"], person["freckles"])
     person["wrinkles"] = person["wrinkles"] + 1.1 * (person["age"] - 0.35).clamp(min=0)
-    person["make_up"] = torch.where(man, 0.05 * person["make_up"], (3.2 * person["make_up"]).clamp(max=1))
+    person["make_up"] = torch.where(man, 0.05 * person["make_up"], (0.15 + 3.2 * person["make_up"]).clamp(max=1))
     person["hair_grey"] = person["hair_grey"] + ((person["age"] - 0.6) / 0.4).clamp(min=0) * 0.9
     person["baldness"] = torch.where(man, 1.5 * person["baldness"] + 0.25 * old, torch.zeros_like(old))
     person["hair_style"] = style_of(person["hair_style"], man, person["hair_wave"] > 0.75)

@@ -88,7 +88,7 @@ def _brows(row: Callable[..., Tensor], dial: Callable[[str], Tensor]) -> tuple[t
 
 
 def _nose(row: Callable[..., Tensor]) -> tuple[Tensor, Tensor]:
-    x = row(0, 0, 0, 0, -1.65, -0.75, 0, 0.75, 1.65)
+    x = row(0, 0, 0, 0, -1.6, -0.75, 0, 0.75, 1.6)
     return x, row(0.58, -1.0, -2.4, -3.84, -4.45, -4.62, -4.7, -4.62, -4.45)
 
 

@@ -1,4 +1,4 @@
-"""Faces have the sizes of people's, and nobody is drawn as a caricature: eyes are open, and do not glare beside skin."""
+"""Faces have the sizes of people's, and no caricature's features: eyes are open and do not glare beside skin."""
 
 from __future__ import annotations
 
@@ -38,24 +38,26 @@ def test_women_and_men_have_the_sizes_of_people():
             assert 0.7 * spread < float(size[those].std()) < 1.7 * spread, (name, float(size[those].std()), spread)
 
 
-def _eyes_and_cheek(made: drawpeople.Rendering) -> tuple[torch.Tensor, torch.Tensor]:
-    """Brightness from 0 to 255 of the white of the eyes and of the cheeks, ``(N,)`` each."""
+def _eyes_beside_cheeks(made: drawpeople.Rendering) -> torch.Tensor:
+    """How bright the white of the eyes is as a share of the cheeks, ``(N,)``; as measured on photos, see below."""
     grey = (made.images.float() * torch.tensor([0.30, 0.59, 0.11]).view(3, 1, 1)).sum(1)
-    white, cheek = [], []
-    for image, region, marks in zip(grey, made.regions, made.landmarks):
-        white.append(image[region == int(Region.EYES)].quantile(0.85))
-        beside = [image[int(y) + 14 : int(y) + 22, int(x) - 4 : int(x) + 4].median() for x, y in marks[:2]]
-        cheek.append(torch.stack(beside).mean())
-    return torch.stack(white), torch.stack(cheek)
+    shares = []
+    for image, marks in zip(grey, made.landmarks):
+        unit = float((marks[1] - marks[0]).norm())
+        for x, y in marks[:2].tolist():
+            across = torch.arange(int(x - 0.2 * unit), int(x + 0.2 * unit) + 1)
+            across = across[(across - x).abs() > 0.1 * unit]  # beside the iris
+            white = image[int(y - 0.03 * unit) : int(y + 0.05 * unit) + 1][:, across].quantile(0.75)
+            low, left = int(y + 0.5 * unit), int(x)
+            shares.append(white / image[low - 4 : low + 4, left - 4 : left + 4].median())
+    return torch.stack(shares).view(-1, 2).mean(1)
 
 
-def test_the_white_of_the_eye_is_no_brighter_beside_any_skin_than_in_photos():
+def test_the_white_of_the_eye_beside_any_skin_is_as_bright_as_in_photos():
     tones = torch.linspace(0, 1, 11)
-    made = drawpeople.render(*turned(average_people(11), skin_tone=tones), LOOSE)
-    white, cheek = _eyes_and_cheek(made)
-    share = white / cheek
-    # 0.65 to 0.95 on the fair skin of CelebA's frontal faces, 0.6 to 1.2 on dark skin
-    assert (share > 0.6).all() and (share < 1.25 - 0.25 * tones).all(), share
+    share = _eyes_beside_cheeks(drawpeople.render(*turned(average_people(11), skin_tone=tones), LOOSE))
+    # 80 % of CelebA's frontal faces: 0.45 to 0.85 where the cheek is bright, 0.4 to 0.95 where it is dark
+    assert (share > 0.5).all() and (share[:4] < 1.0).all() and (share[4:] < 0.85).all(), share
 
 
 def test_everybodys_eyes_are_open_almonds():
@@ -71,10 +73,11 @@ def test_everybodys_eyes_are_open_almonds():
 
 
 def test_an_iris_is_as_large_in_a_small_eye_as_in_a_large_one():
-    made = drawpeople.render(*turned(average_people(3), eye_size=torch.tensor([-1.0, 0.0, 1.0])), LOOSE, (436, 356))
-    dark = []
-    for k in range(3):
-        x, y = made.landmarks[k, 1].round().int().tolist()
-        row = made.images[k, 0, y + 1, x - 20 : x + 20].float()
-        dark.append(int((row < 0.75 * row.max()).sum()))
-    assert max(dark) - min(dark) <= 2, dark
+    size = torch.tensor([-1.0, 0.0, 1.0])
+    made = drawpeople.render(*turned(average_people(3), eye_size=size, skin_tone=1.0), LOOSE, (872, 712))
+    wide = []
+    for image, marks in zip(made.images, made.landmarks):
+        x, y = marks[1].round().int().tolist()
+        row = image[0, y + 3, x - 28 : x + 28].float()  # 1.1 cm to either side, within the lids
+        wide.append(int((row < 0.6 * row.quantile(0.9)).sum()))
+    assert max(wide) - min(wide) <= 4, wide  # of 30
