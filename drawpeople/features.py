@@ -74,7 +74,7 @@ def lids(u: Tensor, dial: Lookup) -> tuple[Tensor, Tensor]:
 
 
 def _beside_skin(s: Samples, half: float) -> Tensor:
-    """How much darker than on the fairest skin eyes and teeth are: ``(3, M)``, neutral grey to brown.
+    """How much darker than on the fairest skin eyes, teeth and lipstick are: ``(3, M)``, neutral grey to brown.
 
     The camera is set for the skin (see sensor.py), and would make them glare beside dark skin. In photos the white of
     the eye has 0.8 to 0.9 of the brightness of the cheek's on fair skin and 1.0 to 1.3 on dark skin.
@@ -105,9 +105,9 @@ def eyes(colour: Tensor, gloss: Tensor, s: Samples) -> Tensor:
     white[2] *= 1 - 0.4 * pink
     _iris(white, s, beside * (0.3 + 0.7 * shadow))
     cover(colour, white, ball)
-    gloss += 0.3 * ball * (1 - gloss)
+    gloss *= 1 - 0.7 * ball  # what mirrors the lamp is painted on the iris
     lash = line(s.y - top - 0.02, 0.05 + 0.06 * s.dial("lashes") + 0.06 * make_up + 0.4 * s.pixel)
-    wing = line(s.y - top - 0.06, 0.10 + 0.4 * s.pixel) * make_up * smooth_step(u - 0.5, 0.5) * (u < 1.12)
+    wing = line(s.y - top - 0.06, 0.10 + 0.4 * s.pixel) * make_up * make_up * smooth_step(u - 0.6, 0.4) * smooth_step(1.12 - u, 0.12)
     lower = line(s.y - bottom + 0.03, 0.06 + 0.3 * s.pixel) * almond * (0.25 + 0.35 * make_up)
     lash = (0.35 + 0.4 * s.dial("lashes") + 0.25 * make_up) * lash * root
     dark = torch.maximum(torch.maximum(lash, 0.8 * wing), lower)
@@ -179,7 +179,7 @@ def mouth(colour: Tensor, gloss: Tensor, s: Samples) -> Tensor:
     lips = smooth_step(upper - rise, soft) * smooth_step(rise + lower, soft) * (outline > 0)
     red = _lip_colour(colour, s) * (1 - 0.14 * (rise > 0))
     cover(colour, red, lips * (0.65 + 0.27 * outline))
-    gloss += (0.12 + 0.25 * s.dial("lipstick")) * lips
+    gloss += (0.1 + 0.12 * s.dial("lipstick")) * lips
     open_ = s.dial("mouth_open")
     far = (4 * open_).clamp(max=1)
     inside = smooth_step(slit(u, s.dial) - rise.abs(), 0.06 + 0.4 * s.pixel * (1 - open_)) * (u < 1.02)
@@ -214,5 +214,5 @@ def _lip_colour(colour: Tensor, s: Samples) -> Tensor:
     """The skin's colour, redder; or lipstick."""
     pale = 0.9 * (1 - s.dial("lip_red"))
     natural = torch.stack([colour[k] * (t + (1 - t) * pale) for k, t in enumerate((0.84, 0.46, 0.48))])
-    stick = s.spread(palette(_LIPSTICK, s.dials["make_up_hue"]))
-    return natural + 0.85 * s.dial("lipstick") * (stick - natural)
+    stick = s.spread(palette(_LIPSTICK, s.dials["make_up_hue"])) * _beside_skin(s, 0.12)
+    return natural + 0.75 * s.dial("lipstick") * (stick - natural)

@@ -40,7 +40,7 @@ _TOGETHER = {
     ),
     "skin_tone": (
         "nose_width -1.2, nose_wings -0.9, nose_bridge 0.9, nose_bridge_width -0.5, nose_tip_width -0.7, "
-        "lip_upper -1.3, lip_lower -1.1, lips_forward -0.9, midface_forward -0.4, eye_roundness -0.2, "
+        "lip_upper -0.9, lip_lower -0.8, lips_forward -0.6, midface_forward -0.4, eye_roundness -0.2, "
         "hair_wave -0.6"
     ),
 }
