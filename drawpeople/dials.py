@@ -21,7 +21,8 @@ class Dial(NamedTuple):
     chance: float | None = None
 
 
-_SHAPE = Dial(-1, 1, 0, 0.7)  # in units of the largest change that still looks human
+_SHAPE = Dial(-1, 1, 0, 0.8)  # in units of the largest change that still looks human
+_SIZE = Dial(-1, 1, 0, 0.5)  # likewise, but spread as Farkas (1994) measured lengths and widths of young adults
 _SHARE = Dial(0, 1, 0.5, None)
 
 
@@ -41,16 +42,18 @@ PERSON: dict[str, Dial] = {
     "weight": _SHAPE,  # 0 average; shifts cheeks, chin and neck
     "epicanthus": Dial(0, 1, 0, None),  # a fold at the inner corner of the eye, and the features that often go with it
     # head
+    **_all(_SIZE, "skull_width face_width jaw_width chin_length midface_length"),
+    "face_length": Dial(-1, 1, 0, 0.28),
     **_all(
         _SHAPE,
-        "skull_width skull_height skull_depth forehead_slope face_width face_length "
-        "forehead_bulge temples cheekbones cheek_fullness cheek_hollow jaw_width "
-        "jaw_angle chin_length chin_width chin_forward midface_length midface_forward",
+        "skull_height skull_depth forehead_slope forehead_bulge temples cheekbones cheek_fullness cheek_hollow "
+        "jaw_angle chin_width chin_forward midface_forward",
     ),
     "double_chin": Dial(0, 1, 0, 0.35),
     **_all(_SHAPE, "ear_size ear_out neck_width asymmetry"),
     # eyes and brows
-    **_all(_SHAPE, "eye_size eye_spacing eye_height eye_tilt eye_openness eye_depth"),
+    **_all(_SIZE, "eye_size eye_spacing"),
+    **_all(_SHAPE, "eye_height eye_tilt eye_openness eye_depth"),
     "eye_roundness": _SHARE,
     "eye_droop": _SHAPE,
     "eyelid_fold": _SHARE,
@@ -61,13 +64,12 @@ PERSON: dict[str, Dial] = {
     "brow_length": _SHAPE,
     "brow_density": _SHARE,
     # nose
-    **_all(
-        _SHAPE,
-        "nose_length nose_width nose_bridge nose_bridge_width nose_tip nose_tip_width nose_up nose_hump nose_wings",
-    ),
+    **_all(_SIZE, "nose_length nose_width"),
+    **_all(_SHAPE, "nose_bridge nose_bridge_width nose_tip nose_tip_width nose_up nose_hump nose_wings"),
     "nose_bend": _SHAPE,  # to the viewer's right
     # mouth
-    **_all(_SHAPE, "mouth_width mouth_height mouth_curve lip_upper lip_lower"),
+    **_all(_SIZE, "mouth_width mouth_height lip_upper lip_lower"),
+    "mouth_curve": Dial(-1, 1, 0.15, 0.6),
     "lip_bow": _SHARE,
     "lips_forward": _SHAPE,
     "philtrum": _SHAPE,  # the length of the upper lip's skin

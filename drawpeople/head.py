@@ -29,25 +29,25 @@ _SLICES = torch.tensor(
         (8.0, 6.35, 7.2, -9.7),
         (5.5, 7.05, 8.2, -10.3),
         (3.0, 7.25, 8.5, -10.2),
-        (1.0, 7.1, 8.1, -9.7),
-        (-1.0, 6.9, 7.8, -8.8),
-        (-3.0, 6.5, 8.0, -7.5),
-        (-5.0, 5.95, 8.3, -5.6),
-        (-7.0, 5.4, 8.3, -3.6),
-        (-8.5, 4.8, 8.1, -2.0),
-        (-10.0, 3.8, 7.8, -0.2),
-        (-11.0, 2.75, 7.3, 1.2),
-        (-11.7, 1.65, 6.5, 2.4),
+        (1.0, 7.0, 8.1, -9.7),
+        (-1.0, 6.65, 7.8, -8.8),
+        (-3.0, 6.25, 8.0, -7.5),
+        (-5.0, 5.65, 8.3, -5.6),
+        (-7.0, 4.95, 8.3, -3.6),
+        (-8.5, 4.25, 8.1, -2.0),
+        (-10.0, 3.4, 7.8, -0.2),
+        (-11.0, 2.4, 7.3, 1.2),
+        (-11.7, 1.4, 6.5, 2.4),
         (-12.0, 0.0, 4.6, 4.6),
     ]
 )
 _NECK_SLICES = torch.tensor(
     [
         (-0.5, 3.6, 0.5, -7.0),
-        (-4.0, 4.5, 1.3, -6.6),
-        (-8.0, 4.9, 2.2, -6.8),
-        (-11.0, 5.1, 2.8, -7.2),
-        (-13.5, 5.6, 3.6, -7.8),
+        (-4.0, 4.2, 1.3, -6.6),
+        (-8.0, 4.6, 2.2, -6.8),
+        (-11.0, 4.8, 2.8, -7.2),
+        (-13.5, 5.4, 3.6, -7.8),
         (-15.2, 8.0, 4.6, -8.5),
         (-16.8, 12.5, 5.6, -9.0),
         (-18.6, 16.6, 6.4, -9.5),
@@ -140,7 +140,8 @@ _ROWS_A_CM = (
     (-7.5, 4.6),
     (-6.5, 6.2),
     (-5.0, 6.2),
-    (-4.2, 5.6),
+    (-4.2, 7.0),
+    (-3.4, 5.0),
     (-2.5, 3.6),
     (-1.0, 4.6),
     (0.3, 5.4),
@@ -151,7 +152,7 @@ _ROWS_A_CM = (
     (11.5, 2.4),
     (12.0, 5.0),
 )
-_HEAD_ROWS = 67
+_HEAD_ROWS = 70
 _SLIT = (-6.36, -6.64)  # the rows between which the mouth opens
 
 
@@ -182,20 +183,25 @@ def _head_rest() -> Tensor:
 
 
 def _ear_rest(side: int) -> Tensor:
-    """A flat, tilted ellipsoid whose outer face sinks in towards the ear canal; ``side`` is 1 or -1."""
-    lat, lon = torch.meshgrid(
-        torch.linspace(torch.pi / 2, -torch.pi / 2, 13), torch.linspace(-torch.pi, torch.pi, 17), indexing="ij"
-    )
-    up, along, out = torch.sin(lat), torch.cos(lat) * torch.sin(lon), torch.cos(lat) * torch.cos(lon)
-    height = torch.where(up > 0, 3.1 * up, 3.3 * up)
-    length = 1.75 * along * (1 + 0.25 * up)
-    hollow = torch.exp(-((up / 0.6) ** 2) - ((along + 0.1) / 0.55) ** 2)
-    out = 0.55 * out - torch.where(out > 0, 0.6 * hollow, torch.zeros_like(out))
-    # turned away from the skull by 21 degrees, its front edge stuck in it; leaning back
-    x = 7.0 + 0.93 * out + 0.36 * (1.2 - length) * 0.9
-    z = -1.6 + 0.93 * length + 0.36 * out - 0.12 * height
-    ear = torch.stack((side * x, height - 1.5, z), dim=-1)
-    return ear.flip(1) if side > 0 else ear  # columns run to the right as seen from outside
+    """Rings from the hollow at the ear canal out to the rim and round it to the skull; ``side`` is 1 or -1.
+
+    6.2 cm high and 3.5 wide (Farkas 1994); its back stands off the skull by 20 degrees.
+    """
+    ring = torch.tensor([0.02, 0.22, 0.36, 0.50, 0.62, 0.74, 0.86, 0.95, 1.0, 0.97, 0.8])[:, None]
+    angle = torch.linspace(-0.5 * torch.pi, 1.5 * torch.pi, 23)  # from the lobe over the back, or over the front
+    back, up = angle.cos(), angle.sin()
+    lobe, front = smooth(-0.35, -0.9, up), smooth(-0.2, -0.8, back)
+    # hollow, fold (it fades towards the front), furrow, rolled rim
+    fold, rim = torch.exp(-(((ring - 0.54) / 0.12) ** 2)), torch.exp(-(((ring - 0.93) / 0.1) ** 2))
+    out = 0.22 * fold * (1 - lobe) + 0.26 * rim * (1 - 0.6 * lobe) * (1 - 0.9 * front)
+    out = out - 0.5 * smooth(0.5, 0.2, ring) * (1 - 0.5 * lobe)
+    out = out - 0.1 * torch.exp(-(((ring - 0.74) / 0.1) ** 2)) * (1 - front) * (1 - lobe)
+    out[-2:] = torch.tensor([[-0.28], [-0.8]])  # behind
+    length = -0.25 + ring * (0.25 + 1.72 * back * (1 + 0.22 * up))
+    height = -0.5 + ring * (0.5 + 3.1 * up)
+    x, z = 7.0 + 0.93 * out + 0.34 * (length + 1.4), -1.75 - 0.93 * length + 0.36 * out - 0.12 * height
+    ear = torch.stack((side * x, height - 0.95, z), dim=-1)
+    return ear.flip(1) if side < 0 else ear  # columns run to the right as seen from outside
 
 
 def _neck_rest() -> Tensor:

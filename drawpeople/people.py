@@ -18,29 +18,29 @@ from drawpeople.hair_style import style_of
 #: belong to nobody.
 _TOGETHER = {
     "sex": (
-        "face_width 0.3, face_length 0.3, jaw_width 0.9, jaw_angle 0.9, chin_length 0.6, chin_width 1.0, "
-        "cheek_hollow 0.4, cheek_fullness -0.4, forehead_bulge -0.6, forehead_slope 0.6, brow_ridge 1.2, "
-        "brow_thickness 1.2, brow_height -1.1, brow_arch -1.0, brow_apart -0.3, eye_size -0.8, eye_openness -0.5, "
-        "eye_roundness -0.3, lashes -0.7, lip_upper -0.7, lip_lower -0.6, lip_red -0.5, nose_width 0.6, "
-        "nose_length 0.6, nose_bridge 0.5, nose_up -0.5, neck_width 1.4"
+        "face_width 0.65, face_length 1.0, skull_width 0.6, jaw_width 0.4, jaw_angle 0.9, chin_length 0.4, "
+        "chin_width 0.9, cheek_hollow 0.4, cheek_fullness -0.4, forehead_bulge -0.6, forehead_slope 0.6, "
+        "brow_ridge 1.2, brow_thickness 1.5, brow_density 0.3, brow_height -1.1, brow_arch -1.0, brow_apart -0.3, "
+        "eye_openness -0.3, eye_roundness -0.3, lashes -0.7, lip_upper -0.3, lip_lower -0.3, lip_red -0.7, "
+        "nose_width 0.4, nose_bridge 0.5, nose_tip_width 0.3, nose_up -0.5, neck_width 1.4"
     ),
     "age": (
-        "lip_upper -0.8, lip_lower -0.5, lip_red -0.4, eye_openness -0.6, eye_droop 0.9, eye_rings 0.4, "
+        "lip_upper -0.6, lip_lower -0.4, lip_red -0.4, eye_openness -0.5, eye_droop 0.9, eye_rings 0.4, "
         "nose_length 0.4, nose_tip_width 0.4, ear_size 0.6, cheek_hollow 0.5, double_chin 0.3, blotches 0.4, "
         "brow_density -0.3"
     ),
     "weight": (
-        "cheek_fullness 0.9, cheek_hollow -0.8, double_chin 0.5, jaw_width 0.5, chin_width 0.3, face_width 0.4, "
+        "cheek_fullness 0.9, cheek_hollow -0.8, double_chin 0.5, jaw_width 0.5, chin_width 0.3, face_width 0.3, "
         "neck_width 0.9, eye_openness -0.2"
     ),
     "epicanthus": (
-        "eyelid_fold -0.6, eye_openness -0.7, eye_roundness -0.4, eye_tilt 0.6, eye_depth 1.0, nose_bridge -0.9, "
-        "nose_tip -0.4, nose_length -0.3, brow_ridge -0.8, brow_arch -0.4, face_width 0.5, cheekbones 0.5, "
-        "skin_yellow 0.5, hair_wave -0.5"
+        "eyelid_fold -0.5, eye_openness -0.3, eye_roundness -0.2, eye_tilt 0.6, eye_depth 1.0, eye_spacing 0.3, "
+        "nose_bridge -0.9, nose_tip -0.4, nose_length -0.3, brow_ridge -0.8, brow_arch -0.4, face_width 0.4, "
+        "cheekbones 0.5, skin_yellow 0.5, hair_wave -0.5"
     ),
     "skin_tone": (
-        "nose_width -1.1, nose_wings -0.7, nose_bridge 0.9, nose_bridge_width -0.5, nose_tip_width -0.7, "
-        "lip_upper -1.2, lip_lower -1.0, lips_forward -0.9, midface_forward -0.4, eye_roundness -0.3, "
+        "nose_width -1.2, nose_wings -0.9, nose_bridge 0.9, nose_bridge_width -0.5, nose_tip_width -0.7, "
+        "lip_upper -0.9, lip_lower -0.8, lips_forward -0.6, midface_forward -0.4, eye_roundness -0.2, "
         "hair_wave -0.6"
     ),
 }
@@ -102,7 +102,7 @@ def people(identities: Tensor, seed: int = 0) -> dict[str, Tensor]:
     person["eye_colour"] = torch.where(dark, 0.25 * person["eye_colour"], person["eye_colour"])
     person["freckles"] = torch.where(dark, 0.2 * person["freckles"], person["freckles"])
     person["wrinkles"] = person["wrinkles"] + 1.1 * (person["age"] - 0.35).clamp(min=0)
-    person["make_up"] = torch.where(man, 0.05 * person["make_up"], (3.2 * person["make_up"]).clamp(max=1))
+    person["make_up"] = torch.where(man, 0.05 * person["make_up"], (0.15 + 3.2 * person["make_up"]).clamp(max=1))
     person["hair_grey"] = person["hair_grey"] + ((person["age"] - 0.6) / 0.4).clamp(min=0) * 0.9
     person["baldness"] = torch.where(man, 1.5 * person["baldness"] + 0.25 * old, torch.zeros_like(old))
     person["hair_style"] = style_of(person["hair_style"], man, person["hair_wave"] > 0.75)

@@ -34,29 +34,31 @@ _FACE = (
     (-6.5, 0.68, 0.65, 0.54, 0.24, 0.05, -0.18, -0.15, 0.1, 0.0),
     (-7.2, 0.71, 0.69, 0.53, 0.25, 0.0, -0.25, -0.15, 0.1, 0.0),
     (-7.95, 0.53, 0.51, 0.43, 0.16, -0.06, -0.25, -0.1, 0.1, 0.0),
-    (-8.8, 0.75, 0.73, 0.61, 0.32, 0.0, -0.2, 0.0, 0.0, 0.0),
-    (-9.8, 1.14, 1.08, 0.83, 0.39, 0.0, -0.1, 0.0, 0.0, 0.0),
-    (-10.6, 1.24, 1.14, 0.81, 0.32, 0.0, 0.0, 0.0, 0.0, 0.0),
+    (-8.8, 0.80, 0.77, 0.63, 0.32, 0.0, -0.2, 0.0, 0.0, 0.0),
+    (-9.8, 1.36, 1.26, 0.93, 0.39, 0.0, -0.1, 0.0, 0.0, 0.0),
+    (-10.6, 1.46, 1.32, 0.91, 0.32, 0.0, 0.0, 0.0, 0.0, 0.0),
     (-11.3, 0.98, 0.9, 0.58, 0.15, 0.0, 0.0, 0.0, 0.0, 0.0),
     (-12.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
 )
 
 #: Height, how far the ridge of the nose stands out of that face, and half its width.
 _NOSE = (
-    (1.8, 0.0, 1.00),
-    (1.1, 0.08, 0.95),
-    (0.4, 0.28, 0.84),
-    (-0.4, 0.66, 0.82),
-    (-1.2, 1.04, 0.86),
-    (-2.0, 1.38, 0.92),
-    (-2.8, 1.70, 1.04),
-    (-3.5, 1.98, 1.18),
-    (-3.9, 2.02, 1.22),
-    (-4.25, 1.62, 1.22),
-    (-4.5, 1.05, 1.12),
-    (-4.72, 0.45, 0.80),
-    (-4.95, 0.1, 0.60),
-    (-5.7, 0.0, 0.50),
+    (1.8, 0.02, 1.00),
+    (1.1, 0.12, 0.90),
+    (0.4, 0.34, 0.86),
+    (-0.4, 0.68, 0.86),
+    (-1.2, 1.00, 0.90),
+    (-2.0, 1.32, 0.97),
+    (-2.8, 1.58, 1.06),
+    (-3.3, 1.72, 1.12),
+    (-3.75, 1.76, 1.12),
+    (-4.05, 1.68, 1.08),
+    (-4.3, 1.46, 1.06),
+    (-4.5, 1.10, 0.98),
+    (-4.65, 0.72, 0.84),
+    (-4.8, 0.36, 0.66),
+    (-5.0, 0.1, 0.5),
+    (-5.7, 0.0, 0.45),
 )
 
 
@@ -107,15 +109,14 @@ def after_photos(x: Tensor, y: Tensor, z: Tensor) -> dict[int, Tensor]:
     """How far the average face moves across (0) and up (1) to have the mean proportions of faces in photos.
 
     A predictor of 68 landmarks was run on real and on drawn frontal faces; most of what differs between the means is
-    taken away here: eyes further apart, a shorter and narrower nose, a smaller mouth, a higher chin.
+    taken away here: eyes nearer each other, a shorter nose, a lower mouth, a higher chin.
     """
     front, side = ((z + 1) / 4).clamp(0, 1), torch.tanh(x / 0.6)
-    eyes = 0.08 * _bump(x, y, 3.1, 0.1, 2.4, 1.8)
-    nose = -0.12 * _bump(x, y, 1.1, -4.1, 0.95, 1.0)
-    mouth = -0.08 * _bump(x, y, 2.5, -6.5, 1.7, 1.3)
-    up = 0.14 * _bump(x, y, 0.0, -4.2, 2.0, 1.6)
-    chin = 0.4 * _fade(-y, 7.2, 11.0)
-    return {0: side * (eyes + nose + mouth) * front, 1: (up + chin) * front}
+    eyes = -0.06 * _bump(x, y, 3.1, 0.1, 2.4, 1.8)
+    up = 0.04 * _bump(x, y, 0.0, -4.2, 2.0, 1.6)
+    mouth = -0.2 * _bump(x, y, 0.0, -6.5, 3.4, 1.3)
+    chin = 0.5 * _fade(-y, 7.2, 11.0)
+    return {0: side * eyes * front, 1: (up + mouth + chin) * front}
 
 
 def _fade(y: Tensor, low: float, high: float) -> Tensor:
@@ -128,22 +129,24 @@ def _bump(x: Tensor, y: Tensor, at_x: float, at_y: float, wide: float, high: flo
 
 def _nose(x: Tensor, y: Tensor) -> Tensor:
     height, half = _rows(_NOSE, y).unbind(1)
-    ridge = height.clamp(min=0) * torch.exp(-((x / half.clamp(min=0.3)).abs() ** 1.9))
-    wings = 0.8 * _bump(x, y, 1.42, -4.12, 0.55, 0.5) + 0.3 * _bump(x, y, 1.1, -3.7, 0.55, 0.5)
-    tip = 0.22 * _bump(x, y, 0.0, -3.85, 0.8, 0.55)
-    crease = 0.16 * _bump(x, y, 2.0, -4.1, 0.35, 0.6)
-    nostril = 0.25 * _bump(x, y, 0.65, -4.66, 0.34, 0.16)
-    return ridge + wings + tip - crease - nostril
+    ridge = height.clamp(min=0) * torch.exp(-((x / half.clamp(min=0.3)).abs() ** 2.2))
+    ridge = ridge + 0.16 * _bump(x, y, 0.0, -3.75, 1.0, 0.65)  # the tip, a ball
+    out = (((x.abs() - 1.13) / 0.68) ** 2 + ((y + 4.15) / 0.55) ** 2).sqrt()
+    wings = 0.85 * torch.exp(-(out**3)) * (1 - 0.25 * torch.tanh(-(y + 4.05) / 0.3))  # lobes with an edge
+    crease = 0.11 * torch.exp(-(((out - 1.35) / 0.35) ** 2)) * ((x.abs() - 0.9) / 0.5).clamp(0, 1)
+    nostril = 0.36 * _bump(x, y, 0.68, -4.54, 0.32, 0.2)
+    larger = (ridge + wings + ((ridge - wings) ** 2 + 0.06).sqrt() - 0.06**0.5) / 2  # of the two, softly
+    return larger - crease - nostril
 
 
 def _lips(x: Tensor, y: Tensor) -> Tensor:
-    u, v = (x.abs() / 2.8).clamp(max=1), (x.abs() / 2.45).clamp(max=1)
+    u, v = (x.abs() / 2.55).clamp(max=1), (x.abs() / 2.3).clamp(max=1)
     bow = 1 - 0.3 * torch.exp(-((x / 0.32) ** 2)) + 0.1 * _bump(x, y, 0.75, -6.0, 0.5, 1.0)
-    upper = 0.36 * bow * (1 - u * u) ** 0.6 * torch.exp(-(((y + 6.15) / 0.36) ** 2))
-    lower = 0.52 * (1 - v * v) ** 0.6 * torch.exp(-(((y + 6.95) / 0.46) ** 2))
-    seam = 0.26 * torch.exp(-(((y + 6.5) / 0.16) ** 2)) * torch.exp(-((x / 2.6) ** 6))
-    philtrum = 0.11 * _bump(x, y, 0.0, -5.45, 0.3, 0.4)
-    corner = 0.22 * _bump(x, y, 2.95, -6.55, 0.5, 0.6)
+    upper = 0.36 * bow * (1 - u * u) ** 0.6 * torch.exp(-(((y + 6.1) / 0.4) ** 2))
+    lower = 0.52 * (1 - v * v) ** 0.6 * torch.exp(-(((y + 7.0) / 0.5) ** 2))
+    seam = 0.26 * torch.exp(-(((y + 6.5) / 0.16) ** 2)) * torch.exp(-((x / 2.4) ** 6))
+    philtrum = 0.12 * _bump(x, y, 0.0, -5.4, 0.26, 0.5) - 0.06 * _bump(x, y, 0.5, -5.4, 0.24, 0.5)  # and its columns
+    corner = 0.2 * _bump(x, y, 2.75, -6.55, 0.5, 0.6)
     return upper + lower - seam - philtrum - corner
 
 

@@ -20,7 +20,7 @@ from drawpeople.features import (
 from drawpeople.head import Mesh, grid_place, slice_at
 
 #: The course's five landmarks: the pupils, the tip of the nose, the corners of the mouth (rest points x, y).
-FIVE = ((-3.1, 0.0), (3.1, 0.0), (0.0, -3.84), (-2.79, -6.5), (2.79, -6.5))
+FIVE = ((-3.1, 0.0), (3.1, 0.0), (0.0, -3.84), (-2.5, -6.5), (2.5, -6.5))
 _TOLERANCE = 0.6  # cm by which a landmark may lie behind what the image shows at its place
 
 
@@ -88,8 +88,8 @@ def _brows(row: Callable[..., Tensor], dial: Callable[[str], Tensor]) -> tuple[t
 
 
 def _nose(row: Callable[..., Tensor]) -> tuple[Tensor, Tensor]:
-    x = row(0, 0, 0, 0, -1.45, -0.75, 0, 0.75, 1.45)
-    return x, row(0.4, -1.0, -2.4, -3.84, -4.45, -4.62, -4.7, -4.62, -4.45)
+    x = row(0, 0, 0, 0, -1.6, -0.75, 0, 0.75, 1.6)
+    return x, row(0.58, -1.0, -2.4, -3.84, -4.45, -4.62, -4.7, -4.62, -4.45)
 
 
 def _eyes(row: Callable[..., Tensor], dial: Callable[[str], Tensor]) -> tuple[tuple[Tensor, Tensor], ...]:
