@@ -31,8 +31,8 @@ class Hair(NamedTuple):
     points: Tensor  # (N, V, 3) head coordinates
     tangents: Tensor  # (N, V, 3) unit, from root to tip
     normals: Tensor  # (N, V, 3) unit, away from the head
-    #: (N, V, 3): across the lock, -1 to 1 (the sheet is many, see hair_paint); along it; its own number, 0 to 1 (the
-    #: sheet's is 0.5; 1.5 where it is all there is, as stubble; over 2 under curls)
+    #: (N, V, 3): across, from -1 to 1 and twice the lock's number (the sheet is -40 to 40, as if of many locks); along,
+    #: 0 to 1; how dense: all hairs are there from 1.8 on, none at 0
     place: Tensor
     ambient: Tensor  # (N, V) share of the light from all around that arrives
 
@@ -117,7 +117,7 @@ def _lock_roots(person: dict[str, Tensor], w: dict[str, Tensor], u: Tensor) -> R
     pattern = [torch.sin(0.7 * a + 0.5 * b + k * own) for k, (a, b) in enumerate(((x, y), (y, z), (z, x)), 1)]
     stray = torch.stack([0.5 * a + 1.2 * u[:, 2 + k] - 0.6 for k, a in enumerate(pattern)])
     phase = 6.3 * u[:, 5] * (1 - 0.75 * smooth(8, 16, w["side"])) + 1.5 * pattern[0]
-    side = torch.tanh((x - w["part"]) / 0.7)
+    side = torch.tanh((x - w["part"]) / 0.3)
     return Roots(torch.stack((x, y, z)), front.expand_as(x), side, length, layer, stray, w["curl"].expand_as(x), phase)
 
 
@@ -134,9 +134,11 @@ def _sheet_vertices(sheet: Path, w: dict[str, Tensor]) -> Hair:
     n, rows, columns = at.shape[:3]
     across = torch.linspace(-40, 40, columns, device=at.device).expand(n, rows, -1)
     along = torch.linspace(0, 1, rows, device=at.device)[:, None].expand_as(across)
-    kind = 0.5 + 1.0 * (w["top"] < 1.5) + 2.0 * ((w["curl"] > 0.25) & (w["side"] < 9))
-    facts = torch.stack((across, along, kind.unsqueeze(2).expand_as(across)), -1)
-    shade = 0.42 * (1 - 0.4 * smooth(2, -9, at[..., 1]))
+    hangs = (sheet.at[..., -1] - sheet.at[..., ROWS - 1]).square().sum(0) > 1
+    fades = (torch.arange(rows, device=at.device) >= ROWS - 1)[:, None]  # short hairs at the hair line
+    dense = torch.where(fades & ~hangs[:, None], 0.0, 2.2)
+    facts = torch.stack((across, 2 * along, dense), -1)
+    shade = 0.5 * (1 - 0.4 * smooth(2, -9, at[..., 1]))
     return Hair(*(v.flatten(1, 2) for v in (at, tangent, away, facts, shade)))
 
 
@@ -149,7 +151,7 @@ def _lock_vertices(locks: Path, length: Tensor, u: Tensor) -> Hair:
     half = ((0.37 + 0.05 * length.clamp(max=10)) * (length > 0))[..., None]
     half = half * (1 + 0.5 * along - along * along)
     sideways = half * unit(cross(tangent, facing))
-    depth = (0.6 + 0.4 * own) * (0.7 + 0.3 * smooth(0, 0.25, along))  # inner locks and roots are darker, and the neck
+    depth = (0.75 + 0.25 * own) * (0.8 + 0.2 * smooth(0, 0.25, along))  # inner locks and roots are darker, and the neck
     shade = depth * (1 - 0.35 * smooth(2, -9, locks.at[1])) * (0.85 + 0.15 * locks.away[1])
 
     def corners(v: Tensor) -> Tensor:
@@ -157,8 +159,9 @@ def _lock_vertices(locks: Path, length: Tensor, u: Tensor) -> Hair:
         return v.index_select(3, joint).flatten(2).permute(1, 2, 0)
 
     points = corners(locks.at) + corners(sideways) * side.repeat(length.shape[1])[:, None]
-    facts = (side + 0 * own, along[joint] + 0 * own, own.expand(-1, -1, _CORNERS))
-    facts = torch.stack(facts, -1).flatten(1, 2)
+    number = 60 + 2.0 * torch.arange(length.shape[1], device=device)[:, None]
+    dense = (3.2 * (1 - along[joint])).clamp(max=1.7) * smooth(-0.05, 0.12, along[joint])
+    facts = torch.stack([v + 0 * own for v in (side + number, along[joint], dense)], -1).flatten(1, 2)
     return Hair(points, corners(tangent), corners(locks.away), facts, corners(shade[None])[..., 0])
 
 

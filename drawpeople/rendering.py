@@ -139,12 +139,15 @@ def _render(person: dict[str, Tensor], shot: dict[str, Tensor], framing: Framing
     scale = camera.framing_scale(framing, size)
     person = on_the_day(person, shot)
     model, shared = build(person, shot, scale), topology(person["sex"].device)
-    triangle, depth = raster.rasterize(model.points, shared.triangles, shared.two_sided, size)
+    triangle, depth = raster.rasterize(
+        model.points, shared.triangles, shared.two_sided, size, _locks(model, shared, person)
+    )
     spots = raster.spots(triangle, depth, shared.parts, size)
     colour, region = _look(model, spots, shared, person | shot, scale)
-    image = sensor(spots.gather(colour, size, len(model.points)), shot, scale, skin_colour(person))
+    facts = torch.stack((spots.triangle >= 0, region == int(Region.HAIR))).float()
+    light = _softened(spots.gather(torch.cat((colour, facts)), size, len(model.points)))
+    image, covered = sensor(light[:, :3], shot, scale, skin_colour(person)), light[:, 3]
     regions = spots.first(region, size, len(model.points))
-    covered = spots.gather((spots.triangle >= 0).float()[None], size, len(model.points))[:, 0]
     seen = truth.seen(model.landmarks, depth, regions)
     five, dense = model.landmarks[:, :5, :2], model.landmarks[:, 5:, :2]
     dense_3d = model.landmarks_3d[:, 5:]
@@ -160,6 +163,26 @@ def _render(person: dict[str, Tensor], shot: dict[str, Tensor], framing: Framing
         (255 * covered).round().to(torch.uint8),
         model.camera,
     )
+
+
+def _locks(model: Model, shared: Topology, person: dict[str, Tensor]) -> raster.Sparse:
+    """Where there is hair within the outlines of locks."""
+    return raster.Sparse(shared.parts == HAIR, model.values[..., 3:6], hair_paint.grows(person))
+
+
+def _softened(light: Tensor) -> Tensor:
+    """Images ``(N, 5, H, W)``, blurred where hair begins and ends: single hairs are finer than samples.
+
+    The channels are three colours, what is covered at all, and what by hair.
+    """
+    near = light
+    for dim in (2, 3):
+        first, last = near.narrow(dim, 0, 1), near.narrow(dim, near.shape[dim] - 1, 1)
+        n = near.shape[dim]
+        around = torch.cat((first, near.narrow(dim, 0, n - 1)), dim) + torch.cat((near.narrow(dim, 1, n - 1), last), dim)
+        near = 0.5 * near + 0.25 * around
+    hair = near[:, 4:]
+    return light.addcmul(near - light, (6 * hair * (1 - hair)).clamp(max=1))
 
 
 def _look(
