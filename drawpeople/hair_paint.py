@@ -21,7 +21,7 @@ from drawpeople.samples import Samples, bell, palette
 # sRGB, from the first to the last value of the dial
 _HAIR = ((32, 27, 26), (46, 34, 28), (68, 48, 35), (98, 69, 46), (144, 108, 70), (190, 154, 104), (216, 188, 140))
 _GINGER = (0.33, 0.095, 0.025)
-_GREY = (0.42, 0.415, 0.41)
+_GREY = (0.28, 0.276, 0.27)
 _SHIFT = (-0.07, 0.14)  # of the two mirror images along the fibre, as sines
 _WIDTH = (0.16, 0.34)
 _STRANDS = 6.0  # in half the width of a lock
@@ -44,9 +44,9 @@ class Weave(NamedTuple):
     @classmethod
     def of(cls, person: dict[str, Tensor]) -> "Weave":
         w = {name: value[:, 0] for name, value in wanted(person).items()}
-        coiled = smooth(0.3, 0.5, w["curl"]) * (w["side"] < 9)
+        coiled = torch.maximum(smooth(0.3, 0.5, w["curl"]), smooth(0.7, 0.8, person["hair_wave"])) * (w["side"] < 9)
         cells = torch.maximum(26 * coiled, 40.0 * (w["top"] < 1.5)).floor()
-        return cls((0.4 * w["curl"]).clamp(max=0.32), cells)
+        return cls((0.5 * (w["curl"] - 0.15)).clamp(0, 0.4), cells)
 
     def hairs(self, across: Tensor, along: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
         """Places of locks (see :class:`hair.Hair`): across once more, wound; and the number of the hair there."""
@@ -83,7 +83,7 @@ class _Strand(NamedTuple):
 def _strand(s: Samples) -> _Strand:
     across, strand = Weave.of(s.dials).hairs(s.x, s.y, s.image)
     lock = 0.5 * across + 0.5
-    own = (_fraction(0.7548777 * strand.floor()) - 0.5) * min(1.0, 0.12 / s.pixel)  # too fine to be seen in a small image
+    own = (_fraction(0.7548777 * strand.floor()) - 0.5) * min(1.0, 0.05 / s.pixel)  # too fine to be seen in a small image
     return _Strand(_fraction(lock) - 0.5, _fraction(0.6180340 * lock.floor()) - 0.5, own)
 
 
