@@ -46,7 +46,7 @@ def triangles(device: torch.device) -> tuple[Tensor, Tensor]:
     """
     rows = ROWS + STEPS
     sheet = cells(torch.arange(rows * COLUMNS).view(rows, COLUMNS))
-    hangs = torch.arange(rows - 1).repeat_interleave(COLUMNS - 1).repeat(2) >= ROWS - 1
+    hangs = torch.arange(rows - 1).repeat_interleave(COLUMNS - 1).repeat(2) >= ROWS - 2
     strip = torch.cat((cells(torch.arange(2 * STEPS).view(STEPS, 2)), torch.tensor([[0, 1, 2]]) + 2 * STEPS - 2))
     first = rows * COLUMNS + _CORNERS * torch.arange(LOCKS + TAIL)
     angle, share = roots(LOCKS)
@@ -103,7 +103,7 @@ def _sheet(person: dict[str, Tensor], w: dict[str, Tensor]) -> tuple[Path, Roots
     angle = torch.linspace(-torch.pi, torch.pi, COLUMNS, device=device)
     share = torch.linspace(0, 1, ROWS, device=device).repeat(COLUMNS)
     angles = angle.repeat_interleave(ROWS)
-    hangs = smooth(3, 8, w["side"]) * (1 - w["tail"].clamp(max=1)) * smooth(0.95, 1.25, angle.abs())
+    hangs = smooth(3, 8, w["side"]) * (1 - w["tail"].clamp(max=1)) * smooth(0.75, 1.05, angle.abs())
     at = torch.stack(place(angles, share, edge(angle, person).repeat_interleave(ROWS, 1)))
     away = clearance(*at)[1]
     thick = _thickness(w, at[1], angles, share, hangs.repeat_interleave(ROWS, 1))
@@ -114,7 +114,8 @@ def _sheet(person: dict[str, Tensor], w: dict[str, Tensor]) -> tuple[Path, Roots
     ends = Roots(last, zero, side, length, layer, 0 * last, 0.3 * w["curl"] + zero, zero)
     scalp = (smooth(-0.13, 0.13, thick) * (1 - _bare(w, at[1].flatten(1), angles))).view(-1, COLUMNS, ROWS)
     hanging = (hangs > 0)[..., None] * smooth(1.0, 0.7, torch.linspace(0, 1, STEPS + 1, device=device))
-    dense = torch.cat((scalp[..., :-1], torch.maximum(scalp[..., -1:] * 0, hanging)), -1)
+    hanging[..., 0] = hanging[..., 0].maximum(0.45 * smooth(1.5, 3.5, w["body"]))
+    dense = torch.cat((scalp[..., :-1], hanging), -1)
     return Path(at, away), ends, 2.2 * dense.transpose(1, 2)
 
 
@@ -131,7 +132,7 @@ def _lock_roots(person: dict[str, Tensor], w: dict[str, Tensor], u: Tensor) -> R
     pattern = [torch.sin(0.7 * a + 0.5 * b + k * own) for k, (a, b) in enumerate(((x, y), (y, z), (z, x)), 1)]
     stray = torch.stack([0.5 * a + 1.2 * u[:, 2 + k] - 0.6 for k, a in enumerate(pattern)])
     phase = 6.3 * u[:, 5] * (1 - 0.75 * smooth(8, 16, w["side"])) + 1.5 * pattern[0]
-    side = torch.tanh((x - w["part"]) / 0.3)
+    side = torch.tanh((x - w["part"]) / 0.1)
     return Roots(torch.stack((x, y, z)), front.expand_as(x), side, length, layer, stray, w["curl"].expand_as(x), phase)
 
 
@@ -149,20 +150,23 @@ def _sheet_vertices(sheet: Path, dense: Tensor) -> Hair:
     across = torch.linspace(-40, 40, columns, device=at.device).expand(n, rows, -1)
     along = torch.linspace(0, 1, rows, device=at.device)[:, None].expand_as(across)
     facts = torch.stack((across, 2 * along, dense), -1)
-    shade = 0.5 * (1 - 0.4 * smooth(2, -9, at[..., 1]))
+    shade = 0.58 * (1 - 0.4 * smooth(2, -9, at[..., 1]))
     return Hair(*(v.flatten(1, 2) for v in (at, tangent, away, facts, shade)))
 
 
 def _lock_vertices(locks: Path, w: dict[str, Tensor], length: Tensor, u: Tensor) -> Hair:
     """Ribbons, each turned a little about itself so that some show their width from wherever they are seen."""
-    device, own, tangent = length.device, u[:, 5, :, None], _tangents(locks.at)
+    device, own = length.device, u[:, 5, :, None]
     joint, side, along = (torch.tensor(v, device=device) for v in (_JOINT, _SIDE, JOINTS))
     turned = smooth(4, 12, length)[..., None]
-    facing = locks.away + turned * (1.2 * u[:, 2:5].transpose(0, 1)[..., None] - 0.6)
+    tangent = _tangents(locks.at)
+    whole = unit(locks.at[..., -1:] - locks.at[..., :1])  # short locks lie as one: no edge of one shows on the next
+    tangent = unit(tangent + 2 * (1 - turned) * whole)
+    facing = locks.away + turned * (u[:, 2:5].transpose(0, 1)[..., None] - 0.5)
     half = ((0.37 + 0.05 * length.clamp(max=10)) * (length > 0))[..., None]
     half = half * (1 + 0.5 * w["curl"].clamp(max=1)[..., None]) * (1 + 0.4 * along - 0.8 * along * along)
     sideways = half * unit(cross(tangent, facing))
-    depth = (0.8 + 0.2 * own) * (0.85 + 0.15 * smooth(0, 0.25, along))  # inner locks and roots are darker, and the neck
+    depth = (0.8 + 0.2 * own) * (1 - 0.15 * turned * smooth(0.25, 0, along))  # inner locks, roots, the neck are darker
     shade = depth * (1 - 0.35 * smooth(2, -9, locks.at[1])) * (0.85 + 0.15 * locks.away[1])
 
     def corners(v: Tensor) -> Tensor:

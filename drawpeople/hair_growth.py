@@ -69,7 +69,7 @@ def _off_body(at: Tensor, r: Roots) -> Tensor:
     x, y, z = at
     z = torch.where(r.length > 6, off_shoulders(x, y, z), z)
     beside = smooth(4.5, 1.0, y) * smooth(-17, -10, y)
-    guard = (6.4 + 1.2 * r.stray[0]) * beside * smooth(0.5, 3.0, z)
+    guard = (6.4 + 1.2 * r.stray[0].clamp(min=0)) * beside * smooth(0.5, 3.0, z)
     side = torch.where(r.side < 0, -1.0, 1.0)
     z = z - beside * (z - 4.2).clamp(min=0)
     x = torch.where(guard > 0.05, side * torch.maximum(side * x, guard), x)

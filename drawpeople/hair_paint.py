@@ -24,7 +24,8 @@ _GINGER = (0.33, 0.095, 0.025)
 _GREY = (0.28, 0.276, 0.27)
 _SHIFT = (-0.07, 0.14)  # of the two mirror images along the fibre, as sines
 _WIDTH = (0.16, 0.34)
-_STRANDS = 6.0  # in half the width of a lock
+_STRANDS, _TUFTS = 8.0, 4.0  # in half the width of a lock
+_SHEET = 50.0  # places across: up to here of the layer underneath, from there of locks
 _WAVES = 22.0  # radians from root to tip
 
 
@@ -35,63 +36,61 @@ def hair_colour(person: dict[str, Tensor]) -> Tensor:
     return colour + (colour.new_tensor(_GREY) - colour) * person["hair_grey"][:, None]
 
 
-class Weave(NamedTuple):
-    """How single hairs lie within the locks of each person, ``(N,)`` each."""
-
-    wind: Tensor  # how far they wind, in halves of the lock's width
-    cells: Tensor  # tufts from root to tip: stubble and tight coils are tufts, not hairs from root to tip
-
-    @classmethod
-    def of(cls, person: dict[str, Tensor]) -> "Weave":
-        w = {name: value[:, 0] for name, value in wanted(person).items()}
-        coiled = torch.maximum(smooth(0.3, 0.5, w["curl"]), smooth(0.7, 0.8, person["hair_wave"])) * (w["side"] < 9)
-        cells = torch.maximum(26 * coiled, 40.0 * (w["top"] < 1.5)).floor()
-        return cls((0.5 * (w["curl"] - 0.15)).clamp(0, 0.4), cells)
-
-    def hairs(self, across: Tensor, along: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Places of locks (see :class:`hair.Hair`): across once more, wound; and the number of the hair there."""
-        across = across + self.wind.index_select(0, image) * torch.sin(_WAVES * along + across)
-        tuft = (along * self.cells.index_select(0, image)).floor()
-        return across, _STRANDS * across + 0.7320508 * tuft
-
-
 def grows(person: dict[str, Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
-    """Which places of a lock have a hair: it thins out to its sides and its tip."""
-    weave = Weave.of(person)
+    """Which places of locks (see :class:`hair.Hair`) have a hair: a lock thins out to its sides and its tip."""
+    weave = _weave(person)
 
     def is_there(place: Tensor, image: Tensor) -> Tensor:
-        across, along, dense = place
-        across, strand = weave.hairs(across, along, image)
-        side, number = _fraction(0.5 * across + 0.5) - 0.5, strand.floor()
-        return _fraction(0.6180340 * number) + 0.5 * (strand - number - 0.5).abs() < dense - 3 * side * side
+        across, strand = _hairs(weave, place[0], place[1], image)
+        side = (0.5 * across + 100.5).frac() - 0.5
+        thins = 4 * side * side * (place[0] > _SHEET) + 0.5 * (strand - strand.floor() - 0.5).abs()
+        return (0.6180340 * strand.floor()).frac().abs() + thins < place[2]
 
     return is_there
 
 
-def _fraction(value: Tensor) -> Tensor:
-    return value - value.floor()
+def _weave(person: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """How far hairs wind within their locks, in halves of the width; and how many tufts there are from root to tip.
+
+    ``(N,)`` each; 0 tufts is hair that is seen from root to tip, unlike stubble and tight coils.
+    """
+    w = {name: value[:, 0] for name, value in wanted(person).items()}
+    coiled = torch.maximum(smooth(0.3, 0.5, w["curl"]), smooth(0.7, 0.8, person["hair_wave"])) * (w["side"] < 9)
+    tufts = torch.maximum(26 * coiled, 40.0 * ((w["top"] < 1.5) | (w["thin"] > 0.5))).floor()
+    return (0.5 * (w["curl"] - 0.15)).clamp(0, 0.4), tufts
+
+
+def _hairs(weave: tuple[Tensor, Tensor], across: Tensor, along: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
+    """Places across, wound; and there the number of the hair or tuft, and how much of it is passed."""
+    wind, tufts = (w.index_select(0, image) for w in weave)
+    across = across + wind * torch.sin(_WAVES * along + across)
+    row = (along * tufts).floor()
+    return across, torch.where(tufts > 0, _TUFTS, _STRANDS) * across + 0.37 * row * row
 
 
 class _Strand(NamedTuple):
-    """The hair at each sample, ``(M,)`` each."""
-
-    round: Tensor  # -0.5 to 0.5 across its lock
-    lock: Tensor  # what its lock, and it, have of their own: -0.5 to 0.5
+    side: Tensor  # -0.5 to 0.5 across its lock
+    lock: Tensor  # what its lock, and what it has of its own: -0.5 to 0.5
     own: Tensor
+    tuft: Tensor  # 1 or 0
 
 
 def _strand(s: Samples) -> _Strand:
-    across, strand = Weave.of(s.dials).hairs(s.x, s.y, s.image)
-    lock = 0.5 * across + 0.5
-    own = (_fraction(0.7548777 * strand.floor()) - 0.5) * min(1.0, 0.05 / s.pixel)  # too fine to be seen in a small image
-    return _Strand(_fraction(lock) - 0.5, _fraction(0.6180340 * lock.floor()) - 0.5, own)
+    """The hair at each sample, ``(M,)`` each."""
+    weave = _weave(s.dials)
+    across, strand = _hairs(weave, s.x, s.y, s.image)
+    tuft = (weave[1] > 0).float().index_select(0, s.image)
+    seen = ((0.05 + 0.08 * tuft) * (1 / s.pixel)).clamp(max=1)  # they are too fine to be seen in a small image
+    lock = 0.5 * across + 100.5  # above 0
+    own = ((0.7548777 * strand.floor()).frac().abs() - 0.5) * seen
+    return _Strand(lock.frac() - 0.5, (0.6180340 * lock.floor()).frac() - 0.5, own, tuft)
 
 
 def strands(s: Samples, hair: _Strand, locks: Tensor) -> Tensor:
     """The linear colour ``(3, M)`` of places on hair of the colours ``locks``: strands, streaks, dark roots."""
     streaks = s.dial("hair_streaks")
     varied = 1 + (0.15 + 0.4 * streaks) * hair.lock + (0.1 + 0.4 * streaks) * (s.y - 0.4)
-    return locks * ((1.08 - 1.2 * hair.round * hair.round) * varied * (1 + 0.55 * hair.own))
+    return locks * ((1.08 - 1.2 * hair.side * hair.side) * varied * (1 + (0.45 + 0.25 * hair.tuft) * hair.own))
 
 
 def reflects(s: Samples, hair: _Strand, colour: Tensor, direction: Tensor) -> Tensor:
@@ -103,11 +102,11 @@ def reflects(s: Samples, hair: _Strand, colour: Tensor, direction: Tensor) -> Te
     half = unit(direction + direction.new_tensor([0.0, 0.0, 1.0]), 1)
     (lx, ly, lz), (hx, hy, hz) = s.spread(direction), s.spread(half)
     along_light = tx * lx + ty * ly + tz * lz
-    along_half = tx * hx + ty * hy + tz * hz + 0.1 * hair.lock + 0.2 * hair.own
+    along_half = tx * hx + ty * hy + tz * hz + 0.05 * hair.lock + (0.12 + 0.6 * hair.tuft) * hair.own
     diffuse = (1 - along_light * along_light).clamp(min=0).sqrt()
     white, tinted = (bell(((along_half - at) / wide) ** 2) for at, wide in zip(_SHIFT, _WIDTH))
-    gloss = 0.3 + 0.9 * s.dial("hair_gloss")
-    white, tinted = 0.1 * gloss * white + 0.012, 0.9 * gloss * tinted
+    gloss = (0.3 + 0.9 * s.dial("hair_gloss")) * (1 - 0.5 * hair.tuft)
+    white, tinted = 0.075 * gloss * white + 0.012, 0.9 * gloss * tinted
     return colour * (0.12 + 0.6 * diffuse + tinted) + white
 
 
@@ -116,7 +115,8 @@ def shade(s: Samples, shot: dict[str, Tensor]) -> Tensor:
     lights = lamps(shot)
     hair = _strand(s)
     colour = strands(s, hair, s.spread(hair_colour(s.dials)))
-    lit = colour * (s.ambient * (0.6 * s.spread(lights.sky) + 0.4 * s.spread(lights.ground)))
+    around = s.ambient * (0.6 * s.spread(lights.sky) + 0.4 * s.spread(lights.ground))
+    lit = (colour + 0.012 * (1 + 1.5 * hair.own)) * around  # some of it is mirrored
     for lamp, arrives in ((lights.key, s.key), (lights.fill, 0.7 * s.ambient), (lights.rim, s.ambient)):
         lit += reflects(s, hair, colour, lamp.direction) * (arrives * s.spread(lamp.colour))
     return lit

@@ -148,73 +148,45 @@ def rasterize(
     n, device = len(points), points.device
     image, triangle = _candidates(points, triangles, two_sided, size)
     corners = (triangles.index_select(0, triangle) + (image * points.shape[1])[:, None]).T.reshape(-1)
-    x, y, z = (c.reshape(-1).index_select(0, corners).view(3, -1) for c in points.unbind(2))
+    channels = points.unbind(2) if sparse is None else (*points.unbind(2), *sparse.values.unbind(2))
+    x, y, *rest = (c.reshape(-1).index_select(0, corners).view(3, -1) for c in channels)
     area = (x[1] - x[0]) * (y[2] - y[0]) - (x[2] - x[0]) * (y[1] - y[0])
-    facts = torch.cat((_sides(x, y, area), _planes(x, y, z, area)))
+    facts = torch.cat((_sides(x, y, area), *(_planes(x, y, value, area) for value in rest)))
 
     # A span a triangle and row.
     first = (2 * y.amin(0) - 0.5).ceil().clamp_(min=0).long()
     last = (2 * y.amax(0) - 0.5).floor().clamp_(max=height - 1).long()
     owner, number, start = _expand(last - first + 1)
     row = (first - start).index_select(0, owner).add_(number)
-    down, offset = row * 0.5 + 0.25, _left_of_row(row)
-    s = facts.index_select(1, owner)  # (15, S)
-    left = torch.maximum(torch.maximum(s[0] * down + s[3], s[1] * down + s[4]), s[2] * down + s[5])
-    right = torch.minimum(torch.minimum(s[6] * down + s[9], s[7] * down + s[10]), s[8] * down + s[11])
+    low, offset = row * 0.5 + 0.25, _left_of_row(row)
+    s = facts.index_select(1, owner)  # (15 or more, S)
+    left = torch.maximum(torch.maximum(s[0] * low + s[3], s[1] * low + s[4]), s[2] * low + s[5])
+    right = torch.minimum(torch.minimum(s[6] * low + s[9], s[7] * low + s[10]), s[8] * low + s[11])
     left = (left - offset).ceil_().clamp_(0, width)
     right = (right - offset).floor_().clamp_(-1, width - 1)
-    depth = s[12] * (left + offset) + s[13] * down + s[14]
+    across, down, begins = s[12:].view(len(rest), 3, -1).unbind(1)
+    begins = across * (left + offset) + down * low + begins  # depth, and whatever else there is
 
     # A candidate a sample. Depth is a whole number above the triangle's own, which breaks ties; a slope is cut off
     # where a triangle is seen from its edge.
     span, number, start = _expand((right - left + 1).clamp_(min=0).long())
-    order = ((depth * 2.0**16).long() << 24) + triangle.index_select(0, owner)
-    slope = (s[12].clamp(-1e3, 1e3) * 2.0**16).long() << 24
+    order = ((begins[0] * 2.0**16).long() << 24) + triangle.index_select(0, owner)
+    slope = (across[0].clamp(-1e3, 1e3) * 2.0**16).long() << 24
     target = ((image * height).index_select(0, owner) + row) * width + left.long()
     # slopes times numbers may be too large, but whole numbers wrap round: what counts is right once all is added
     order = (order - slope * start).index_select(0, span).addcmul_(slope.index_select(0, span), number)
     target = (target - start).index_select(0, span).add_(number)
     if sparse is not None:
-        at = torch.stack((left + offset, down))
-        order.index_fill_(0, _holes(sparse, (x, y, area), corners, (image, triangle), owner, at, span, start), _EMPTY)
+        picked = sparse.triangles.index_select(0, triangle).index_select(0, owner).index_select(0, span).nonzero()[:, 0]
+        of = span.index_select(0, picked)
+        step = (picked - start.index_select(0, of)).float()
+        values = begins[1:].index_select(1, of).addcmul_(across[1:].index_select(1, of), step)
+        stays = sparse.stays(values, image.index_select(0, owner.index_select(0, of)))
+        order.index_fill_(0, picked[~stays], _EMPTY)
     nearest = torch.full((n * height * width,), _EMPTY, dtype=torch.int64, device=device)
     nearest.scatter_reduce_(0, target, order, "amin")
     triangle = torch.where(nearest == _EMPTY, -1, nearest & (2**24 - 1))
     return triangle.view(n, -1), ((nearest >> 24).float() / 2**16).view(n, -1)
-
-
-def _holes(
-    sparse: Sparse,
-    shape: tuple[Tensor, Tensor, Tensor],
-    corners: Tensor,
-    candidates: tuple[Tensor, Tensor],
-    owner: Tensor,
-    at: Tensor,
-    span: Tensor,
-    start: Tensor,
-) -> Tensor:
-    """The numbers of those candidates for samples that sparse triangles leave open, see :func:`rasterize`."""
-    image, triangle = candidates
-    has = sparse.triangles.index_select(0, triangle)
-    few = has.nonzero()[:, 0]
-    rows = corners.view(3, -1).index_select(1, few).view(-1)
-    values = sparse.values.flatten(0, 1).index_select(0, rows).T.reshape(-1, 3, len(few))
-    x, y, area = (v.index_select(-1, few) for v in shape)
-    planes = torch.cat([_planes(x, y, v, area) for v in values])
-    # the spans of these triangles: values where they begin, and slopes
-    on = has.index_select(0, owner)
-    spans = on.nonzero()[:, 0]
-    number = (has.cumsum(0) - 1).index_select(0, owner.index_select(0, spans))
-    p, q, r = planes.index_select(1, number).view(-1, 3, len(spans)).unbind(1)
-    left, height = at.index_select(1, spans)
-    begins = p * left + q * height + r
-    picked = on.index_select(0, span).nonzero()[:, 0]
-    of = span.index_select(0, picked)
-    step = (picked - start.index_select(0, of)).float()
-    of = (on.cumsum(0) - 1).index_select(0, of)
-    value = begins.index_select(1, of).addcmul_(p.index_select(1, of), step)
-    whose = image.index_select(0, few).index_select(0, number).index_select(0, of)
-    return picked[~sparse.stays(value, whose)]
 
 
 def interpolate(points: Tensor, values: Tensor, triangles: Tensor, where: Spots) -> Tensor:

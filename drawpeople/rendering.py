@@ -139,35 +139,19 @@ def _render(person: dict[str, Tensor], shot: dict[str, Tensor], framing: Framing
     scale = camera.framing_scale(framing, size)
     person = on_the_day(person, shot)
     model, shared = build(person, shot, scale), topology(person["sex"].device)
-    triangle, depth = raster.rasterize(
-        model.points, shared.triangles, shared.two_sided, size, _locks(model, shared, person)
-    )
+    locks = raster.Sparse(shared.parts == HAIR, model.values[..., 3:6], hair_paint.grows(person))
+    triangle, depth = raster.rasterize(model.points, shared.triangles, shared.two_sided, size, locks)
     spots = raster.spots(triangle, depth, shared.parts, size)
     colour, region = _look(model, spots, shared, person | shot, scale)
     facts = torch.stack((spots.triangle >= 0, region == int(Region.HAIR))).float()
     light = _softened(spots.gather(torch.cat((colour, facts)), size, len(model.points)))
-    image, covered = sensor(light[:, :3], shot, scale, skin_colour(person)), light[:, 3]
+    image = sensor(light[:, :3], shot, scale, skin_colour(person))
     regions = spots.first(region, size, len(model.points))
     seen = truth.seen(model.landmarks, depth, regions)
-    five, dense = model.landmarks[:, :5, :2], model.landmarks[:, 5:, :2]
-    dense_3d = model.landmarks_3d[:, 5:]
-    return Rendering(
-        image,
-        five,
-        seen[:, :5],
-        face_box(five),
-        dense,
-        dense_3d,
-        seen[:, 5:],
-        regions.to(torch.uint8),
-        (255 * covered).round().to(torch.uint8),
-        model.camera,
-    )
-
-
-def _locks(model: Model, shared: Topology, person: dict[str, Tensor]) -> raster.Sparse:
-    """Where there is hair within the outlines of locks."""
-    return raster.Sparse(shared.parts == HAIR, model.values[..., 3:6], hair_paint.grows(person))
+    regions, coverage = regions.to(torch.uint8), (255 * light[:, 3]).round().to(torch.uint8)
+    five, many, shape = model.landmarks[:, :5, :2], model.landmarks[:, 5:, :2], model.landmarks_3d[:, 5:]
+    boxes, five_seen, many_seen = face_box(five), seen[:, :5], seen[:, 5:]
+    return Rendering(image, five, five_seen, boxes, many, shape, many_seen, regions, coverage, model.camera)
 
 
 def _softened(light: Tensor) -> Tensor:
@@ -175,12 +159,9 @@ def _softened(light: Tensor) -> Tensor:
 
     The channels are three colours, what is covered at all, and what by hair.
     """
-    near = light
-    for dim in (2, 3):
-        first, last = near.narrow(dim, 0, 1), near.narrow(dim, near.shape[dim] - 1, 1)
-        n = near.shape[dim]
-        around = torch.cat((first, near.narrow(dim, 0, n - 1)), dim) + torch.cat((near.narrow(dim, 1, n - 1), last), dim)
-        near = 0.5 * near + 0.25 * around
+    near = torch.nn.functional.pad(light, (1, 1, 1, 1), mode="replicate")
+    near = near[:, :, 1:-1] + 0.5 * (near[:, :, 2:] + near[:, :, :-2])
+    near = 0.25 * (2 * near[..., 1:-1] + near[..., 2:] + near[..., :-2]) * 0.5
     hair = near[:, 4:]
     return light.addcmul(near - light, (6 * hair * (1 - hair)).clamp(max=1))
 
