@@ -42,11 +42,11 @@ def triangles(device: torch.device) -> tuple[Tensor, Tensor]:
     """Corners of all triangles of :func:`drape`'s hair, clockwise as seen from outside.
 
     Returns:
-        int64 ``(T, 3)``, and bool ``(T,)``: those that are seen from behind, too: what hangs beside the face.
+        int64 ``(T, 3)``, and bool ``(T,)``: those that are seen from behind, too, as what hangs is.
     """
     rows = ROWS + STEPS
     sheet = cells(torch.arange(rows * COLUMNS).view(rows, COLUMNS))
-    hangs = torch.arange(rows - 1).repeat_interleave(COLUMNS - 1).repeat(2) >= ROWS - 2
+    hangs = torch.arange(rows - 1).repeat_interleave(COLUMNS - 1).repeat(2) >= ROWS - 4
     strip = torch.cat((cells(torch.arange(2 * STEPS).view(STEPS, 2)), torch.tensor([[0, 1, 2]]) + 2 * STEPS - 2))
     first = rows * COLUMNS + _CORNERS * torch.arange(LOCKS + TAIL)
     angle, share = roots(LOCKS)
@@ -156,15 +156,15 @@ def _sheet_vertices(sheet: Path, dense: Tensor) -> Hair:
 
 def _lock_vertices(locks: Path, w: dict[str, Tensor], length: Tensor, u: Tensor) -> Hair:
     """Ribbons, each turned a little about itself so that some show their width from wherever they are seen."""
-    device, own = length.device, u[:, 5, :, None]
+    device, own, turned = length.device, u[:, 5, :, None], smooth(4, 12, length)[..., None]
     joint, side, along = (torch.tensor(v, device=device) for v in (_JOINT, _SIDE, JOINTS))
-    turned = smooth(4, 12, length)[..., None]
-    tangent = _tangents(locks.at)
     whole = unit(locks.at[..., -1:] - locks.at[..., :1])  # short locks lie as one: no edge of one shows on the next
-    tangent = unit(tangent + 2 * (1 - turned) * whole)
+    tangent = unit(_tangents(locks.at) + 2 * (1 - turned) * whole)
     facing = locks.away + turned * (u[:, 2:5].transpose(0, 1)[..., None] - 0.5)
+    in_front = 0.4 * smooth(4, 7, locks.at[2]) * smooth(4, 6, locks.at[1])  # a fringe lies together
     half = ((0.37 + 0.05 * length.clamp(max=10)) * (length > 0))[..., None]
-    half = half * (1 + 0.5 * w["curl"].clamp(max=1)[..., None]) * (1 + 0.4 * along - 0.8 * along * along)
+    wider = torch.maximum(0.5 * w["curl"].clamp(max=1)[..., None], in_front)
+    half = half * (1 + wider) * (1 + 0.4 * along - 0.8 * along * along)
     sideways = half * unit(cross(tangent, facing))
     depth = (0.8 + 0.2 * own) * (1 - 0.15 * turned * smooth(0.25, 0, along))  # inner locks, roots, the neck are darker
     shade = depth * (1 - 0.35 * smooth(2, -9, locks.at[1])) * (0.85 + 0.15 * locks.away[1])

@@ -56,7 +56,7 @@ def _weave(person: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
     """
     w = {name: value[:, 0] for name, value in wanted(person).items()}
     coiled = torch.maximum(smooth(0.3, 0.5, w["curl"]), smooth(0.7, 0.8, person["hair_wave"])) * (w["side"] < 9)
-    tufts = torch.maximum(26 * coiled, 40.0 * ((w["top"] < 1.5) | (w["thin"] > 0.5))).floor()
+    tufts = torch.maximum(26 * coiled, 70.0 * ((w["top"] < 1.5) | (w["thin"] > 0.5))).floor()
     return (0.5 * (w["curl"] - 0.15)).clamp(0, 0.4), tufts
 
 
@@ -106,7 +106,7 @@ def reflects(s: Samples, hair: _Strand, colour: Tensor, direction: Tensor) -> Te
     diffuse = (1 - along_light * along_light).clamp(min=0).sqrt()
     white, tinted = (bell(((along_half - at) / wide) ** 2) for at, wide in zip(_SHIFT, _WIDTH))
     gloss = (0.3 + 0.9 * s.dial("hair_gloss")) * (1 - 0.5 * hair.tuft)
-    white, tinted = 0.075 * gloss * white + 0.012, 0.9 * gloss * tinted
+    white, tinted = 0.085 * gloss * white + 0.018, 0.9 * gloss * tinted
     return colour * (0.12 + 0.6 * diffuse + tinted) + white
 
 
@@ -116,7 +116,7 @@ def shade(s: Samples, shot: dict[str, Tensor]) -> Tensor:
     hair = _strand(s)
     colour = strands(s, hair, s.spread(hair_colour(s.dials)))
     around = s.ambient * (0.6 * s.spread(lights.sky) + 0.4 * s.spread(lights.ground))
-    lit = (colour + 0.012 * (1 + 1.5 * hair.own)) * around  # some of it is mirrored
+    lit = (colour + 0.02 * (1 + 1.5 * hair.own)) * around  # some of it is mirrored
     for lamp, arrives in ((lights.key, s.key), (lights.fill, 0.7 * s.ambient), (lights.rim, s.ambient)):
         lit += reflects(s, hair, colour, lamp.direction) * (arrives * s.spread(lamp.colour))
     return lit

@@ -51,7 +51,6 @@ STYLES = (
 
 
 _STRAIGHT = ("side part", "swept back", "bob", "long straight", "shag")
-_TIGHT = ("afro",)
 
 
 def style_of(share: Tensor, man: Tensor, curly: Tensor) -> Tensor:
@@ -60,7 +59,7 @@ def style_of(share: Tensor, man: Tensor, curly: Tensor) -> Tensor:
     Those whose hair grows curly wear no straight style, and only they an afro.
     """
     shares = torch.tensor([[0.0] + [s.women for s in STYLES], [0.0] + [s.men for s in STYLES]], device=share.device)
-    not_worn = torch.tensor([[False] + [s.name in names for s in STYLES] for names in (_TIGHT, _STRAIGHT)])
+    not_worn = torch.tensor([[False] + [s.name in names for s in STYLES] for names in (("afro",), _STRAIGHT)])
     weights = shares.index_select(0, man.long()) * ~not_worn.to(share.device).index_select(0, curly.long())
     ends = _running_sum(weights)
     ends = ends / ends[:, -1:]
