@@ -69,7 +69,7 @@ def _off_body(at: Tensor, r: Roots) -> Tensor:
     x, y, z = at
     z = torch.where(r.length > 6, off_shoulders(x, y, z), z)
     beside = smooth(4.5, 1.0, y) * smooth(-17, -10, y)
-    guard = 6.2 * beside * smooth(0.5, 3.0, z)
+    guard = (6.4 + 1.2 * r.stray[0].clamp(min=0)) * beside * smooth(0.5, 3.0, z)
     side = torch.where(r.side < 0, -1.0, 1.0)
     z = z - beside * (z - 4.2).clamp(min=0)
     x = torch.where(guard > 0.05, side * torch.maximum(side * x, guard), x)
@@ -87,7 +87,7 @@ def _comb(r: Roots, w: dict[str, Tensor], at: Tensor, n: Tensor, near: Tensor, a
     lift = stand - 0.6 * hold * (near - r.layer - 1.5 * stand).clamp(min=0)
     outward = _dot(d, n)
     on_scalp = (near < r.layer + 0.5) & ((outward < 0) | (n[1] > 0))
-    lift, rough = lift - outward * on_scalp, 0.5 * w["rough"]
+    lift, rough = lift - outward * on_scalp, 0.5 * w["rough"] * (1 - 0.6 * fringe)
     return unit(d + lift * n + rough * r.stray)
 
 

@@ -6,19 +6,27 @@ surface, moved towards the root, and a wider one that has passed through it and 
 (Marschner et al. 2003, "Light scattering from human hair fibers", section 4.1).
 """
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
 from drawpeople.camera import unit
+from drawpeople.directions import smooth
+from drawpeople.hair_style import wanted
 from drawpeople.light import lamps
 from drawpeople.samples import Samples, bell, palette
 
 # sRGB, from the first to the last value of the dial
-_HAIR = ((20, 16, 15), (38, 27, 21), (64, 44, 31), (98, 69, 46), (144, 108, 70), (190, 154, 104), (216, 188, 140))
+_HAIR = ((32, 27, 26), (46, 34, 28), (68, 48, 35), (98, 69, 46), (144, 108, 70), (190, 154, 104), (216, 188, 140))
 _GINGER = (0.33, 0.095, 0.025)
-_GREY = (0.42, 0.415, 0.41)
+_GREY = (0.28, 0.276, 0.27)
 _SHIFT = (-0.07, 0.14)  # of the two mirror images along the fibre, as sines
 _WIDTH = (0.16, 0.34)
+_STRANDS, _TUFTS = 8.0, 4.0  # in half the width of a lock
+_SHEET = 50.0  # places across: up to here of the layer underneath, from there of locks
+_WAVES = 22.0  # radians from root to tip
 
 
 def hair_colour(person: dict[str, Tensor]) -> Tensor:
@@ -28,28 +36,64 @@ def hair_colour(person: dict[str, Tensor]) -> Tensor:
     return colour + (colour.new_tensor(_GREY) - colour) * person["hair_grey"][:, None]
 
 
-def strands(s: Samples, locks: Tensor) -> Tensor:
+def grows(person: dict[str, Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
+    """Which places of locks (see :class:`hair.Hair`) have a hair: a lock thins out to its sides and its tip."""
+    weave = _weave(person)
+
+    def is_there(place: Tensor, image: Tensor) -> Tensor:
+        across, strand = _hairs(weave, place[0], place[1], image)
+        side = (0.5 * across + 100.5).frac() - 0.5
+        thins = 4 * side * side * (place[0] > _SHEET) + 0.5 * (strand - strand.floor() - 0.5).abs()
+        return (0.6180340 * strand.floor()).frac().abs() + thins < place[2]
+
+    return is_there
+
+
+def _weave(person: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """How far hairs wind within their locks, in halves of the width; and how many tufts there are from root to tip.
+
+    ``(N,)`` each; 0 tufts is hair that is seen from root to tip, unlike stubble and tight coils.
+    """
+    w = {name: value[:, 0] for name, value in wanted(person).items()}
+    coiled = torch.maximum(smooth(0.3, 0.5, w["curl"]), smooth(0.7, 0.8, person["hair_wave"])) * (w["side"] < 9)
+    tufts = torch.maximum(26 * coiled, 70.0 * ((w["top"] < 1.5) | (w["thin"] > 0.5))).floor()
+    return (0.5 * (w["curl"] - 0.15)).clamp(0, 0.4), tufts
+
+
+def _hairs(weave: tuple[Tensor, Tensor], across: Tensor, along: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
+    """Places across, wound; and there the number of the hair or tuft, and how much of it is passed."""
+    wind, tufts = (w.index_select(0, image) for w in weave)
+    across = across + wind * torch.sin(_WAVES * along + across)
+    row = (along * tufts).floor()
+    return across, torch.where(tufts > 0, _TUFTS, _STRANDS) * across + 0.37 * row * row
+
+
+class _Strand(NamedTuple):
+    side: Tensor  # -0.5 to 0.5 across its lock
+    lock: Tensor  # what its lock, and what it has of its own: -0.5 to 0.5
+    own: Tensor
+    tuft: Tensor  # 1 or 0
+
+
+def _strand(s: Samples) -> _Strand:
+    """The hair at each sample, ``(M,)`` each."""
+    weave = _weave(s.dials)
+    across, strand = _hairs(weave, s.x, s.y, s.image)
+    tuft = (weave[1] > 0).float().index_select(0, s.image)
+    seen = ((0.05 + 0.08 * tuft) * (1 / s.pixel)).clamp(max=1)  # they are too fine to be seen in a small image
+    lock = 0.5 * across + 100.5  # above 0
+    own = ((0.7548777 * strand.floor()).frac().abs() - 0.5) * seen
+    return _Strand(lock.frac() - 0.5, (0.6180340 * lock.floor()).frac() - 0.5, own, tuft)
+
+
+def strands(s: Samples, hair: _Strand, locks: Tensor) -> Tensor:
     """The linear colour ``(3, M)`` of places on hair of the colours ``locks``: strands, streaks, dark roots."""
-    across, along, own = s.x, s.y, s.z
-    fine = torch.sin(9.0 * across + 40.0 * own + 2.0 * along) + torch.sin(17.0 * across - 70.0 * own)
-    strip = across * 0.5 + 0.5
-    across = 2 * (strip - strip.floor()) - 1  # the layer underneath is as if of many locks
-    rounded = 1.08 - 0.5 * across * across
-    grain = torch.sin(70.0 * along + 2.0 * torch.sin(5.0 * s.x))
-    curls = torch.sin(26.0 * along + 1.5 * torch.sin(0.9 * s.x)) * torch.sin(1.1 * s.x + 2.0 * torch.sin(14.0 * along))
-    rounded = torch.where(own > 1, torch.where(own > 2, 0.8 + 0.55 * curls, 0.85 + 0.15 * grain), rounded)
     streaks = s.dial("hair_streaks")
-    varied = 1 + (0.25 + 0.5 * streaks) * (_scatter(own) - 0.5) + (0.1 + 0.4 * streaks) * (along - 0.4)
-    return locks * (rounded * varied * (1 + 0.13 * fine * (own <= 1)))
+    varied = 1 + (0.15 + 0.4 * streaks) * hair.lock + (0.1 + 0.4 * streaks) * (s.y - 0.4)
+    return locks * ((1.08 - 1.2 * hair.side * hair.side) * varied * (1 + (0.45 + 0.25 * hair.tuft) * hair.own))
 
 
-def _scatter(own: Tensor) -> Tensor:
-    """Another number from 0 to 1 that each lock has."""
-    many = 37.0 * own
-    return many - many.floor()
-
-
-def reflects(s: Samples, colour: Tensor, direction: Tensor) -> Tensor:
+def reflects(s: Samples, hair: _Strand, colour: Tensor, direction: Tensor) -> Tensor:
     """Light that hair sends to the viewer, linear ``(3, M)``, where all of a lamp's arrives.
 
     ``colour`` is :func:`strands`', ``direction`` that of the lamp, unit ``(N, 3)``; the samples' normals are tangents.
@@ -58,19 +102,21 @@ def reflects(s: Samples, colour: Tensor, direction: Tensor) -> Tensor:
     half = unit(direction + direction.new_tensor([0.0, 0.0, 1.0]), 1)
     (lx, ly, lz), (hx, hy, hz) = s.spread(direction), s.spread(half)
     along_light = tx * lx + ty * ly + tz * lz
-    along_half = tx * hx + ty * hy + tz * hz + 0.12 * (_scatter(s.z) - 0.5)
+    along_half = tx * hx + ty * hy + tz * hz + 0.05 * hair.lock + (0.12 + 0.6 * hair.tuft) * hair.own
     diffuse = (1 - along_light * along_light).clamp(min=0).sqrt()
     white, tinted = (bell(((along_half - at) / wide) ** 2) for at, wide in zip(_SHIFT, _WIDTH))
-    gloss = torch.where(s.z > 1, 0.1, 0.3 + 0.9 * s.dial("hair_gloss"))  # stubble is dull
-    white, tinted = 0.055 * gloss * white, 0.9 * gloss * tinted
+    gloss = (0.3 + 0.9 * s.dial("hair_gloss")) * (1 - 0.5 * hair.tuft)
+    white, tinted = 0.085 * gloss * white + 0.018, 0.9 * gloss * tinted
     return colour * (0.12 + 0.6 * diffuse + tinted) + white
 
 
 def shade(s: Samples, shot: dict[str, Tensor]) -> Tensor:
     """Hair in all the light of its image, linear ``(3, M)``."""
     lights = lamps(shot)
-    colour = strands(s, s.spread(hair_colour(s.dials)))
-    lit = colour * (s.ambient * (0.6 * s.spread(lights.sky) + 0.4 * s.spread(lights.ground)))
+    hair = _strand(s)
+    colour = strands(s, hair, s.spread(hair_colour(s.dials)))
+    around = s.ambient * (0.6 * s.spread(lights.sky) + 0.4 * s.spread(lights.ground))
+    lit = (colour + 0.02 * (1 + 1.5 * hair.own)) * around  # some of it is mirrored
     for lamp, arrives in ((lights.key, s.key), (lights.fill, 0.7 * s.ambient), (lights.rim, s.ambient)):
-        lit += reflects(s, colour, lamp.direction) * (arrives * s.spread(lamp.colour))
+        lit += reflects(s, hair, colour, lamp.direction) * (arrives * s.spread(lamp.colour))
     return lit

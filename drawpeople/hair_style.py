@@ -38,13 +38,13 @@ STYLES = (
     Style("crop", 0.05, 0.18, 3.0, 1.3, 0.9, 0.2, 0.0, 0.35, 0.1, 0.45, 0.10, 0.20, 0.5, 0.15),
     Style("side part", 0.04, 0.17, 6.5, 1.9, 0.1, 1.0, 0.35, 0.25, 0.2, 0.70, 0.05, 0.10, 0.2, -0.15),
     Style("swept back", 0.03, 0.15, 7.0, 1.8, 0.0, 0.15, 1.0, 0.45, 0.1, 0.80, 0.10, 0.10, 0.2, -1.0),
-    Style("short curls", 0.04, 0.13, 6.0, 4.0, 0.7, 0.2, 0.0, 0.4, 0.1, 1.10, 0.55, 0.30, 0.8, 0.0),
-    Style("afro", 0.07, 0.06, 6.0, 5.5, 0.6, 0.0, 0.0, 0.3, 0.0, 4.20, 0.60, 0.35, 1.0, -1.0),
-    Style("shag", 0.06, 0.07, 10.0, 8.0, 0.7, 0.5, 0.1, 0.25, 0.7, 0.90, 0.35, 0.10, 0.7, 0.2),
-    Style("bob", 0.15, 0.02, 19.0, 11.5, 0.3, 1.0, 0.1, 0.12, 1.0, 0.80, 0.10, 0.05, 0.2, 0.1),
-    Style("long straight", 0.16, 0.02, 29.0, 25.0, 0.2, 1.0, 0.2, 0.10, 1.2, 0.65, 0.10, 0.03, 0.2, 0.0),
-    Style("long waves", 0.14, 0.02, 27.0, 23.0, 0.2, 1.0, 0.2, 0.15, 1.0, 0.90, 0.65, 0.085, 0.5, -0.1),
-    Style("long curls", 0.09, 0.01, 21.0, 18.0, 0.3, 0.9, 0.2, 0.30, 0.8, 1.50, 1.00, 0.16, 0.9, -0.2),
+    Style("short curls", 0.04, 0.13, 4.0, 2.8, 0.7, 0.2, 0.3, 0.3, 0.0, 1.60, 0.45, 0.22, 0.6, -0.3),
+    Style("afro", 0.07, 0.06, 2.6, 2.6, 0.6, 0.0, 0.1, 0.3, 0.0, 3.60, 0.40, 0.25, 0.7, -1.0),
+    Style("shag", 0.06, 0.07, 10.0, 8.0, 0.7, 0.5, 0.1, 0.25, 0.7, 1.10, 0.30, 0.08, 0.5, 0.2),
+    Style("bob", 0.15, 0.02, 19.0, 11.5, 0.3, 1.0, 0.1, 0.12, 1.0, 1.20, 0.10, 0.05, 0.2, 0.1),
+    Style("long straight", 0.16, 0.02, 29.0, 25.0, 0.2, 1.0, 0.2, 0.10, 1.2, 1.10, 0.10, 0.03, 0.2, 0.0),
+    Style("long waves", 0.14, 0.02, 27.0, 23.0, 0.2, 1.0, 0.2, 0.15, 1.0, 1.30, 0.90, 0.05, 0.4, -0.1),
+    Style("long curls", 0.09, 0.01, 21.0, 18.0, 0.3, 0.9, 0.2, 0.30, 0.8, 1.90, 0.95, 0.08, 0.6, -0.2),
     Style("pony tail", 0.10, 0.02, 14.0, 12.0, 0.0, 0.1, 0.3, 0.10, 0.0, 0.40, 0.05, 0.05, 0.1, -0.1, 1.0),
     Style("bun", 0.05, 0.02, 14.0, 12.0, 0.0, 0.1, 0.3, 0.10, 0.0, 0.40, 0.05, 0.05, 0.1, -0.2, 2.0),
 )
@@ -56,11 +56,11 @@ _STRAIGHT = ("side part", "swept back", "bob", "long straight", "shag")
 def style_of(share: Tensor, man: Tensor, curly: Tensor) -> Tensor:
     """The dial ``hair_style`` of shares drawn evenly ``(N,)``: each style is worn as often as ``STYLES`` says.
 
-    Those whose hair grows curly wear no straight style.
+    Those whose hair grows curly wear no straight style, and only they an afro.
     """
     shares = torch.tensor([[0.0] + [s.women for s in STYLES], [0.0] + [s.men for s in STYLES]], device=share.device)
-    straight = torch.tensor([False] + [s.name in _STRAIGHT for s in STYLES], device=share.device)
-    weights = shares.index_select(0, man.long()) * ~(straight & curly[:, None])
+    not_worn = torch.tensor([[False] + [s.name in names for s in STYLES] for names in (("afro",), _STRAIGHT)])
+    weights = shares.index_select(0, man.long()) * ~not_worn.to(share.device).index_select(0, curly.long())
     ends = _running_sum(weights)
     ends = ends / ends[:, -1:]
     k = (share[:, None] >= ends[:, 1:]).sum(1).clamp(max=len(STYLES) - 1)
@@ -113,7 +113,7 @@ def wanted(person: dict[str, Tensor]) -> dict[str, Tensor]:
     w["curl"] = w["curl"] * (0.5 + p["hair_wave"]) + 0.25 * (p["hair_wave"] - 0.3).clamp(min=0) * (w["top"] > 2)
     w["turns"] = w["turns"].clamp(min=0.06) * (0.85 + 0.3 * p["hair_wave"])
     w["rough"] = w["rough"] * (0.7 + 0.6 * p["hair_wave"])
-    w["fringe"] = smooth(0.45, 0.6, p["hair_fringe"] + w["fringe"]) * (w["top"] > 2)
+    w["fringe"] = smooth(0.5, 0.54, p["hair_fringe"] + w["fringe"]) * (w["top"] > 2)
     w["knot"] = person["hair_style"][:, None] * len(STYLES) - index[:, None]  # how high hair is tied, 0 to 1
     w["part"] = 3.6 * p["hair_part"]  # centimetres from the middle
     w["thin"] = smooth(0.5, 0.56, p["baldness"])  # up to there the hair line recedes, then the crown is bare

@@ -29,60 +29,28 @@ _EDGE = (
     (5.6, -12.5, -13.0, 18.0, 78.0),
 )
 
-#: Profiles from the middle of the top down to the edge. Each row: share of the way from the edge to the top of the
-#: skull whose girth it has, the share of its own height, and how far it stands off (cm).
+#: Profiles from the middle of the top down to the edge: shares of the way from the edge to the top of the skull whose
+#: girth they have, shares of their own height, and how far they stand off (cm).
 _PROFILE = (
     (
-        (1.0, 1.08, 0.0),
-        (0.985, 1.07, 0.4),
-        (0.94, 1.03, 0.6),
-        (0.86, 0.96, 0.75),
-        (0.74, 0.84, 0.85),
-        (0.6, 0.7, 0.9),
-        (0.45, 0.55, 0.9),
-        (0.3, 0.39, 0.85),
-        (0.15, 0.2, 0.75),
-        (0.06, 0.08, 0.65),
-        (0.0, 0.0, 0.6),
+        (1.0, 0.985, 0.94, 0.86, 0.74, 0.6, 0.45, 0.3, 0.15, 0.06, 0.0),
+        (1.08, 1.07, 1.03, 0.96, 0.84, 0.7, 0.55, 0.39, 0.2, 0.08, 0.0),
+        (0.0, 0.4, 0.6, 0.75, 0.85, 0.9, 0.9, 0.85, 0.75, 0.65, 0.6),
     ),
     (
-        (1.0, 1.2, 0.0),
-        (0.985, 1.195, 0.5),
-        (0.93, 1.16, 0.8),
-        (0.83, 1.07, 0.95),
-        (0.69, 0.91, 1.05),
-        (0.53, 0.7, 1.1),
-        (0.42, 0.5, 1.0),
-        (0.3, 0.35, 0.85),
-        (0.27, 0.31, 1.3),
-        (0.1, 0.12, 1.35),
-        (0.0, 0.0, 1.2),
+        (1.0, 0.985, 0.93, 0.83, 0.69, 0.53, 0.42, 0.3, 0.27, 0.1, 0.0),
+        (1.2, 1.195, 1.16, 1.07, 0.91, 0.7, 0.5, 0.35, 0.31, 0.12, 0.0),
+        (0.0, 0.5, 0.8, 0.95, 1.05, 1.1, 1.0, 0.85, 1.3, 1.35, 1.2),
     ),
     (
-        (1.0, 1.28, 0.0),
-        (0.97, 1.3, 0.8),
-        (0.86, 1.38, 1.0),
-        (0.72, 1.36, 1.0),
-        (0.55, 1.24, 0.9),
-        (0.42, 1.0, 0.8),
-        (0.28, 0.7, 0.7),
-        (0.18, 0.42, 0.65),
-        (0.1, 0.22, 0.6),
-        (0.04, 0.08, 0.6),
-        (0.0, 0.0, 0.6),
+        (1.0, 0.97, 0.86, 0.72, 0.55, 0.42, 0.28, 0.18, 0.1, 0.04, 0.0),
+        (1.28, 1.3, 1.38, 1.36, 1.24, 1.0, 0.7, 0.42, 0.22, 0.08, 0.0),
+        (0.0, 0.8, 1.0, 1.0, 0.9, 0.8, 0.7, 0.65, 0.6, 0.6, 0.6),
     ),
     (
-        (1.0, 1.07, 0.0),
-        (0.98, 1.065, 0.7),
-        (0.93, 1.03, 0.8),
-        (0.84, 0.92, 0.9),
-        (0.72, 0.78, 0.95),
-        (0.6, 0.64, 0.95),
-        (0.48, 0.5, 0.9),
-        (0.36, 0.37, 0.85),
-        (0.23, 0.23, 0.8),
-        (0.1, 0.1, 0.75),
-        (0.0, 0.0, 0.6),
+        (1.0, 0.98, 0.93, 0.84, 0.72, 0.6, 0.48, 0.36, 0.23, 0.1, 0.0),
+        (1.07, 1.065, 1.03, 0.92, 0.78, 0.64, 0.5, 0.37, 0.23, 0.1, 0.0),
+        (0.0, 0.7, 0.8, 0.9, 0.95, 0.95, 0.9, 0.85, 0.8, 0.75, 0.6),
     ),
 )
 _PROFILE_OF = (0, 0, 1, 2, 3)  # by kind; a cap is the same both ways
@@ -140,7 +108,7 @@ def _place(points: Tensor, angle: Tensor, start: float) -> Tensor:
 
 def _crown(kinds: Tensor, angle: Tensor) -> Tensor:
     profile = torch.tensor(_PROFILE, device=angle.device)[torch.tensor(_PROFILE_OF, device=angle.device)[kinds]]
-    girth, height, off = profile.permute(2, 0, 1)[..., None]  # (N, rows, 1) each
+    girth, height, off = profile.transpose(0, 1)[..., None]  # (N, rows, 1) each
     edge = _edge(kinds, angle)[:, None]
     width, middle, depth = slice_at((edge + (12 - edge) * girth).clamp(min=-7.5))
     x, z = around(width + off, middle, depth + off, angle, 2.2)
@@ -165,10 +133,11 @@ def _brim(kinds: Tensor, angle: Tensor) -> Tensor:
     x, z = around(width + 0.6, middle, depth + 0.6, at, 2.2)
     out = torch.linspace(0, 1, 4, device=angle.device)[:, None]
     straight = torch.where(kinds == BACKWARDS, -1.0, 1.0)[:, None, None]
-    length = torch.where(visor, 6.6 * (1 - share**4).sqrt(), torch.tensor(5.6))[:, None]
+    length = torch.where(visor, 6.6 * (1 - share.abs() ** 2.5).sqrt(), torch.tensor(5.6))[:, None]
     sideways = torch.where(visor, 0.12 * torch.sin(at), torch.sin(at))[:, None]
     ahead = torch.where(visor[:, None], straight, torch.cos(at)[:, None])
-    droop = torch.where(visor, 1.5 + 1.3 * share * share, 0.7 - 1.2 * torch.sin(at) ** 2)[:, None]
+    bent = (1.5 + 1.3 * share * share) * length[:, 0] / 6.6
+    droop = torch.where(visor, bent, 0.7 - 1.2 * torch.sin(at) ** 2)[:, None]
     reach = out * length * (kinds != BEANIE)[:, None, None]
     y = edge[:, None] + 0.05 - droop * out * out.sqrt() * (reach > 0)
     return point(x[:, None] + sideways * reach, y, z[:, None] + ahead * reach)

@@ -11,6 +11,7 @@ smooth (multisampling; Akeley 1993, "RealityEngine graphics", section 3).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -18,6 +19,14 @@ from torch import Tensor
 
 _EMPTY = 2**62
 _SAME_SURFACE = 0.5  # cm of depth between the halves of a pixel that is shaded once
+
+
+class Sparse(NamedTuple):
+    """Triangles that do not fill their outlines: some of their samples let through what lies behind, as hair does."""
+
+    triangles: Tensor  # (T,) bool
+    values: Tensor  # (N, V, C) interpolated
+    stays: Callable[[Tensor, Tensor], Tensor]  # from values (C, K) and images (K,) to bool (K,): what is there
 
 
 class Spots(NamedTuple):
@@ -100,8 +109,8 @@ def _sides(x: Tensor, y: Tensor, area: Tensor) -> Tensor:
     return torch.cat((begins * slope, torch.where(begins, at, least), ends * slope, torch.where(ends, at, most)))
 
 
-def _depth_planes(x: Tensor, y: Tensor, z: Tensor, area: Tensor) -> Tensor:
-    """Depth as a function of the place, ``p x + q y + r``, from corners ``(3, K)``: ``(3, K)``."""
+def _planes(x: Tensor, y: Tensor, z: Tensor, area: Tensor) -> Tensor:
+    """Depth, or any value z, as a function of the place, ``p x + q y + r``, from corners ``(3, K)``: ``(3, K)``."""
     (x0, x1, x2), (y0, y1, y2), (z0, z1, z2) = x, y, z
     p = ((z1 - z0) * (y2 - y0) - (z2 - z0) * (y1 - y0)) / area
     q = ((z2 - z0) * (x1 - x0) - (z1 - z0) * (x2 - x0)) / area
@@ -122,13 +131,16 @@ def _candidates(points: Tensor, triangles: Tensor, two_sided: Tensor, size: tupl
     return seen.nonzero(as_tuple=True)
 
 
-def rasterize(points: Tensor, triangles: Tensor, two_sided: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+def rasterize(
+    points: Tensor, triangles: Tensor, two_sided: Tensor, size: tuple[int, int], sparse: Sparse | None = None
+) -> tuple[Tensor, Tensor]:
     """The nearest triangle at every sample.
 
     Args:
         points: float32 ``(N, V, 3)``: x and y in pixels, and a depth that is smaller nearer to the viewer.
         triangles: int64 ``(T, 3)`` corners, clockwise on the screen as seen from the front.
         two_sided: bool ``(T,)``: triangles that are seen from behind, too.
+        sparse: which of them have holes, and where.
     Returns:
         int64 ``(N, 2 * height * width)``, row by row of samples: the triangle each sees, or -1; and its depth, float32.
     """
@@ -136,32 +148,41 @@ def rasterize(points: Tensor, triangles: Tensor, two_sided: Tensor, size: tuple[
     n, device = len(points), points.device
     image, triangle = _candidates(points, triangles, two_sided, size)
     corners = (triangles.index_select(0, triangle) + (image * points.shape[1])[:, None]).T.reshape(-1)
-    x, y, z = (c.reshape(-1).index_select(0, corners).view(3, -1) for c in points.unbind(2))
+    channels = points.unbind(2) if sparse is None else (*points.unbind(2), *sparse.values.unbind(2))
+    x, y, *rest = (c.reshape(-1).index_select(0, corners).view(3, -1) for c in channels)
     area = (x[1] - x[0]) * (y[2] - y[0]) - (x[2] - x[0]) * (y[1] - y[0])
-    facts = torch.cat((_sides(x, y, area), _depth_planes(x, y, z, area)))
+    facts = torch.cat((_sides(x, y, area), *(_planes(x, y, value, area) for value in rest)))
 
     # A span a triangle and row.
     first = (2 * y.amin(0) - 0.5).ceil().clamp_(min=0).long()
     last = (2 * y.amax(0) - 0.5).floor().clamp_(max=height - 1).long()
     owner, number, start = _expand(last - first + 1)
     row = (first - start).index_select(0, owner).add_(number)
-    y, offset = row * 0.5 + 0.25, _left_of_row(row)
-    s = facts.index_select(1, owner)  # (15, S)
-    left = torch.maximum(torch.maximum(s[0] * y + s[3], s[1] * y + s[4]), s[2] * y + s[5])
-    right = torch.minimum(torch.minimum(s[6] * y + s[9], s[7] * y + s[10]), s[8] * y + s[11])
+    low, offset = row * 0.5 + 0.25, _left_of_row(row)
+    s = facts.index_select(1, owner)  # (15 or more, S)
+    left = torch.maximum(torch.maximum(s[0] * low + s[3], s[1] * low + s[4]), s[2] * low + s[5])
+    right = torch.minimum(torch.minimum(s[6] * low + s[9], s[7] * low + s[10]), s[8] * low + s[11])
     left = (left - offset).ceil_().clamp_(0, width)
     right = (right - offset).floor_().clamp_(-1, width - 1)
-    depth = s[12] * (left + offset) + s[13] * y + s[14]
+    across, down, begins = s[12:].view(len(rest), 3, -1).unbind(1)
+    begins = across * (left + offset) + down * low + begins  # depth, and whatever else there is
 
     # A candidate a sample. Depth is a whole number above the triangle's own, which breaks ties; a slope is cut off
     # where a triangle is seen from its edge.
     span, number, start = _expand((right - left + 1).clamp_(min=0).long())
-    order = ((depth * 2.0**16).long() << 24) + triangle.index_select(0, owner)
-    slope = (s[12].clamp(-1e3, 1e3) * 2.0**16).long() << 24
+    order = ((begins[0] * 2.0**16).long() << 24) + triangle.index_select(0, owner)
+    slope = (across[0].clamp(-1e3, 1e3) * 2.0**16).long() << 24
     target = ((image * height).index_select(0, owner) + row) * width + left.long()
     # slopes times numbers may be too large, but whole numbers wrap round: what counts is right once all is added
     order = (order - slope * start).index_select(0, span).addcmul_(slope.index_select(0, span), number)
     target = (target - start).index_select(0, span).add_(number)
+    if sparse is not None:
+        picked = sparse.triangles.index_select(0, triangle).index_select(0, owner).index_select(0, span).nonzero()[:, 0]
+        of = span.index_select(0, picked)
+        step = (picked - start.index_select(0, of)).float()
+        values = begins[1:].index_select(1, of).addcmul_(across[1:].index_select(1, of), step)
+        stays = sparse.stays(values, image.index_select(0, owner.index_select(0, of)))
+        order.index_fill_(0, picked[~stays], _EMPTY)
     nearest = torch.full((n * height * width,), _EMPTY, dtype=torch.int64, device=device)
     nearest.scatter_reduce_(0, target, order, "amin")
     triangle = torch.where(nearest == _EMPTY, -1, nearest & (2**24 - 1))

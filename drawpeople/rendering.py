@@ -139,27 +139,31 @@ def _render(person: dict[str, Tensor], shot: dict[str, Tensor], framing: Framing
     scale = camera.framing_scale(framing, size)
     person = on_the_day(person, shot)
     model, shared = build(person, shot, scale), topology(person["sex"].device)
-    triangle, depth = raster.rasterize(model.points, shared.triangles, shared.two_sided, size)
+    locks = raster.Sparse(shared.parts == HAIR, model.values[..., 3:6], hair_paint.grows(person))
+    triangle, depth = raster.rasterize(model.points, shared.triangles, shared.two_sided, size, locks)
     spots = raster.spots(triangle, depth, shared.parts, size)
     colour, region = _look(model, spots, shared, person | shot, scale)
-    image = sensor(spots.gather(colour, size, len(model.points)), shot, scale, skin_colour(person))
+    facts = torch.stack((spots.triangle >= 0, region == int(Region.HAIR))).float()
+    light = _softened(spots.gather(torch.cat((colour, facts)), size, len(model.points)))
+    image = sensor(light[:, :3], shot, scale, skin_colour(person))
     regions = spots.first(region, size, len(model.points))
-    covered = spots.gather((spots.triangle >= 0).float()[None], size, len(model.points))[:, 0]
     seen = truth.seen(model.landmarks, depth, regions)
-    five, dense = model.landmarks[:, :5, :2], model.landmarks[:, 5:, :2]
-    dense_3d = model.landmarks_3d[:, 5:]
-    return Rendering(
-        image,
-        five,
-        seen[:, :5],
-        face_box(five),
-        dense,
-        dense_3d,
-        seen[:, 5:],
-        regions.to(torch.uint8),
-        (255 * covered).round().to(torch.uint8),
-        model.camera,
-    )
+    regions, coverage = regions.to(torch.uint8), (255 * light[:, 3]).round().to(torch.uint8)
+    five, many, shape = model.landmarks[:, :5, :2], model.landmarks[:, 5:, :2], model.landmarks_3d[:, 5:]
+    boxes, five_seen, many_seen = face_box(five), seen[:, :5], seen[:, 5:]
+    return Rendering(image, five, five_seen, boxes, many, shape, many_seen, regions, coverage, model.camera)
+
+
+def _softened(light: Tensor) -> Tensor:
+    """Images ``(N, 5, H, W)``, blurred where hair begins and ends: single hairs are finer than samples.
+
+    The channels are three colours, what is covered at all, and what by hair.
+    """
+    near = torch.nn.functional.pad(light, (1, 1, 1, 1), mode="replicate")
+    near = near[:, :, 1:-1] + 0.5 * (near[:, :, 2:] + near[:, :, :-2])
+    near = 0.25 * (2 * near[..., 1:-1] + near[..., 2:] + near[..., :-2]) * 0.5
+    hair = near[:, 4:]
+    return light.addcmul(near - light, (6 * hair * (1 - hair)).clamp(max=1))
 
 
 def _look(

@@ -56,6 +56,8 @@ def test_each_sex_wears_its_styles_as_often_as_the_table_says():
         style = (style_of(share, torch.full((4000,), man), torch.zeros(4000) > 0) * len(STYLES)).long()
         wanted_shares = torch.tensor([getattr(s, column) for s in STYLES])
         assert abs(wanted_shares.sum() - 1) < 1e-6
+        wanted_shares[NAMES.index("afro")] = 0  # of curly hair alone
+        wanted_shares /= wanted_shares.sum()
         assert (torch.bincount(style, minlength=len(STYLES)) / 4000 - wanted_shares).abs().max() < 0.002
 
 
@@ -64,5 +66,5 @@ def test_a_hat_presses_flat_what_it_covers_and_no_more():
     free, pressed = drape(person).points, drape(person, torch.ones(len(STYLES))).points
     above = pressed[..., 1] > 6.5
     assert clearance(*pressed.unbind(-1))[0][above].max() < 1.2
-    below = free[:, :SHEET, 1] < 3.4
+    below = free[:, :SHEET, 1] - 0.15 * free[:, :SHEET, 2].clamp(max=0) < 2.0  # the edge is lower behind
     assert torch.equal(free[:, :SHEET][below], pressed[:, :SHEET][below])
