@@ -69,7 +69,7 @@ PERSON: dict[str, Dial] = {
     "nose_bend": _SHAPE,  # to the viewer's right
     # mouth
     **_all(_SIZE, "mouth_width mouth_height lip_upper lip_lower"),
-    "mouth_curve": Dial(-1, 1, 0.15, 0.6),
+    "mouth_curve": Dial(-1, 1, 0.3, 0.6),
     "lip_bow": _SHARE,
     "lips_forward": _SHAPE,
     "philtrum": _SHAPE,  # the length of the upper lip's skin

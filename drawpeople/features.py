@@ -47,7 +47,7 @@ def brows(colour: Tensor, s: Samples, locks: Tensor) -> Tensor:
     half = (0.38 + 0.25 * s.dial("brow_thickness")) * (1 - 0.3 * (along + 1)).clamp(min=0.08)
     inside = smooth_step(half - (s.y - middle).abs(), 0.24 + s.pixel) * smooth_step(1 - along.abs(), 0.3 + s.pixel)
     hairs = 0.88 + 0.12 * torch.sin(13 * across - 8 * s.y) + 0.12 * speckle(1.5 * s.x, s.y)
-    share = (inside * hairs * (0.25 + 0.7 * s.dial("brow_density"))).clamp(0, 0.95)
+    share = (inside * hairs * (0.42 + 0.53 * s.dial("brow_density"))).clamp(0, 0.95)
     cover(colour, locks * (0.62 - 0.15 * s.dial("make_up")), share)
     return inside  # faint brows are brows
 
@@ -107,10 +107,10 @@ def eyes(colour: Tensor, gloss: Tensor, s: Samples) -> Tensor:
     cover(colour, white, ball)
     gloss *= 1 - 0.7 * ball  # what mirrors the lamp is painted on the iris
     lash = line(s.y - top - 0.02, 0.05 + 0.06 * s.dial("lashes") + 0.06 * make_up + 0.4 * s.pixel)
-    wing = line(s.y - top - 0.06, 0.10 + 0.4 * s.pixel) * make_up * make_up * smooth_step(u - 0.6, 0.4) * smooth_step(1.12 - u, 0.12)
+    wing = line(s.y - top - 0.06, 0.10 + 0.4 * s.pixel) * smooth_step(u - 0.6, 0.4) * smooth_step(1.12 - u, 0.12)
     lower = line(s.y - bottom + 0.03, 0.06 + 0.3 * s.pixel) * almond * (0.25 + 0.35 * make_up)
     lash = (0.35 + 0.4 * s.dial("lashes") + 0.25 * make_up) * lash * root
-    dark = torch.maximum(torch.maximum(lash, 0.8 * wing), lower)
+    dark = torch.maximum(torch.maximum(lash, 0.8 * wing * make_up * make_up), lower)
     for k in range(3):
         colour[k] *= 1 - dark.clamp(0, 0.9)
     return ball
@@ -212,7 +212,7 @@ def _teeth(colour: Tensor, s: Samples, u: Tensor, below_lip: Tensor, inside: Ten
 
 def _lip_colour(colour: Tensor, s: Samples) -> Tensor:
     """The skin's colour, redder; or lipstick."""
-    pale = 0.9 * (1 - s.dial("lip_red"))
+    pale = 0.8 * (1 - s.dial("lip_red"))
     natural = torch.stack([colour[k] * (t + (1 - t) * pale) for k, t in enumerate((0.84, 0.46, 0.48))])
     stick = s.spread(palette(_LIPSTICK, s.dials["make_up_hue"])) * _beside_skin(s, 0.12)
     return natural + 0.75 * s.dial("lipstick") * (stick - natural)
