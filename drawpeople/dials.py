@@ -22,7 +22,7 @@ class Dial(NamedTuple):
 
 
 _SHAPE = Dial(-1, 1, 0, 0.8)  # in units of the largest change that still looks human
-_SIZE = Dial(-1, 1, 0, 0.5)  # likewise, but spread as Farkas (1994) measured lengths and widths of young adults
+_SIZE = Dial(-1, 1, 0, 0.5)  # lengths and widths: spread 1.0 to 1.6 times as in Farkas (1994), who had one people
 _SHARE = Dial(0, 1, 0.5, None)
 
 

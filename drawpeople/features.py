@@ -77,7 +77,7 @@ def _beside_skin(s: Samples, half: float) -> Tensor:
     """How much darker than on the fairest skin eyes, teeth and lipstick are: ``(3, M)``, neutral grey to brown.
 
     The camera is set for the skin (see sensor.py), and would make them glare beside dark skin. In photos the white of
-    the eye has 0.8 to 0.9 of the brightness of the cheek's on fair skin and 1.0 to 1.3 on dark skin.
+    the eye is darker than the cheek beside nearly every face, see tests/drawpeople/test_faces.py.
     """
     red, green, blue = skin_colour(s.dials).unbind(1)
     luminance = 0.30 * red + 0.59 * green + 0.11 * blue
