@@ -233,6 +233,7 @@ def contact_sheet(images: Tensor, path: Path, columns: int = 12) -> None:
     empty = -len(images) % columns
     tiles = torch.cat((images, images.new_zeros(empty, *images.shape[1:])))
     rows = tiles.unflatten(0, (-1, columns)).permute(0, 3, 1, 4, 2)
+    path.parent.mkdir(exist_ok=True)
     Image.fromarray(rows.flatten(0, 1).flatten(1, 2).numpy()).save(path)
 
 
