@@ -13,7 +13,7 @@ from dlsfaces.data.warped import warped
 
 @torch.no_grad()
 def find_landmarks(
-    model: LandmarkNet, images: Tensor, boxes: Tensor, *, looks: int = 2, batch_size: int = 128
+    model: LandmarkNet, images: Tensor, boxes: Tensor, *, looks: int = 2, turns: int = 1, batch_size: int = 128
 ) -> Landmarks:
     """Landmarks of one face in each image ``(N, 3, H, W)``, uint8 or float in [0, 1]: pixels, float32 on the CPU.
 
@@ -24,6 +24,8 @@ def find_landmarks(
         images: of one photo with many faces ``photo.expand(len(boxes), -1, -1, -1)``, which copies nothing.
         boxes: ``(N, 4)`` pixels, or ``(4,)`` for all: the course's face boxes.
         looks: how often the network looks, 1 or more.
+        turns: 4 where a face may lie on its side or stand on its head: the first look is at all four quarter turns, and
+            the one that the network is surest of counts.
     """
     boxes = torch.as_tensor(boxes, dtype=torch.float32)
     if boxes.shape not in ((4,), (len(images), 4)):
@@ -31,10 +33,12 @@ def find_landmarks(
     geometry.check_images(images, pixels=False)
     if looks < 1:
         raise ValueError(f"looks={looks}: the network has to look at least once")
+    if turns not in (1, 4):
+        raise ValueError(f"turns={turns}: 1 for faces that are about upright, or 4")
     boxes, was_training = boxes.expand(len(images), 4), model.training
     model.eval()
     chunks = zip(images.split(batch_size), boxes.split(batch_size))
-    parts = [_find(model, *chunk, looks) for chunk in chunks if len(chunk[0])]
+    parts = [_find(model, *chunk, looks, turns) for chunk in chunks if len(chunk[0])]
     model.train(was_training)
     return _joined(parts, model)
 
@@ -44,15 +48,26 @@ def _joined(parts: list[Landmarks], model: LandmarkNet) -> Landmarks:
     return Landmarks(*(torch.cat(part) for part in zip(nothing, *parts)))
 
 
-def _find(model: LandmarkNet, images: Tensor, boxes: Tensor, looks: int) -> Landmarks:
+def _find(model: LandmarkNet, images: Tensor, boxes: Tensor, looks: int, turns: int) -> Landmarks:
     device, side = model.template.device, model.side
     images, matrices = images.to(device), square_matrices(boxes.to(device), side)
+    if turns > 1:
+        matrices = _surest_turn(model, images, matrices, turns)
     for look in range(looks):
         found = model.find(geometry.warp(images, matrices, (side, side), "edge"))
         points = geometry.move_points(geometry.inverse(matrices), found.points)
         if look + 1 < looks:
             matrices = _second_look(points, model.template * side, matrices)
     return Landmarks(points.cpu(), found.confidence.cpu())
+
+
+def _surest_turn(model: LandmarkNet, images: Tensor, matrices: Tensor, turns: int) -> Tensor:
+    """Of each image the map, of so many turned about the square's middle, whose landmarks are found most surely."""
+    side, middle = model.side, torch.full((2,), model.side / 2, device=matrices.device)
+    angles = torch.arange(turns, device=matrices.device) * (2 * torch.pi / turns)
+    ways = geometry.compose(geometry.turned(angles, torch.ones_like(angles), middle, middle)[:, None], matrices)
+    sure = [model.find(geometry.warp(images, way, (side, side), "edge")).confidence.mean(1) for way in ways]
+    return ways[torch.stack(sure).argmax(0), torch.arange(len(images), device=matrices.device)]
 
 
 def _second_look(points: Tensor, template: Tensor, matrices: Tensor) -> Tensor:

@@ -33,6 +33,9 @@ class Augmentation:
     max_sigma: float = 1.5  # the blur's largest standard deviation, in pixels
     cutout: float = 0.3  # the probability of a hole
     max_hole: float = 0.4  # its longest side as a share of the image's
+    coarse: float = 0.0  # the probability of an image that was smaller, down to a quarter
+    screen: float = 0.0  # the probability of a newspaper's dots
+    grain: float = 0.0  # the largest standard deviation of noise, in grey levels from 0 to 1
 
     @classmethod
     def strong(cls) -> Augmentation:
@@ -42,11 +45,13 @@ class Augmentation:
 
     def __call__(self, images: Tensor, keys: Tensor) -> Tensor:
         """Images, uint8 or float in [0, 1], ``(N, 3, H, W)``, changed by int64 keys ``(N,)``: float32 in [0, 1]."""
-        u = rng.uniform(keys.to(images.device), 20)
+        keys = keys.to(images.device)
+        u = rng.uniform(keys, 26)
         images = self._move(to_float(images), u[:, :5])
         images = self._colour(images, u[:, 5:12])
         images = self._blur(images, u[:, 12:14])
-        return self._cut(images, u[:, 14:19])
+        images = self._cut(images, u[:, 14:19])
+        return self._grain(self._screen(self._coarse(images, u[:, 20:22]), u[:, 22:25]), u[:, 25], keys)
 
     def _move(self, images: Tensor, u: Tensor) -> Tensor:
         """Flip, turn, zoom and shift in one resampling; beyond the border the image is mirrored."""
@@ -97,6 +102,38 @@ class Augmentation:
         in_y = (y - u[:, 3, None]).abs() < size[:, 0, None] / 2
         in_x = (x - u[:, 4, None]).abs() < size[:, 1, None] / 2
         return torch.where((in_y[:, :, None] & in_x[:, None, :])[:, None], 0.5, images)
+
+    def _coarse(self, images: Tensor, u: Tensor) -> Tensor:
+        """Scaled down to a half, a third or a quarter, and up again."""
+        step = torch.where(u[:, 0] < self.coarse, 2 + (3 * u[:, 1]).long(), 1)
+        for k in (2, 3, 4):
+            rows = (step == k).nonzero()[:, 0]
+            if len(rows):
+                small = F.interpolate(images[rows], scale_factor=1 / k, mode="bilinear", antialias=True)
+                large = F.interpolate(small, images.shape[2:], mode="bilinear", align_corners=False)
+                images = images.index_copy(0, rows, large.clamp(0, 1))
+        return images
+
+    def _screen(self, images: Tensor, u: Tensor) -> Tensor:
+        """Grey as dots on a turned grid, 2 to 5 pixels apart, larger where it is darker; more or less distinct."""
+        rows = (u[:, 0] < self.screen).nonzero()[:, 0]
+        if len(rows) == 0:
+            return images
+        height, width = images.shape[2:]
+        y, x = (torch.arange(n, device=images.device) for n in (height, width))
+        wave = math.sqrt(2) * math.pi / (2 + 3 * u[rows, 1, None, None])  # turned by 45 degrees
+        dots = 0.5 + 0.25 * ((wave * (x + y[:, None])).cos() + (wave * (x - y[:, None])).cos())
+        printed = (0.5 + 3 * (luma(images[rows])[:, 0] - dots)).clamp(0, 1)
+        strength = (0.2 + 0.5 * u[rows, 2]).view(-1, 1, 1, 1)
+        return images.index_copy(0, rows, torch.lerp(images[rows], printed[:, None].expand(-1, 3, -1, -1), strength))
+
+    def _grain(self, images: Tensor, u: Tensor, keys: Tensor) -> Tensor:
+        """Noise of each image's own strength, the same in all three colours, as film's."""
+        if self.grain == 0:
+            return images
+        height, width = images.shape[2:]
+        noise = rng.normal(rng.key(keys, 1), height * width).view(-1, 1, height, width)
+        return (images + noise * (self.grain * u.view(-1, 1, 1, 1))).clamp(0, 1)
 
 
 def luma(images: Tensor) -> Tensor:

@@ -254,7 +254,8 @@ def split_people(faces: FaceSet, every: int) -> tuple[FaceSet, FaceSet]:
 def joined(*sets: FaceSet) -> FaceSet:
     """Several sets of different people as one, to train on together, with the first set's crop size.
 
-    Identities are numbered on from set to set. Only what training needs is kept: files, identities and images.
+    Identities are numbered on from set to set. Only what training needs is kept: files, identities, images, and, where
+    all sets have as many and crops of one size, landmarks.
 
     Raises:
         ValueError: no set, sets of different framing, or people who are not given.
@@ -264,6 +265,8 @@ def joined(*sets: FaceSet) -> FaceSet:
     if any((faces.identities == UNKNOWN).any() for faces in sets):
         raise ValueError("people who are not given may be the same in two sets; leave such faces out")
     first = accumulate((len(faces.people) for faces in sets), initial=0)
+    marks = [faces.landmarks for faces in sets if faces.landmarks is not None and faces.crop_size == sets[0].crop_size]
+    alike = len(marks) == len(sets) and len({given.shape[1] for given in marks}) == 1
     places = [(k, i) for k, faces in enumerate(sets) for i in range(len(faces))]
     return FaceSet(
         "+".join(dict.fromkeys(faces.name for faces in sets)),
@@ -274,6 +277,7 @@ def joined(*sets: FaceSet) -> FaceSet:
         [f"{faces.name}/{person}" for faces in sets for person in faces.people],
         partial(_read_joined, [faces.read for faces in sets], places, sets[0].crop_size),
         sets[0].crop_size,
+        landmarks=torch.cat(marks) if alike else None,
     )
 
 
