@@ -127,7 +127,8 @@ is known. `align.load_landmark_net("{kind}", "{trained_on}")`, then `align.find_
 - **Network**: `{recipe.kind}`, size `{recipe.size}`, squares of {recipe.side} pixels; half precision in the file.
 - **Data and recipe**: {epochs};
   batches of {recipe.batch_size}, {recipe.optimizer}, learning rate {recipe.lr};
-  turned by up to {recipe.rotation:g} degrees, zoomed, shifted, mirrored; colours, sharpness, grain and print varied. The last run
+  turned by up to {recipe.rotation:g} degrees, zoomed, shifted, mirrored; colours, sharpness, grain and print
+  varied. The last run
   took {minutes:.0f} minutes on two CPU cores. Generator version {generator}.
 - **Terms**: {terms}
 - **Made by** `python -m benchmarks.landmarks --write`.

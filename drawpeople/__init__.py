@@ -17,7 +17,7 @@ from drawpeople.truth import Region
 
 __version__ = "0.1.0"
 #: Raised whenever a portrait's pixels change: caches are keyed by it.
-VERSION = 3
+VERSION = 4
 
 #: The smallest and largest value of each parameter, by name.
 PERSON_RANGES: dict[str, tuple[float, float]] = {name: (dial.low, dial.high) for name, dial in PERSON.items()}

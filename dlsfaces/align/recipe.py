@@ -15,9 +15,10 @@ from dlsfaces.align.squares import LandmarkAugmentation
 from dlsfaces.data import Augmentation, FaceSet
 
 #: Changes an image's colours and sharpness, and hides parts of it; :class:`LandmarkAugmentation` moves it.
-_MOVES = dict(flip=0, rotation=0, zoom=0, shift=0)
 COLOURS = Augmentation(
-    **_MOVES, brightness=0.4, contrast=0.4, saturation=0.5, tint=0.1, grey=0.4, blur=0.3, coarse=0.3, screen=0.08, grain=0.1
+    **dict.fromkeys(("flip", "rotation", "zoom", "shift"), 0),
+    **dict(brightness=0.4, contrast=0.4, saturation=0.5, tint=0.1, grey=0.4),
+    **dict(blur=0.3, coarse=0.3, screen=0.08, grain=0.1),
 )
 
 
