@@ -1,7 +1,7 @@
 """The recipe for a landmark network: what chapter 02 builds step by step, as one call for the others."""
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -15,11 +15,8 @@ from dlsfaces.align.squares import LandmarkAugmentation
 from dlsfaces.data import Augmentation, FaceSet
 
 #: Changes an image's colours and sharpness, and hides parts of it; :class:`LandmarkAugmentation` moves it.
-COLOURS = Augmentation(
-    **dict.fromkeys(("flip", "rotation", "zoom", "shift"), 0),
-    **dict(brightness=0.4, contrast=0.4, saturation=0.5, tint=0.1, grey=0.4),
-    **dict(blur=0.3, coarse=0.3, screen=0.08, grain=0.1),
-)
+STILL = dict(flip=0, rotation=0, zoom=0, shift=0)
+COLOURS = replace(Augmentation.strong(), **STILL, grey=0.4, coarse=0.3, screen=0.08, grain=0.1)
 
 
 @dataclass(frozen=True)
