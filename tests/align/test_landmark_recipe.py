@@ -6,9 +6,11 @@ import torch
 
 from dlsfaces import data, geometry
 from dlsfaces.align import LandmarkRecipe, train_landmarks
+from dlsfaces.align.recipe import COLOURS
 from tests.align.dots import dotted_set
 
-TINY = LandmarkRecipe("regression", "small", 32, epochs=2, batch_size=8, lr=0.002)
+CLEAR = dataclasses.replace(COLOURS, coarse=0, screen=0, grain=0)  # dots would not be seen
+TINY = LandmarkRecipe("regression", "small", 32, epochs=2, batch_size=8, lr=0.002, augmentation=CLEAR)
 
 
 @pytest.fixture(scope="module")

@@ -173,3 +173,21 @@ def test_real_landmarks_are_in_order_each_alone_too_and_foreign_ones_are_refused
     for points in faces.landmarks[:, None]:
         geometry.refuse_other_order(points)
     foreign_orders_are_refused(faces)
+
+
+def test_four_turns_find_a_face_that_stands_on_its_head():
+    class Sure(LandmarkNet):  # finds the template, and is the surer the lighter the upper half is
+        def find(self, images):
+            points = (self.template * self.side).expand(len(images), -1, -1)
+            return Landmarks(points, images[:, :, :16].mean((1, 2, 3))[:, None].expand(-1, 5))
+
+    model = Sure(geometry.TIGHT.template / 100, 32)
+    image = torch.zeros(1, 3, 64, 64)
+    image[..., :32, :] = 1
+    box = torch.tensor([17.0, 17, 47, 47])
+    upright, turned = (find_landmarks(model, image.rot90(k, (2, 3)), box, looks=1, turns=4).points[0] for k in (0, 1))
+    once = find_landmarks(model, image.rot90(1, (2, 3)), box, looks=1).points[0]
+    assert torch.allclose(once, upright, atol=1e-3)  # without turns it looks as it always does
+    assert torch.allclose(turned, torch.stack((upright[:, 1], 64 - upright[:, 0]), 1), atol=1e-3)
+    with pytest.raises(ValueError, match="turns=2"):
+        find_landmarks(model, image, box, turns=2)

@@ -115,3 +115,26 @@ def test_cutout_is_one_grey_rectangle():
 def test_result_stays_an_image():
     out = Augmentation(brightness=0.9, contrast=0.9, saturation=0.9, tint=0.5)(faces(50), keys(50))
     assert out.min() >= 0 and out.max() <= 1 and out.isfinite().all()
+
+
+def test_hard_photos_are_coarse_printed_and_grainy():
+    off = dict.fromkeys(vars(Augmentation()), 0)
+    keys = torch.arange(6)
+    ramp = torch.linspace(0, 1, 64).expand(6, 3, 64, 64)
+    fine = torch.tensor([0.2, 0.8]).repeat(32).expand(6, 3, 64, 64)  # a line a pixel
+    assert torch.allclose(Augmentation(**off)(ramp, keys), ramp, atol=1e-6)
+    coarse = Augmentation(**off | {"coarse": 1.0})(fine, keys)
+    assert coarse.std((1, 2, 3)).max() < 0.25 * fine[0].std() and (coarse.mean((1, 2, 3)) - 0.5).abs().max() < 0.01
+    grain = Augmentation(**off | {"grain": 0.1})(ramp.clamp(0.4, 0.6), keys) - ramp.clamp(0.4, 0.6)
+    strength = grain.std((1, 2, 3))
+    assert (
+        strength.max() < 0.11 and strength.max() > 3 * strength.min() and (grain[:, 0] - grain[:, 1]).abs().max() < 1e-6
+    )
+    printed = Augmentation(**off | {"screen": 1.0})(ramp, keys)
+    # dots where it is grey, none in black and white; on average as dark as it was
+    assert printed[..., 28:36].std(2).mean() > 0.1 and printed[..., :2].std(2).max() < 0.02
+    assert (printed.mean((1, 2, 3)) - 0.5).abs().max() < 0.03
+    assert torch.equal(
+        Augmentation(**off | {"screen": 0.5, "coarse": 0.5, "grain": 0.1})(ramp[:2], keys[:2]),
+        Augmentation(**off | {"screen": 0.5, "coarse": 0.5, "grain": 0.1})(ramp, keys)[:2],
+    )

@@ -139,6 +139,10 @@ def test_people_of_joined_sets_follow_on_and_images_stay_theirs():
     assert torch.equal(both.subset([8, 1]).images((4, 3)), torch.stack((b.images()[1], a.images()[1]))[:, :, :4, :3])
     larger = made("b", 2, 3, (16, 12))
     assert torch.equal(data.joined(a, larger).read([7], None), larger.images()[:1, :, :8, :6])  # the first set's size
+    marks = [torch.rand(len(faces), 5, 2) for faces in (a, b)]
+    marked = [replace(faces, landmarks=given) for faces, given in zip((a, b), marks)]
+    assert torch.equal(data.joined(*marked).landmarks, torch.cat(marks))
+    assert data.joined(*marked, c).landmarks is None and data.joined(a, *marked).landmarks is None
 
 
 def test_what_cannot_be_joined_is_an_error():
