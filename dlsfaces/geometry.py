@@ -8,7 +8,6 @@ from itertools import permutations
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torchvision.ops import box_iou
 
 from drawpeople.framing import LOOSE, TIGHT, TIGHT_IN_LOOSE, Framing, face_box, five_of  # noqa: F401  re-exported
 
@@ -26,11 +25,6 @@ ARCFACE = Framing(
 FRAMINGS = {f.name: f for f in (TIGHT, LOOSE, ARCFACE)}
 NAMES = ("left eye", "right eye", "nose", "left mouth corner", "right mouth corner")  #: left is the viewer's left
 OUTSIDE = 0.25  #: so far beyond [0, 1] a pixel may lie, as interpolation makes them
-
-
-def iou(a: Tensor, b: Tensor) -> Tensor:
-    """Intersection over union of every box of ``a`` ``(N, 4)`` with every box of ``b`` ``(M, 4)``: ``(N, M)``."""
-    return box_iou(a, b)
 
 
 def crop_matrix(box: tuple[float, float, float, float], size: tuple[int, int]) -> Tensor:
@@ -148,10 +142,7 @@ def refuse_other_order(points: Tensor, target: Tensor = TIGHT.template) -> None:
 
 
 def _misfit(points: Tensor, target: Tensor) -> tuple[float, float]:
-    """How far the best similarity leaves points ``(N, P, 2)`` from the target, by its spread, and the turn's cosine.
-
-    Medians over the faces.
-    """
+    """How far the best similarity leaves most points ``(N, P, 2)``, by the target's spread, and its turn's cosine."""
     s, t = (torch.view_as_complex((p - p.mean(1, keepdim=True)).contiguous()) for p in (points, target))
     factor = (t * s.conj()).sum(1) / s.abs().square().sum(1).clamp(min=1e-12)
     left = (factor[:, None] * s - t).abs().mean(1) / t.abs().mean(1)

@@ -61,10 +61,9 @@ def describe(settings: Settings, batches: DataLoader, parts: State) -> State:
         # What it may log or count in.
         changes = () if part == "data" else (list, dict, int, float) if part == "validate" else (list, dict)
         for name, value in holds.items():
-            told = None if name in SKIPPED or name[0] == "_" or type(value) in changes else _told(value)
-            if told is not None:
-                found[f"{part}.{name}"] = told
-    return found
+            if name not in SKIPPED and name[0] != "_" and type(value) not in changes:
+                found[f"{part}.{name}"] = _told(value)
+    return {what: told for what, told in found.items() if told is not None}
 
 
 def _outside(function: FunctionType) -> State:

@@ -245,7 +245,7 @@ def test_other_weights_of_classes_are_another_run(checkpoint, other):
     torch.manual_seed(0)
     run(torch.ones(4))
     torch.manual_seed(0)
-    with pytest.raises(ValueError, match="of another run: loss.weight was 'checksum"):
+    with pytest.raises(ValueError, match=r"of another run: loss\.weight was 'checksum"):
         run(other)
 
 
