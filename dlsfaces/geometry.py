@@ -8,7 +8,6 @@ from itertools import permutations
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torchvision.ops import box_iou
 
 from drawpeople.framing import LOOSE, TIGHT, TIGHT_IN_LOOSE, Framing, face_box, five_of  # noqa: F401  re-exported
 
@@ -25,12 +24,7 @@ ARCFACE = Framing(
 
 FRAMINGS = {f.name: f for f in (TIGHT, LOOSE, ARCFACE)}
 NAMES = ("left eye", "right eye", "nose", "left mouth corner", "right mouth corner")  #: left is the viewer's left
-OUTSIDE = 0.1  #: so far beyond [0, 1] a pixel may lie, as interpolation makes them
-
-
-def iou(a: Tensor, b: Tensor) -> Tensor:
-    """Intersection over union of every box of ``a`` ``(N, 4)`` with every box of ``b`` ``(M, 4)``: ``(N, M)``."""
-    return box_iou(a, b)
+OUTSIDE = 0.25  #: so far beyond [0, 1] a pixel may lie, as interpolation makes them
 
 
 def crop_matrix(box: tuple[float, float, float, float], size: tuple[int, int]) -> Tensor:
@@ -131,7 +125,7 @@ def refuse_other_order(points: Tensor, target: Tensor = TIGHT.template) -> None:
     known = points.isfinite().flatten(1).all(1).nonzero()[:, 0]
     known = known[:: 1 + len(known) // 200]  # some of a large set
     points, target = points[known], target[known]
-    if not len(known) or (found := _misfit(points, target)) < 0.34:
+    if not len(known) or (found := _misfit(points, target)[0]) < 0.34:
         return
     orders = {", ".join(NAMES[o.index(k)] for k in range(5)): list(o) for o in permutations(range(5))}
     ways = {f"{names}; give landmarks[:, {order}]": points[:, order] for names, order in orders.items()}
@@ -139,17 +133,20 @@ def refuse_other_order(points: Tensor, target: Tensor = TIGHT.template) -> None:
     ways["all x, then all y; give landmarks.reshape(-1, 2, 5).mT"] = points.reshape(-1, 2, 5).mT
     ways["(x, y) by turns; give landmarks.mT.reshape(-1, 5, 2)"] = points.mT.reshape(-1, 5, 2)
     left = {way: _misfit(moved, target) for way, moved in ways.items()}
-    way = min(left, key=left.__getitem__)
-    if left[way] < 0.6 * found:
-        like = f"look like {way}" if left[way] < 0.34 else "fit in no order, such as dlib's five, which have no mouth"
+    way = min(left, key=lambda way: left[way][0] - 0.2 * (left[way][1] > 0.7))  # rather upright
+    if left[way][0] < 0.6 * found:
+        like = (
+            f"look like {way}" if left[way][0] < 0.34 else "fit in no order, such as dlib's five, which have no mouth"
+        )
         raise ValueError(f"landmarks must be {', '.join(NAMES)} (the viewer's left), each (x, y), but these {like}")
 
 
-def _misfit(points: Tensor, target: Tensor) -> float:
-    """Median over faces of how far the best similarity leaves points ``(N, P, 2)`` from the target, by its spread."""
+def _misfit(points: Tensor, target: Tensor) -> tuple[float, float]:
+    """How far the best similarity leaves most points ``(N, P, 2)``, by the target's spread, and its turn's cosine."""
     s, t = (torch.view_as_complex((p - p.mean(1, keepdim=True)).contiguous()) for p in (points, target))
     factor = (t * s.conj()).sum(1) / s.abs().square().sum(1).clamp(min=1e-12)
-    return float(((factor[:, None] * s - t).abs().mean(1) / t.abs().mean(1)).median())
+    left = (factor[:, None] * s - t).abs().mean(1) / t.abs().mean(1)
+    return float(left.median()), float(factor.angle().cos().median())
 
 
 def to_float(images: Tensor) -> Tensor:

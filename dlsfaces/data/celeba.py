@@ -26,10 +26,6 @@ def load(split: str, root: str | Path | None = None, framing: str = "tight", peo
 
     Train, validation and test share the people of CelebA's own training partition (or the ``people`` best covered of
     them); query are the 100 best-covered people of its test partition, distractors all others there.
-
-    Raises:
-        DataUnavailable: the set is neither here nor to be had.
-        ValueError: the split is empty, or most of its images cannot be read.
     """
     table = _open("test" if split in ("query", "distractors") else "train", root)
     numbers = defaultdict(list)  # person -> rows of the table

@@ -39,18 +39,13 @@ def load(split: str, root: str | Path | None = None, framing: str = "tight") -> 
     """One split of CelebA-500; see :func:`dlsfaces.data.load`.
 
     Train, validation and test share their 500 people; query (51 people) and distractors are others, and come as tight
-    crops only.
-
-    Raises:
-        DataUnavailable: the set is not to be had, or a part of it is missing.
-        ValueError: a list is damaged (names file and line), the split is empty, or most of its images cannot be read.
+    crops only. ``ValueError``, with file and line, also where a list is damaged.
     """
     if split in TRAIN_SPLITS:
         return _load_train(_folder("celebA_train_500", root), split, framing)
     if framing != "tight":
         raise ValueError(
-            f"celeba500/{split} exists as tight crops only (83x100), so framing={framing!r} cannot be had; "
-            "train on framing='tight' to test on it"
+            f"celeba500/{split} has tight crops only, no framing={framing!r}; train on 'tight' to test on it"
         )
     return _load_test(_folder("celebA_ir", root), split)
 

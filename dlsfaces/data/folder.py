@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import os
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -144,7 +145,9 @@ def find_people(folder: Path) -> dict[str, list[Path]]:
     if not people:
         also = f"; left out are {said}" if said else ""
         raise ValueError(f"{folder} holds no person: it needs folders of images, such as {folder}/Ada/1.jpg{also}")
-    parts = [person for person in people if person.casefold() in PARTS]
+    # Val_Kilmer's folder holds photos, train_set's holds people.
+    words = {p: p.casefold() if p in direct else re.split(r"[\W\d_]", p.casefold())[0] for p in people}
+    parts = [person for person in people if words[person] in PARTS]
     if len(parts) > 1 or (not direct & set(parts or people) and len(parts or people) == 1):
         raise ValueError(
             f"in {folder}, {' and '.join(parts or people)} hold people rather than being people: give one of them as "

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import accumulate
 
 import numpy as np
@@ -241,14 +241,9 @@ def split_people(faces: FaceSet, every: int) -> tuple[FaceSet, FaceSet]:
     if not held_out.any():
         raise ValueError(f"{faces!r}: of fewer than {every} people none can be held out with every={every}")
     rest, others = faces.subset(~held_out), faces.subset(held_out)
-    return (
-        replace(
-            rest,
-            identities=rest.identities - rest.identities // every,
-            people=[person for i, person in enumerate(faces.people) if i % every != every - 1],
-        ),
-        replace(others, identities=others.identities // every, people=faces.people[every - 1 :: every]),
-    )
+    people = [person for i, person in enumerate(faces.people) if i % every != every - 1]
+    rest = replace(rest, identities=rest.identities - rest.identities // every, people=people)
+    return rest, replace(others, identities=others.identities // every, people=faces.people[every - 1 :: every])
 
 
 def joined(*sets: FaceSet) -> FaceSet:
@@ -275,23 +270,23 @@ def joined(*sets: FaceSet) -> FaceSet:
         [name for faces in sets for name in faces.files],
         torch.cat([faces.identities + k for faces, k in zip(sets, first)]),
         [f"{faces.name}/{person}" for faces in sets for person in faces.people],
-        partial(_read_joined, [faces.read for faces in sets], places, sets[0].crop_size),
+        _Joined([faces.read for faces in sets], places, sets[0].crop_size),
         sets[0].crop_size,
         landmarks=torch.cat(marks) if alike else None,
     )
 
 
-def _read_joined(
-    readers: list[Reader],
-    places: list[tuple[int, int]],
-    crop_size: tuple[int, int],
-    indices: Sequence[int],
-    size: tuple[int, int] | None,
-) -> Tensor:
-    """Bound to its first three arguments, a :data:`Reader`; a place is which reader's, and the index there."""
-    wanted = [places[i] for i in indices]
-    out = torch.empty(len(wanted), 3, *(size or crop_size), dtype=torch.uint8)
-    for reader in sorted({k for k, _ in wanted}):
-        rows = [row for row, (k, _) in enumerate(wanted) if k == reader]
-        out[rows] = readers[reader]([wanted[row][1] for row in rows], size or crop_size)
-    return out
+@dataclass(frozen=True, eq=False)
+class _Joined:
+    """A :data:`Reader` over several; a place is which reader's, and the index there."""
+
+    readers: Sequence[Reader]
+    places: Sequence[tuple[int, int]]
+    size: tuple[int, int]
+
+    def __call__(self, indices: Sequence[int], size: tuple[int, int] | None) -> Tensor:
+        out = torch.empty(len(indices), 3, *(size or self.size), dtype=torch.uint8)
+        for k, read in enumerate(self.readers):
+            if rows := [row for row, i in enumerate(indices) if self.places[i][0] == k]:
+                out[rows] = read([self.places[indices[row]][1] for row in rows], size or self.size)
+        return out

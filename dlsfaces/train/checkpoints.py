@@ -7,6 +7,7 @@ import zlib
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,9 @@ from dlsfaces.train.settings import Settings
 
 FORMAT = 4  #: of the file; raised when its content changes
 State = dict[str, Any]
-DATA = (Tensor, np.ndarray, FaceSet)
+PLAIN = (bool, int, float, str)
+DATA = (Tensor, np.ndarray, FaceSet, Dataset, DataLoader)
+SKIPPED = ("training", "epoch", "data_source")  #: what changes, and what a sampler repeats of the data
 
 
 def checkpoint_path(kind: str, faces: FaceSet, settings: object) -> Path:
@@ -49,31 +52,49 @@ def describe(settings: Settings, batches: DataLoader, parts: State) -> State:
         if isinstance(thing, nn.Module):
             trained = sum(p.numel() for p in thing.parameters() if p.requires_grad)
             holds["kind"] = f"{type(thing).__name__} with {trained} weights to train"
+        if isinstance(thing, nn.modules.loss._Loss):  # such as the weights of classes
+            holds |= dict(thing.named_buffers())
         if isinstance(thing, partial):
             holds["arguments"] = *thing.args, *thing.keywords.values()
-        if inspect.isfunction(thing):  # the data that it finds outside of it
-            outside = inspect.getclosurevars(thing)
-            holds = {k: v for k, v in (outside.globals | outside.nonlocals).items() if isinstance(v, DATA)}
+        if inspect.isfunction(thing):
+            holds = _outside(thing)
+        # What it may log or count in.
+        changes = () if part == "data" else (list, dict, int, float) if part == "validate" else (list, dict)
         for name, value in holds.items():
-            grows = isinstance(value, list) and part != "data"  # a log of its own
-            if not grows and name not in ("training", "epoch") and name[0] != "_" and _told(value) is not None:
+            if name not in SKIPPED and name[0] != "_" and type(value) not in changes:
                 found[f"{part}.{name}"] = _told(value)
-    return found
+    return {what: told for what, told in found.items() if told is not None}
+
+
+def _outside(function: FunctionType) -> State:
+    """Data and global numbers that a function, and those of its module that it calls, find outside; and defaults."""
+    holds, functions = {}, [function]
+    for called in functions:
+        if defaults := (*(called.__defaults__ or ()), *(called.__kwdefaults__ or {}).items()):
+            holds[f"{called.__name__}'s defaults"] = defaults
+        found = inspect.getclosurevars(called)
+        for name, value in {**found.globals, **found.nonlocals}.items():
+            if isinstance(value, DATA) or (name in found.globals and isinstance(value, PLAIN)):
+                holds[name] = value
+            elif inspect.isfunction(value) and value.__module__ == function.__module__ and value not in functions:
+                functions.append(value)
+    return holds
 
 
 def _told(value: object) -> bool | int | float | str | None:
     """Plain values as they are, data by a checksum; None for what tells nothing."""
     if isinstance(value, FaceSet):
         return f"checksum {value.checksum()[:12]}"
-    if isinstance(value, DATA):
+    if isinstance(value, (Tensor, np.ndarray)):
         value = value.detach().cpu() if isinstance(value, Tensor) else value
         return f"checksum {zlib.crc32(np.ascontiguousarray(value)):08x}"
-    if isinstance(value, Dataset):
-        value = list(vars(value).values())
+    value = value.dataset if isinstance(value, DataLoader) else value
+    value = vars(value) if isinstance(value, Dataset) else value
+    value = list(value.items()) if isinstance(value, dict) else value
     if isinstance(value, (list, tuple)):
         text = repr([_told(one) for one in value])
         return text if len(text) < 100 else f"checksum {zlib.crc32(text.encode()):08x}"
-    return next((kind(value) for kind in (bool, int, float, str) if isinstance(value, kind)), None)
+    return next((kind(value) for kind in PLAIN if isinstance(value, kind)), None)
 
 
 def write(path: Path, state: State) -> None:

@@ -176,6 +176,79 @@ def test_other_datasets_validation_data_and_networks_are_other_runs_too(checkpoi
             run(**change)
 
 
+HELD_OUT, LOADER, SHARE = torch.zeros(2), DataLoader([0, 1]), 0.5
+
+
+def measured(held_out=None):
+    return {"seen": (HELD_OUT if held_out is None else held_out).sum()}
+
+
+def by_default(m, held_out=HELD_OUT):
+    return measured(held_out)
+
+
+def darker(images, keys):
+    return images * SHARE / 255
+
+
+class Counting:
+    def __init__(self, x):
+        self.data, self.calls, self.best = {"x": x}, 0, 0.0
+
+    def __call__(self, m):
+        self.calls, self.best = self.calls + 1, 0.5
+        return measured(self.data["x"])
+
+
+@pytest.mark.fault("finished run")
+@pytest.mark.parametrize(
+    ("options", "change", "named"),
+    [
+        (dict(validate=lambda m: measured()), dict(HELD_OUT=torch.ones(2)), "validate.HELD_OUT was 'checksum"),
+        (dict(validate=lambda m: {"seen": sum(LOADER)}), dict(LOADER=DataLoader([1, 2])), "validate.LOADER was"),
+        (dict(augment=darker), dict(SHARE=0.25), "augment.SHARE was 0.5 and is 0.25"),
+        (dict(validate=by_default), dict(validate=partial(by_default, held_out=torch.ones(2))), "validate.* was"),
+    ],
+)
+def test_what_functions_find_elsewhere_counts(options, change, named, checkpoint, monkeypatch):
+    first = fit(*small(), epochs=1, checkpoint=checkpoint, **options)
+    assert fit(*small(), epochs=1, checkpoint=checkpoint, **options) == first
+    for name, value in change.items():
+        monkeypatch.setitem(globals(), name, value)
+    with pytest.raises(ValueError, match=f"of another run: {named}"):
+        fit(
+            *small(),
+            epochs=1,
+            checkpoint=checkpoint,
+            **{**options, **{k: v for k, v in change.items() if k in options}},
+        )
+
+
+@pytest.mark.fault("finished run")
+def test_an_object_that_counts_its_calls_does_not_make_another_run(checkpoint):
+    measure = Counting(torch.ones(2))
+    first = fit(*small(), epochs=1, checkpoint=checkpoint, validate=measure)
+    assert fit(*small(), epochs=1, checkpoint=checkpoint, validate=measure) == first
+    assert measure.calls == 1
+
+
+@pytest.mark.fault("finished run")
+@pytest.mark.parametrize("other", [torch.tensor([1.0, 2, 3, 4]), None])
+def test_other_weights_of_classes_are_another_run(checkpoint, other):
+    def run(weight):
+        data = TensorDataset(torch.rand(4, 3, 2, 2), torch.arange(4), torch.arange(4))
+        model, loss = nn.Sequential(nn.Flatten(), nn.Linear(12, 4)), nn.CrossEntropyLoss(weight)
+        return train.fit(
+            model, loss, DataLoader([data[i] for i in range(4)], 4), train.Settings(1), checkpoint=checkpoint
+        )
+
+    torch.manual_seed(0)
+    run(torch.ones(4))
+    torch.manual_seed(0)
+    with pytest.raises(ValueError, match=r"of another run: loss\.weight was 'checksum"):
+        run(other)
+
+
 @pytest.mark.fault("saved, not loadable")
 def test_numbers_of_numpy_can_be_read_back(checkpoint):
     model, loss = small()
