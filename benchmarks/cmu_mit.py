@@ -10,7 +10,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torchvision.ops import box_iou
 
 from dlsfaces import geometry
 from dlsfaces.data import celeba500
@@ -98,7 +97,7 @@ def match(boxes: Tensor, landmarks: Tensor) -> list[int | None]:
     """
     corners = boxes[:, None, None]
     within = ((landmarks >= corners[..., :2]) & (landmarks <= corners[..., 2:])).flatten(2).all(2)
-    overlap = box_iou(boxes, geometry.face_box(landmarks)) * within
+    overlap = geometry.iou(boxes, geometry.face_box(landmarks)) * within
     rows: list[int | None] = [None] * len(boxes)
     while overlap.numel() and overlap.max() > 0:
         box, row = divmod(int(overlap.argmax()), len(landmarks))

@@ -20,14 +20,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader
-from torchvision.ops import box_iou
 
 from benchmarks._peers import Finder, MissingPeerError
 from benchmarks._record import ROOT, record
 from dlsfaces import data
 from dlsfaces.data import PhotoSet
 from dlsfaces.data.records import Photo
-from dlsfaces.geometry import face_box
+from dlsfaces.geometry import face_box, iou
 from drawpeople import cut_out
 
 log = logging.getLogger(__name__)
@@ -131,7 +130,7 @@ def found_by_mtcnn(kinds: dict[str, PhotoSet]) -> dict[str, float]:
 
 def matched(true: Tensor, found: Tensor) -> Tensor:
     """Which true boxes are hit, each by a found one of its own, the best pairs first: bool ``(T,)``."""
-    overlaps, hit = box_iou(true, found), torch.zeros(len(true), dtype=torch.bool)
+    overlaps, hit = iou(true, found), torch.zeros(len(true), dtype=torch.bool)
     while overlaps.numel() and overlaps.max() >= HIT:
         row, column = divmod(int(overlaps.argmax()), overlaps.shape[1])
         hit[row] = True

@@ -22,12 +22,11 @@ import torch
 from matplotlib import pyplot as plt
 from PIL import Image
 from torch import Tensor
-from torchvision.ops import box_iou
 
 from benchmarks._peers import Finder, Judge, pair_distances, verdict
 from benchmarks._record import ROOT, record
 from dlsfaces import rng
-from dlsfaces.geometry import LOOSE, TIGHT, Framing
+from dlsfaces.geometry import LOOSE, TIGHT, Framing, iou
 from drawpeople import people, render, shots
 from drawpeople.rendering import Rendering
 
@@ -118,7 +117,7 @@ def matched(found: list[tuple[Tensor, Tensor]], boxes: Tensor, landmarks: Tensor
     hit, error = torch.zeros(len(boxes), dtype=torch.bool), torch.full((len(boxes),), torch.inf)
     for k, ((seen, marks), box, own) in enumerate(zip(found, boxes, landmarks)):
         if len(marks):
-            overlap, best = box_iou(seen, box[None])[:, 0].max(0)
+            overlap, best = iou(seen, box[None])[:, 0].max(0)
             hit[k] = overlap >= HIT
             error[k] = (marks[best] - own).norm(dim=-1).mean() / (own[1] - own[0]).norm()
     return hit, error

@@ -8,6 +8,7 @@ from itertools import permutations
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torchvision.ops import box_iou
 
 from drawpeople.framing import LOOSE, TIGHT, TIGHT_IN_LOOSE, Framing, face_box, five_of  # noqa: F401  re-exported
 
@@ -25,6 +26,11 @@ ARCFACE = Framing(
 FRAMINGS = {f.name: f for f in (TIGHT, LOOSE, ARCFACE)}
 NAMES = ("left eye", "right eye", "nose", "left mouth corner", "right mouth corner")  #: left is the viewer's left
 OUTSIDE = 0.25  #: so far beyond [0, 1] a pixel may lie, as interpolation makes them
+
+
+def iou(a: Tensor, b: Tensor) -> Tensor:
+    """Intersection over union of every box of ``a`` ``(N, 4)`` with every box of ``b`` ``(M, 4)``: ``(N, M)``."""
+    return box_iou(a, b)
 
 
 def crop_matrix(box: tuple[float, float, float, float], size: tuple[int, int]) -> Tensor:

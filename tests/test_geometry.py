@@ -32,6 +32,13 @@ def test_face_box_of_a_tilted_face_follows_the_chin():
     assert torch.allclose(box[2:] - box[:2], upright[2:] - upright[:2], atol=1e-4)
 
 
+def test_iou_counts_shared_area():
+    a = torch.tensor([[0.0, 0, 4, 4], [10, 10, 12, 12]])
+    b = torch.tensor([[0.0, 0, 4, 4], [2, 2, 6, 6], [20, 20, 30, 30]])
+    expected = torch.tensor([[1, 4 / 28, 0], [0, 0, 0]])
+    assert torch.allclose(geometry.iou(a, b), expected)
+
+
 def test_crop_matrix_maps_corners_and_refuses_nothing_boxes():
     matrix = geometry.crop_matrix((10, 20, 30, 60), (80, 40))
     corners = geometry.move_points(matrix, torch.tensor([[10.0, 20.0], [30.0, 60.0]]))

@@ -28,7 +28,6 @@ each_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=[path.stem for path
 def smoke_environment(**more: str) -> dict[str, str]:
     """The environment of a notebook under test."""
     chosen = {"DLSFACES_SIZE": "smoke", "DLSFACES_DATA": "synthetic", "DLSFACES_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    chosen["TQDM_DISABLE"] = "1"  # a bar that a slow machine shows is no output to compare
     environment = {**os.environ, **chosen, **more}
     for name in [name for name in environment if name.startswith(("PYTEST_", "COV_")) or name == "MPLBACKEND"]:
         del environment[name]  # this run's own, of no concern to the one inside
