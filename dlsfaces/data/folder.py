@@ -170,8 +170,8 @@ def load_lfw(split: str, root: str | Path | None = None, people: int | None = No
 
 def best_covered(photos: Mapping[str, Sequence], people: int | None) -> dict[str, Sequence]:
     """The ``people`` with the most photos (between equals the name decides), ordered by name; all where None."""
-    if people is not None and people < 1:
-        raise ValueError(f"people={people}: at least 1 is needed")
+    if people is not None and (people < 1 or people != int(people)):
+        raise ValueError(f"people={people}: a whole number is needed, at least 1")
     chosen = sorted(photos, key=lambda p: (-len(photos[p]), p))[:people]
     return {person: photos[person] for person in sorted(chosen)}
 

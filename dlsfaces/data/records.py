@@ -107,6 +107,8 @@ class FaceSet(Sequence[Photo]):
         for field, values in self._one_each().items():
             if len(values) != len(self.files):
                 raise ValueError(f"{self.name}/{self.split}: {len(self.files)} files but {len(values)} {field}")
+        if len(self.identities) and self.identities.min() < UNKNOWN:
+            raise ValueError(f"{self.name}/{self.split}: identities are 0 or more, or {UNKNOWN} where not known")
         if any(isinstance(names, str) for names in self.defects):
             raise ValueError(f"{self.name}/{self.split}: defects holds a string; it takes a tuple of names an image")
         if self.landmarks is not None and len(self.landmarks):

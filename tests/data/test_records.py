@@ -170,3 +170,10 @@ def test_every_third_person_is_held_out_and_nobody_is_lost():
         data.split_people(faces, 13)
     with pytest.raises(ValueError, match="every face's person known"):
         data.split_people(replace(faces, identities=faces.identities - 1), 3)
+
+
+@pytest.mark.fault("unknown people")
+def test_only_minus_one_is_nobody():
+    faces = made("a")
+    with pytest.raises(ValueError, match="0 or more, or -1"):
+        replace(faces, identities=faces.identities - 2)
