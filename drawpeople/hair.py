@@ -46,7 +46,7 @@ def triangles(device: torch.device) -> tuple[Tensor, Tensor]:
     """
     rows = ROWS + STEPS
     sheet = cells(torch.arange(rows * COLUMNS).view(rows, COLUMNS))
-    hangs = torch.arange(rows - 1).repeat_interleave(COLUMNS - 1).repeat(2) >= ROWS - 4
+    hangs = torch.arange(rows - 1).repeat_interleave(COLUMNS - 1).repeat(2) >= ROWS - 2
     strip = torch.cat((cells(torch.arange(2 * STEPS).view(STEPS, 2)), torch.tensor([[0, 1, 2]]) + 2 * STEPS - 2))
     first = rows * COLUMNS + _CORNERS * torch.arange(LOCKS + TAIL)
     angle, share = roots(LOCKS)
@@ -84,7 +84,7 @@ def drape(person: dict[str, Tensor], under_hat: Tensor | None = None) -> Hair:
 def _thickness(w: dict[str, Tensor], y: Tensor, angle: Tensor, share: Tensor, hangs: Tensor) -> Tensor:
     """How far the sheet lies off the scalp, in centimetres; below 0 where the scalp is bare."""
     big = smooth(1.5, 3.5, w["body"])  # an afro is a ball
-    to_line = smooth(0.72, 1.0, share - 0.1 * big)
+    to_line = smooth(0.72 - 0.2 * big, 1.0, share)
     full = 0.9 * w["body"] * (0.5 + 0.5 * smooth(1, 8, y + 4 * big))
     thick = 0.12 + full * (1 - to_line) + 0.6 * w["body"] * hangs * to_line
     thick = thick - 0.26 * (1 - hangs) * smooth(0.92, 1.0, share)
@@ -115,8 +115,7 @@ def _sheet(person: dict[str, Tensor], w: dict[str, Tensor]) -> tuple[Path, Roots
     scalp = (smooth(-0.13, 0.13, thick) * (1 - _bare(w, at[1].flatten(1), angles))).view(-1, COLUMNS, ROWS)
     hanging = (hangs > 0)[..., None] * smooth(1.0, 0.7, torch.linspace(0, 1, STEPS + 1, device=device))
     hanging[..., 0] = hanging[..., 0].maximum(0.45 * smooth(1.5, 3.5, w["body"]))
-    dense = torch.cat((scalp[..., :-1], hanging), -1)
-    return Path(at, away), ends, 2.2 * dense.transpose(1, 2)
+    return Path(at, away), ends, 2.2 * torch.cat((scalp[..., :-1], hanging), -1).transpose(1, 2)
 
 
 def _lock_roots(person: dict[str, Tensor], w: dict[str, Tensor], u: Tensor) -> Roots:

@@ -7,7 +7,6 @@ surface, moved towards the root, and a wider one that has passed through it and 
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -50,10 +49,7 @@ def grows(person: dict[str, Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
 
 
 def _weave(person: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """How far hairs wind within their locks, in halves of the width; and how many tufts there are from root to tip.
-
-    ``(N,)`` each; 0 tufts is hair that is seen from root to tip, unlike stubble and tight coils.
-    """
+    """How far hairs wind, in halves of a lock's width; tufts from root to tip, 0 but for stubble and coils: ``(N,)``."""
     w = {name: value[:, 0] for name, value in wanted(person).items()}
     coiled = torch.maximum(smooth(0.3, 0.5, w["curl"]), smooth(0.7, 0.8, person["hair_wave"])) * (w["side"] < 9)
     tufts = torch.maximum(26 * coiled, 70.0 * ((w["top"] < 1.5) | (w["thin"] > 0.5))).floor()
@@ -68,44 +64,31 @@ def _hairs(weave: tuple[Tensor, Tensor], across: Tensor, along: Tensor, image: T
     return across, torch.where(tufts > 0, _TUFTS, _STRANDS) * across + 0.37 * row * row
 
 
-class _Strand(NamedTuple):
-    side: Tensor  # -0.5 to 0.5 across its lock
-    lock: Tensor  # what its lock, and what it has of its own: -0.5 to 0.5
-    own: Tensor
-    tuft: Tensor  # 1 or 0
+def _strand(s: Samples) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The hair at each sample: its side in its lock; what the lock, and it, have of their own; 1 for a tuft, or 0.
 
-
-def _strand(s: Samples) -> _Strand:
-    """The hair at each sample, ``(M,)`` each."""
+    All ``(M,)``; the first three from -0.5 to 0.5.
+    """
     weave = _weave(s.dials)
     across, strand = _hairs(weave, s.x, s.y, s.image)
     tuft = (weave[1] > 0).float().index_select(0, s.image)
     seen = ((0.05 + 0.08 * tuft) * (1 / s.pixel)).clamp(max=1)  # they are too fine to be seen in a small image
-    lock = 0.5 * across + 100.5  # above 0
-    own = ((0.7548777 * strand.floor()).frac().abs() - 0.5) * seen
-    return _Strand(lock.frac() - 0.5, (0.6180340 * lock.floor()).frac() - 0.5, own, tuft)
+    lock, own = 0.5 * across + 100.5, (0.7548777 * strand.floor()).frac().abs() - 0.5
+    return lock.frac() - 0.5, (0.6180340 * lock.floor()).frac() - 0.5, own * seen, tuft
 
 
-def strands(s: Samples, hair: _Strand, locks: Tensor) -> Tensor:
-    """The linear colour ``(3, M)`` of places on hair of the colours ``locks``: strands, streaks, dark roots."""
-    streaks = s.dial("hair_streaks")
-    varied = 1 + (0.15 + 0.4 * streaks) * hair.lock + (0.1 + 0.4 * streaks) * (s.y - 0.4)
-    return locks * ((1.08 - 1.2 * hair.side * hair.side) * varied * (1 + (0.45 + 0.25 * hair.tuft) * hair.own))
-
-
-def reflects(s: Samples, hair: _Strand, colour: Tensor, direction: Tensor) -> Tensor:
+def reflects(s: Samples, gloss: Tensor, tilt: Tensor, colour: Tensor, direction: Tensor) -> Tensor:
     """Light that hair sends to the viewer, linear ``(3, M)``, where all of a lamp's arrives.
 
-    ``colour`` is :func:`strands`', ``direction`` that of the lamp, unit ``(N, 3)``; the samples' normals are tangents.
+    The lamp is in ``direction``, unit ``(N, 3)``; the samples' normals are tangents; ``tilt`` moves the mirror images.
     """
     tx, ty, tz = unit(s.normal, 0)
     half = unit(direction + direction.new_tensor([0.0, 0.0, 1.0]), 1)
     (lx, ly, lz), (hx, hy, hz) = s.spread(direction), s.spread(half)
     along_light = tx * lx + ty * ly + tz * lz
-    along_half = tx * hx + ty * hy + tz * hz + 0.05 * hair.lock + (0.12 + 0.6 * hair.tuft) * hair.own
+    along_half = tx * hx + ty * hy + tz * hz + tilt
     diffuse = (1 - along_light * along_light).clamp(min=0).sqrt()
     white, tinted = (bell(((along_half - at) / wide) ** 2) for at, wide in zip(_SHIFT, _WIDTH))
-    gloss = (0.3 + 0.9 * s.dial("hair_gloss")) * (1 - 0.5 * hair.tuft)
     white, tinted = 0.085 * gloss * white + 0.018, 0.9 * gloss * tinted
     return colour * (0.12 + 0.6 * diffuse + tinted) + white
 
@@ -113,10 +96,13 @@ def reflects(s: Samples, hair: _Strand, colour: Tensor, direction: Tensor) -> Te
 def shade(s: Samples, shot: dict[str, Tensor]) -> Tensor:
     """Hair in all the light of its image, linear ``(3, M)``."""
     lights = lamps(shot)
-    hair = _strand(s)
-    colour = strands(s, hair, s.spread(hair_colour(s.dials)))
+    side, lock, own, tuft = _strand(s)
+    streaks = s.dial("hair_streaks")
+    varied = 1 + (0.15 + 0.4 * streaks) * lock + (0.1 + 0.4 * streaks) * (s.y - 0.4)  # dark roots, light tips
+    colour = s.spread(hair_colour(s.dials)) * ((1.08 - 1.2 * side * side) * varied * (1 + (0.45 + 0.25 * tuft) * own))
+    gloss, tilt = (0.3 + 0.9 * s.dial("hair_gloss")) * (1 - 0.5 * tuft), 0.05 * lock + (0.12 + 0.6 * tuft) * own
     around = s.ambient * (0.6 * s.spread(lights.sky) + 0.4 * s.spread(lights.ground))
-    lit = (colour + 0.02 * (1 + 1.5 * hair.own)) * around  # some of it is mirrored
+    lit = (colour + 0.02 * (1 + 1.5 * own)) * around  # some of it is mirrored
     for lamp, arrives in ((lights.key, s.key), (lights.fill, 0.7 * s.ambient), (lights.rim, s.ambient)):
-        lit += reflects(s, hair, colour, lamp.direction) * (arrives * s.spread(lamp.colour))
+        lit += reflects(s, gloss, tilt, colour, lamp.direction) * (arrives * s.spread(lamp.colour))
     return lit

@@ -109,8 +109,8 @@ def _sides(x: Tensor, y: Tensor, area: Tensor) -> Tensor:
     return torch.cat((begins * slope, torch.where(begins, at, least), ends * slope, torch.where(ends, at, most)))
 
 
-def _planes(x: Tensor, y: Tensor, z: Tensor, area: Tensor) -> Tensor:
-    """Depth, or any value z, as a function of the place, ``p x + q y + r``, from corners ``(3, K)``: ``(3, K)``."""
+def _depth_planes(x: Tensor, y: Tensor, z: Tensor, area: Tensor) -> Tensor:
+    """Depth as a function of the place, ``p x + q y + r``, from corners ``(3, K)``: ``(3, K)``."""
     (x0, x1, x2), (y0, y1, y2), (z0, z1, z2) = x, y, z
     p = ((z1 - z0) * (y2 - y0) - (z2 - z0) * (y1 - y0)) / area
     q = ((z2 - z0) * (x1 - x0) - (z1 - z0) * (x2 - x0)) / area
@@ -144,49 +144,65 @@ def rasterize(
     Returns:
         int64 ``(N, 2 * height * width)``, row by row of samples: the triangle each sees, or -1; and its depth, float32.
     """
-    height, width = 2 * size[0], size[1]
-    n, device = len(points), points.device
+    height, width, n = 2 * size[0], size[1], len(points)
     image, triangle = _candidates(points, triangles, two_sided, size)
     corners = (triangles.index_select(0, triangle) + (image * points.shape[1])[:, None]).T.reshape(-1)
-    channels = points.unbind(2) if sparse is None else (*points.unbind(2), *sparse.values.unbind(2))
-    x, y, *rest = (c.reshape(-1).index_select(0, corners).view(3, -1) for c in channels)
+    x, y, z = (c.reshape(-1).index_select(0, corners).view(3, -1) for c in points.unbind(2))
     area = (x[1] - x[0]) * (y[2] - y[0]) - (x[2] - x[0]) * (y[1] - y[0])
-    facts = torch.cat((_sides(x, y, area), *(_planes(x, y, value, area) for value in rest)))
+    facts = torch.cat((_sides(x, y, area), _depth_planes(x, y, z, area)))
 
     # A span a triangle and row.
     first = (2 * y.amin(0) - 0.5).ceil().clamp_(min=0).long()
     last = (2 * y.amax(0) - 0.5).floor().clamp_(max=height - 1).long()
     owner, number, start = _expand(last - first + 1)
     row = (first - start).index_select(0, owner).add_(number)
-    low, offset = row * 0.5 + 0.25, _left_of_row(row)
-    s = facts.index_select(1, owner)  # (15 or more, S)
-    left = torch.maximum(torch.maximum(s[0] * low + s[3], s[1] * low + s[4]), s[2] * low + s[5])
-    right = torch.minimum(torch.minimum(s[6] * low + s[9], s[7] * low + s[10]), s[8] * low + s[11])
+    y, offset = row * 0.5 + 0.25, _left_of_row(row)
+    s = facts.index_select(1, owner)  # (15, S)
+    left = torch.maximum(torch.maximum(s[0] * y + s[3], s[1] * y + s[4]), s[2] * y + s[5])
+    right = torch.minimum(torch.minimum(s[6] * y + s[9], s[7] * y + s[10]), s[8] * y + s[11])
     left = (left - offset).ceil_().clamp_(0, width)
     right = (right - offset).floor_().clamp_(-1, width - 1)
-    across, down, begins = s[12:].view(len(rest), 3, -1).unbind(1)
-    begins = across * (left + offset) + down * low + begins  # depth, and whatever else there is
+    depth = s[12] * (left + offset) + s[13] * y + s[14]
 
     # A candidate a sample. Depth is a whole number above the triangle's own, which breaks ties; a slope is cut off
     # where a triangle is seen from its edge.
     span, number, start = _expand((right - left + 1).clamp_(min=0).long())
-    order = ((begins[0] * 2.0**16).long() << 24) + triangle.index_select(0, owner)
-    slope = (across[0].clamp(-1e3, 1e3) * 2.0**16).long() << 24
+    order = ((depth * 2.0**16).long() << 24) + triangle.index_select(0, owner)
+    slope = (s[12].clamp(-1e3, 1e3) * 2.0**16).long() << 24
     target = ((image * height).index_select(0, owner) + row) * width + left.long()
     # slopes times numbers may be too large, but whole numbers wrap round: what counts is right once all is added
     order = (order - slope * start).index_select(0, span).addcmul_(slope.index_select(0, span), number)
     target = (target - start).index_select(0, span).add_(number)
-    if sparse is not None:
-        picked = sparse.triangles.index_select(0, triangle).index_select(0, owner).index_select(0, span).nonzero()[:, 0]
-        of = span.index_select(0, picked)
-        step = (picked - start.index_select(0, of)).float()
-        values = begins[1:].index_select(1, of).addcmul_(across[1:].index_select(1, of), step)
-        stays = sparse.stays(values, image.index_select(0, owner.index_select(0, of)))
-        order.index_fill_(0, picked[~stays], _EMPTY)
-    nearest = torch.full((n * height * width,), _EMPTY, dtype=torch.int64, device=device)
+    nearest = torch.full((n * height * width,), _EMPTY, dtype=torch.int64, device=points.device)
     nearest.scatter_reduce_(0, target, order, "amin")
+    if sparse is not None:
+        _see_through(nearest, (target, order), points, triangles, sparse, (height, width))
     triangle = torch.where(nearest == _EMPTY, -1, nearest & (2**24 - 1))
     return triangle.view(n, -1), ((nearest >> 24).float() / 2**16).view(n, -1)
+
+
+def _see_through(
+    nearest: Tensor, candidates: tuple[Tensor, Tensor], points: Tensor, triangles: Tensor, sparse: Sparse, size: tuple
+) -> None:
+    """Where the nearest triangle has a hole, put what is nearest of those that have none there; in place.
+
+    ``candidates`` are :func:`rasterize`'s for samples: where, and how near; ``size`` is rows of samples, samples a row.
+    """
+
+    def holes(at: Tensor, depths: Tensor) -> Tensor:
+        triangle = depths & (2**24 - 1)
+        index = sparse.triangles.index_select(0, triangle).nonzero()[:, 0]
+        at, triangle = at.index_select(0, index), triangle.index_select(0, index)
+        image, row, column = torch.unravel_index(at, (len(points), *size))
+        where = Spots(at, at, image, triangle, column + _left_of_row(row), row * 0.5 + 0.25)
+        return index.masked_select(~sparse.stays(interpolate(points, sparse.values, triangles, where), image))
+
+    open_ = holes(torch.arange(len(nearest), device=nearest.device), nearest)
+    nearest[open_] = _EMPTY
+    again = torch.zeros_like(nearest, dtype=torch.bool).index_fill_(0, open_, True).index_select(0, candidates[0])
+    target, order = (c.masked_select(again) for c in candidates)
+    order[holes(target, order)] = _EMPTY
+    nearest.scatter_reduce_(0, target, order, "amin")
 
 
 def interpolate(points: Tensor, values: Tensor, triangles: Tensor, where: Spots) -> Tensor:

@@ -1,5 +1,6 @@
 """From parameters to images: builds heads, looks at them, paints, lights, takes the photo."""
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -124,10 +125,7 @@ def _side_by_side(part: Callable[[int], Rendering], starts: Sequence[int]) -> li
 
 def _nothing(device: torch.device, size: tuple[int, int]) -> Rendering:
     """The rendering of nobody."""
-
-    def empty(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
-        return torch.zeros(0, *shape, dtype=dtype, device=device)
-
+    empty = functools.partial(torch.zeros, 0, device=device)
     images, regions = empty(3, *size, dtype=torch.uint8), empty(*size, dtype=torch.uint8)
     five, many = empty(5, dtype=torch.bool), empty(68, dtype=torch.bool)
     dense, dense_3d, matrix = empty(68, 2), empty(68, 3), empty(3, 4)
@@ -159,9 +157,9 @@ def _softened(light: Tensor) -> Tensor:
 
     The channels are three colours, what is covered at all, and what by hair.
     """
-    near = torch.nn.functional.pad(light, (1, 1, 1, 1), mode="replicate")
-    near = near[:, :, 1:-1] + 0.5 * (near[:, :, 2:] + near[:, :, :-2])
-    near = 0.25 * (2 * near[..., 1:-1] + near[..., 2:] + near[..., :-2]) * 0.5
+    down, near = light.clone(), light.clone()  # the image's own edge stays as it is
+    down[:, :, 1:-1].mul_(0.5).add_(light[:, :, 2:], alpha=0.25).add_(light[:, :, :-2], alpha=0.25)
+    near[..., 1:-1].copy_(down[..., 1:-1]).mul_(0.5).add_(down[..., 2:], alpha=0.25).add_(down[..., :-2], alpha=0.25)
     hair = near[:, 4:]
     return light.addcmul(near - light, (6 * hair * (1 - hair)).clamp(max=1))
 
