@@ -49,7 +49,7 @@ def grows(person: dict[str, Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
 
 
 def _weave(person: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """How far hairs wind, in halves of a lock's width; tufts from root to tip, 0 but for stubble and coils: ``(N,)``."""
+    """How far hairs wind, in halves of a lock's width; tufts from root to tip, 0 but in stubble, coils: ``(N,)``."""
     w = {name: value[:, 0] for name, value in wanted(person).items()}
     coiled = torch.maximum(smooth(0.3, 0.5, w["curl"]), smooth(0.7, 0.8, person["hair_wave"])) * (w["side"] < 9)
     tufts = torch.maximum(26 * coiled, 70.0 * ((w["top"] < 1.5) | (w["thin"] > 0.5))).floor()
