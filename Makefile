@@ -69,8 +69,8 @@ peers: setup ## install the peers of some benchmarks (MTCNN, dlib) into .venv-pe
 	@sh tools/peers.sh
 
 images: setup ## draw the README's figures anew
-	@$(python) -c "from dlsfaces import plots; plots.pipeline().savefig('assets/pipeline.png', dpi=120); \
-	    plots.contact_sheet(first=73).savefig('assets/people.jpg', dpi=100, pil_kwargs={'quality': 85})"
+	@$(python) -c "from dlsfaces import plots; plots.pipeline().savefig('assets/pipeline.png', dpi=160); \
+	    plots.contact_sheet(first=73).savefig('assets/people.jpg', dpi=200, pil_kwargs={'quality': 80})"
 
 repo: ## stamp address, badges, set-up cells and the drawing of the house: NAME=owner/name for a fork
 	@"$(or $(PYTHON),python3)" -m tools.repo $(if $(NAME),--name "$$NAME")
