@@ -70,8 +70,7 @@ def load(
         images_per_person, seed, dials: of ``"synthetic"``; see :func:`load_built_in`.
     Raises:
         DataUnavailable: the set is neither here nor to be had; the message says what to do.
-        FileNotFoundError: the name is no set's, and no folder's.
-        ValueError: an unknown split, an option or framing that the set does not have, or an empty or damaged set.
+        ValueError: an option or framing that the set does not have, or an empty or damaged set.
     """
     name = str(name_or_path)
     if split not in SPLITS:

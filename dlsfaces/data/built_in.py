@@ -43,8 +43,6 @@ def load_built_in(
         dials: values that all have instead of what is drawn for each, such as ``{"yaw": 0, "glasses": 0}``; names and
             ranges are in ``drawpeople.PERSON_RANGES`` and ``SHOT_RANGES``.
         landmarks: 5, or the 68 of 300-W.
-    Raises:
-        ValueError: too few people or images, an unknown dial, a value out of its range, or other landmarks.
     """
     if landmarks not in (5, 68):
         raise ValueError(f"landmarks={landmarks}: built-in people have 5 or 68")
@@ -78,18 +76,10 @@ def load_built_in(
         chunks = _chunks(len(person), "68 landmarks")
         rendered["landmarks"] = torch.cat([drawpeople.dense_landmarks(*draw(rows), frame) for rows in chunks])
     identities = person % QUERY_FROM if split != "distractors" else torch.full_like(person, UNKNOWN)
-    return FaceSet(
-        "synthetic",
-        split,
-        framing,
-        [f"person{p:07d}_{n:03d}" for p, n in zip(person.tolist(), number.tolist())],
-        identities,
-        [] if split == "distractors" else [str(i) for i in range(int(identities.max()) + 1)],
-        _Rendered(rendered["images"]),
-        frame.size,
-        rendered["landmarks"],
-        geometry.crop_matrix(geometry.whole(frame.size), frame.size),
-    )
+    names = [str(i) for i in range(int(identities.max()) + 1)]  # of distractors none
+    files = [f"person{p:07d}_{n:03d}" for p, n in zip(person.tolist(), number.tolist())]
+    read, marks, same = _Rendered(rendered["images"]), rendered["landmarks"], torch.eye(2, 3)
+    return FaceSet("synthetic", split, framing, files, identities, names, read, frame.size, marks, same)
 
 
 def members(split: str, people: int, images_per_person: int) -> tuple[Tensor, Tensor]:
@@ -102,9 +92,8 @@ def members(split: str, people: int, images_per_person: int) -> tuple[Tensor, Te
     if split not in ("train", "validation", "test", "query", "distractors"):
         raise ValueError(f"split={split!r} is none of train, validation, test, query, distractors")
     if people < 5 or images_per_person < 7:
-        raise ValueError(
-            f"people={people}, images_per_person={images_per_person}: at least 5 people and 7 images each are needed"
-        )
+        given = f"people={people}, images_per_person={images_per_person}"
+        raise ValueError(f"{given}: at least 5 people and 7 images each are needed")
     if split == "distractors":
         return DISTRACTORS_FROM + torch.arange(people * 5), torch.zeros(people * 5, dtype=torch.int64)
     if split == "query":
@@ -136,7 +125,7 @@ class _Rendered:
 def cached(key: Mapping[str, object], make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
     """What ``make`` draws, or the cache folder's copy of it for this key (for JSON) and version of the generator.
 
-    A full or read-only disk costs the cache, not the lesson, and is logged. What another version drew makes room.
+    A full or read-only disk costs the cache, not the lesson. What another version drew makes room.
     """
     digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
     version = f"synthetic-v{drawpeople.VERSION}-"

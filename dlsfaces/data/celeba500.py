@@ -29,24 +29,20 @@ PARTS = {
 TRAIN_SPLITS = {"train": 0, "validation": 1, "test": 2}  # as celebA_train_split.txt numbers them
 MOST_PEOPLE = 1_000_000  # a name is kept for each number up to the largest
 ADVICE = (
-    f"To get it by hand: open {' and '.join(LINKS.values())} in a browser, download, unpack the folders "
-    "celebA_train_500 and celebA_ir side by side (in ~/.cache/dlsfaces they are found), and name the folder that holds "
-    "them with root=... or the environment variable DLSFACES_ROOT; on Kaggle, attach them as a data set."
+    f"To get it by hand: download {' and '.join(LINKS.values())}, unpack celebA_train_500 and celebA_ir side by "
+    "side, and name the folder around them with root=... or DLSFACES_ROOT; on Kaggle, attach them as a data set."
 )
 
 
 def load(split: str, root: str | Path | None = None, framing: str = "tight") -> FaceSet:
     """One split of CelebA-500; see :func:`dlsfaces.data.load`.
 
-    Train, validation and test share their 500 people; query (51 people) and distractors are others, and come as tight
-    crops only. ``ValueError``, with file and line, also where a list is damaged.
+    Query (51 people) and distractors come as tight crops only. A ``ValueError`` names file and line of a damaged list.
     """
     if split in TRAIN_SPLITS:
         return _load_train(_folder("celebA_train_500", root), split, framing)
     if framing != "tight":
-        raise ValueError(
-            f"celeba500/{split} has tight crops only, no framing={framing!r}; train on 'tight' to test on it"
-        )
+        raise ValueError(f"celeba500/{split} has tight crops only, no framing={framing!r}; train on 'tight', too")
     return _load_test(_folder("celebA_ir", root), split)
 
 
@@ -88,10 +84,9 @@ def _load_train(folder: Path, split: str, framing: str) -> FaceSet:
 
 def _load_test(folder: Path, split: str) -> FaceSet:
     images = folder / f"celebA_{split}"
+    identities = {path.name: UNKNOWN for path in list_images(images)}
     if split == "query":
         identities = read_identities(folder / PARTS["celebA_ir"][0])
-    else:
-        identities = {path.name: UNKNOWN for path in list_images(images)}
     if not identities:
         raise ValueError(f"{images} or its list holds no image; copy it again")
     people = [str(i) for i in range(max(identities.values()) + 1)]
@@ -114,10 +109,7 @@ def read_identities(path: Path) -> dict[str, int]:
 
 
 def read_landmarks(path: Path) -> dict[str, tuple[float, ...]]:
-    """Landmarks ``x, y, x, y, …`` by name, of a table (CSV) of name, confidence, box (4) and landmarks (10).
-
-    What is empty is NaN: the detector found no face.
-    """
+    """``x, y, x, y, …`` by name, of a table of name, confidence, box (4) and landmarks (10), empty where unknown."""
     (first, header), *rows = read_rows(path, table=True)
     if len(header) < 16:
         raise ValueError(f"{first}: expected 16 columns (name, confidence, box, five landmarks), found {header}")

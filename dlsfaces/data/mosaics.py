@@ -36,8 +36,6 @@ def mosaics(
         size: ``(height, width)`` of a mosaic in pixels.
         grid: ``(rows, columns)`` of equal cells; up to 3 rows of up to 4 cells of uneven sizes where None.
         split: a name; another split, other mosaics.
-    Raises:
-        ValueError: no photos, cells of under 16 pixels; when a mosaic is made: too few people to fill it with.
     """
     rows, columns = grid or (2 * _MOST, 2 * _MOST)
     if len(photos) == 0:
@@ -81,10 +79,8 @@ class _Mosaics:
                 met |= there
             if len(chosen) == wanted:
                 return chosen
-        raise ValueError(
-            f"only {len(chosen)} photos without a person in common were found for a mosaic of {wanted}; "
-            "give photos of more people, or a smaller grid"
-        )
+        found = f"only {len(chosen)} photos without a person in common were found for a mosaic of {wanted}"
+        raise ValueError(f"{found}; give photos of more people, or a smaller grid")
 
 
 def _even(size: tuple[int, int], rows: int, columns: int) -> list[tuple[int, ...]]:

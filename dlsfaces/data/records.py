@@ -75,7 +75,7 @@ def chosen_indices(indices: Sequence[int] | Tensor, count: int) -> list[int]:
 
 @dataclass(frozen=True, eq=False)
 class _Chosen:
-    """Of a reader's images some, in this order; takes indices as :func:`chosen_indices` does, the reader needs not."""
+    """Of a reader's images some, in this order; takes indices as :func:`chosen_indices` does."""
 
     read: Reader
     rows: Sequence[int]
@@ -233,9 +233,6 @@ def split_people(faces: FaceSet, every: int) -> tuple[FaceSet, FaceSet]:
     """A set without every n-th person, and a set of those alone; both number their people from 0 anew.
 
     Held out are the persons ``every - 1``, ``2 * every - 1`` and so on, the same in each split of a set.
-
-    Raises:
-        ValueError: ``every`` below 2, people who are not given, or nobody to hold out.
     """
     if every < 2 or (faces.identities == UNKNOWN).any():
         raise ValueError(f"{faces!r}: every={every} must be 2 or more, and every face's person known")
@@ -253,29 +250,23 @@ def joined(*sets: FaceSet) -> FaceSet:
 
     Identities are numbered on from set to set. Only what training needs is kept: files, identities, images, and, where
     all sets have as many and crops of one size, landmarks.
-
-    Raises:
-        ValueError: no set, sets of different framing, or people who are not given.
     """
     if not sets or len({faces.framing for faces in sets}) > 1:
         raise ValueError(f"one set at least is needed, and one framing, not {[faces.framing for faces in sets]}")
     if any((faces.identities == UNKNOWN).any() for faces in sets):
         raise ValueError("people who are not given may be the same in two sets; leave such faces out")
-    first = accumulate((len(faces.people) for faces in sets), initial=0)
+    firsts = accumulate((len(faces.people) for faces in sets), initial=0)
     marks = [faces.landmarks for faces in sets if faces.landmarks is not None and faces.crop_size == sets[0].crop_size]
     alike = len(marks) == len(sets) and len({given.shape[1] for given in marks}) == 1
+    landmarks = torch.cat(marks) if alike else None
+    name = "+".join(dict.fromkeys(faces.name for faces in sets))
+    files = [name for faces in sets for name in faces.files]
+    identities = torch.cat([faces.identities + k for faces, k in zip(sets, firsts)])
+    people = [f"{faces.name}/{person}" for faces in sets for person in faces.people]
     places = [(k, i) for k, faces in enumerate(sets) for i in range(len(faces))]
-    return FaceSet(
-        "+".join(dict.fromkeys(faces.name for faces in sets)),
-        sets[0].split,
-        sets[0].framing,
-        [name for faces in sets for name in faces.files],
-        torch.cat([faces.identities + k for faces, k in zip(sets, first)]),
-        [f"{faces.name}/{person}" for faces in sets for person in faces.people],
-        _Joined([faces.read for faces in sets], places, sets[0].crop_size),
-        sets[0].crop_size,
-        landmarks=torch.cat(marks) if alike else None,
-    )
+    first, size = sets[0], sets[0].crop_size
+    read = _Joined([faces.read for faces in sets], places, size)
+    return FaceSet(name, first.split, first.framing, files, identities, people, read, size, landmarks)
 
 
 @dataclass(frozen=True, eq=False)

@@ -32,25 +32,15 @@ FIRST_PERSON = {
 
 @dataclass(frozen=True)
 class SceneSettings:
-    """What is in the photos of :func:`scenes`.
+    """What is in the photos of :func:`scenes`. The more faces one holds, the smaller its largest ones are."""
 
-    Attributes:
-        faces_per_photo: fewest and most faces, drawn evenly; ``(0, 0)``: photos without people.
-        face_width: smallest and largest width of a face's box in pixels, drawn log-uniformly; None: a third of the
-            photo's height. The more faces a photo holds, the smaller its largest ones are.
-        overlap: the largest share of a face's box that nearer people may cover, from 0 to 1.
-        clutter: how many things there are that are no faces, and people seen from behind; 0 none, 1 many.
-        people, images_per_person: of the built-in people.
-        known: validation and test show train's people, in other images, for networks that also say who it is.
-    """
-
-    faces_per_photo: tuple[int, int] = (0, 30)
-    face_width: tuple[float, float | None] = (16, None)
-    overlap: float = 0.3
-    clutter: float = 0.5
-    people: int = 100
+    faces_per_photo: tuple[int, int] = (0, 30)  # fewest and most, drawn evenly; (0, 0): photos without people
+    face_width: tuple[float, float | None] = (16, None)  # of a box in pixels, log-uniform; None: a third of the height
+    overlap: float = 0.3  # the largest share of a face's box that nearer people may cover, from 0 to 1
+    clutter: float = 0.5  # things that are no faces, and people seen from behind: 0 none, 1 many
+    people: int = 100  # built-in ones, as is the next
     images_per_person: int = 4
-    known: bool = False
+    known: bool = False  # validation and test show train's people, in other images, to learn also who it is
 
 
 def scenes(
@@ -74,9 +64,6 @@ def scenes(
         faces: real portraits with landmarks instead of built-in people, in the loose framing, such as
             ``data.load("celeba500", "test", framing="loose")``, whichever split they are of.
         backgrounds: a folder of photos without people; drawn places where None.
-    Raises:
-        ValueError: an argument out of its range, or not of use here; a folder without photos.
-        FileNotFoundError: no such folder.
     """
     chosen = settings or SceneSettings()
     low, high = _face_width(split, count, size, chosen)
@@ -98,13 +85,7 @@ def studio(
 
     Such are FEI (Thomaz and Giraldi 2010), Caltech Faces 1999 and the Georgia Tech face database, on which a network
     that looks for exactly one face is usually tried first. Splits are those of ``data.load("synthetic")``. The first
-    use renders the people into the cache folder, which takes some minutes for 280.
-
-    Args:
-        side: height and width in pixels.
-        people, images_per_person: of train, validation and test together.
-    Raises:
-        ValueError: an unknown split, too few people or images to make the splits of, or a side under 64.
+    use renders the people into the cache folder, some minutes for 280; ``side`` is height and width in pixels.
     """
     if side < 64:
         raise ValueError(f"side={side} pixels is too small for a face to be seen; take at least 64")
@@ -188,10 +169,8 @@ def _portraits(faces: FaceSet) -> _Portraits:
         known = ~faces.landmarks.isnan().flatten(1).any(1)
         usable = (known & (across.norm(dim=1) >= _FEW) & (across[:, 0] > 0)).nonzero()[:, 0].tolist()
     if not usable:
-        raise ValueError(
-            f"{faces!r} has no landmarks, by which its faces could be cut out; use a set that has them, such as "
-            "data.load('celeba500', framing='loose')"
-        )
+        advice = "use a set that has them, such as data.load('celeba500', framing='loose')"
+        raise ValueError(f"{faces!r} has no landmarks, by which its faces could be cut out; {advice}")
     if faces.framing != "loose":
         raise ValueError(f"{faces!r} is cut too closely to hold a whole head; load it with framing='loose'")
     return _Portraits(faces, usable, faces.identities[usable], torch.ones(len(usable), dtype=torch.bool))

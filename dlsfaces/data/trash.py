@@ -57,9 +57,6 @@ def plant_trash(
             are shown where there is no face. Drawn places where None.
         strangers: whom wrong identities show, in the same framing, such as the distractors; where None, such photos
             change places.
-    Raises:
-        FileNotFoundError: ``not_faces`` is no folder.
-        ValueError: a rate, a mix, or a set for which this cannot be done; the message says what can.
     """
     if strangers is not None and strangers.framing != faces.framing:
         raise ValueError(f"strangers: {strangers.framing!r}, faces: {faces.framing!r}; load both in one framing")
@@ -97,10 +94,10 @@ def _count(photos: int, rate: float, mix: Mapping[str, float] | None) -> dict[st
     if not whole:
         raise ValueError(f"mix={weights} leaves no kind; give at least one a weight above 0")
     if 0 < rate and total < asked:
-        raise ValueError(
-            f"rate={rate} of {photos} photos is {total}, too few for {asked} kinds of trash; raise the rate to "
-            f"{asked / max(photos, asked + 1):.2f} or more, name fewer kinds in mix, or take a larger set"
+        enough = (
+            f"raise the rate to {asked / max(photos, asked + 1):.2f} or more, name fewer kinds, or take more photos"
         )
+        raise ValueError(f"rate={rate} of {photos} photos is {total}, too few for {asked} kinds of trash; {enough}")
     shares = {kind: total * weights.get(kind, 0) / whole for kind in TRASH}
     counts = {kind: int(share) for kind, share in shares.items()}
     by_rest = sorted(shares, key=lambda kind: counts[kind] - shares[kind])
@@ -138,9 +135,8 @@ def _choose(faces: FaceSet, counts: dict[str, int], seed: int, strangers: FaceSe
         flawed = strangers.defects or [()] * len(strangers)
         shown = [i for i in _ranked(strangers.files, seed, _SOURCE) if not flawed[i]]
     if len(copies) + len(spoilt) + min(len(wrong), len(shown)) < sum(counts.values()):
-        asked = {kind: number for kind, number in counts.items() if number}
         raise ValueError(
-            f"{faces!r} is too small for {asked}: a duplicate needs a clean photo of its person, a wrong identity "
+            f"{faces!r} is too small for {counts}: a duplicate needs a clean photo of its person, a wrong identity "
             "photos of others; lower the rate, give those kinds less weight in mix, or give strangers=..."
         )
     of_person = defaultdict(list)
