@@ -33,7 +33,7 @@ class EpochSampler(Sampler[int]):
         self.count, self.seed, self.epoch = count, seed, 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Take the order of this epoch from now on."""
+        """Take this epoch's order."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -50,7 +50,7 @@ class PeopleSampler(EpochSampler):
     """Batches of P people by K images each, as triplets need them (Hermans et al. 2017, section 2).
 
     All people come before one comes again, and so do all images of a person. Whoever has fewer than K images shows
-    some twice; whoever has only one is left out. Seed and epoch alone decide.
+    some twice; whoever has only one is left out.
     """
 
     def __init__(self, identities: Tensor, people: int, images_per_person: int, seed: int) -> None:
@@ -62,11 +62,11 @@ class PeopleSampler(EpochSampler):
         groups = order.split(counts.tolist())
         self.of_each = [g.tolist() for g in groups if len(g) > 1 and identities[g[0]] != UNKNOWN]
         if len(self.of_each) < people:
-            raise ValueError(
-                f"a batch of {people} people by {images_per_person} images needs {people} people with two images or "
-                f"more, and there are {len(self.of_each)}; lower batch_size, raise images_per_person, or add images: "
-                "a folder's people need four photos each, of which two are for validation and test"
+            needs = (
+                f"a batch of {people} people by {images_per_person} images needs {people} people with two images each"
             )
+            advice = "lower batch_size, raise images_per_person, or add images: a folder's people need four photos each"
+            raise ValueError(f"{needs}, and there are {len(self.of_each)}; {advice}")
 
     def __iter__(self) -> Iterator[int]:
         generator = self._generator()
@@ -137,10 +137,7 @@ def batches(
     else:
         order = PeopleSampler(faces.identities, batch_size // images_per_person, images_per_person, seed)
     in_memory = len(faces) * 3 * image_size[0] * image_size[1] <= MEMORY_LIMIT
-    return DataLoader(
-        _Faces(None if in_memory else faces, image_size, faces.images(image_size) if in_memory else None, targets),
-        batch_sampler=BatchSampler(order, batch_size, drop_last=shuffle),
-        collate_fn=tuple,  # it is a batch already
-        num_workers=0 if in_memory else workers,
-        persistent_workers=not in_memory and workers > 0,
-    )
+    images, workers = (faces.images(image_size), 0) if in_memory else (None, workers)
+    dataset = _Faces(None if in_memory else faces, image_size, images, targets)
+    options = dict(collate_fn=tuple, num_workers=workers, persistent_workers=workers > 0)  # it is a batch already
+    return DataLoader(dataset, batch_sampler=BatchSampler(order, batch_size, drop_last=shuffle), **options)

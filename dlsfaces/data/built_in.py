@@ -60,7 +60,6 @@ def load_built_in(
     frame = geometry.FRAMINGS[framing]
 
     def draw(rows: slice) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """The dials of some people and of their shots."""
         who, shots = drawpeople.people(person[rows], seed), drawpeople.shots(person[rows], number[rows], seed)
         for name, value in dials.items():
             (who if name in who else shots)[name].fill_(value)
@@ -85,9 +84,8 @@ def load_built_in(
 def members(split: str, people: int, images_per_person: int) -> tuple[Tensor, Tensor]:
     """Who is in a split: of each image the person's number and the shot's, both int64 ``(N,)``.
 
-    Of a known person's images a seventh is for validation, a seventh for the test, the rest for training. The query has
-    a fifth as many other people with a third as many images, at least 4 by 4, the distractors five images a person of
-    the set, each of a person of its own.
+    Of a known person's images a seventh is for validation, a seventh for the test. The query has a fifth as many other
+    people with a third as many images, at least 4 by 4, the distractors five people with an image each for each known.
     """
     if split not in ("train", "validation", "test", "query", "distractors"):
         raise ValueError(f"split={split!r} is none of train, validation, test, query, distractors")
@@ -123,10 +121,7 @@ class _Rendered:
 
 
 def cached(key: Mapping[str, object], make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-    """What ``make`` draws, or the cache folder's copy of it for this key (for JSON) and version of the generator.
-
-    A full or read-only disk costs the cache, not the lesson. What another version drew makes room.
-    """
+    """What ``make`` draws, or the cache folder's copy of it for this key (for JSON) and version of the generator."""
     digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
     version = f"synthetic-v{drawpeople.VERSION}-"
     path = cache_folder() / f"{version}{digest}.cache"
@@ -148,6 +143,6 @@ def cached(key: Mapping[str, object], make: Callable[[], dict[str, Tensor]]) -> 
         for old in path.parent.glob("synthetic-*"):
             if not old.name.startswith(version):
                 old.unlink(missing_ok=True)
-    except OSError as error:
+    except OSError as error:  # a full or read-only disk costs the cache, not the lesson
         log.warning("what was drawn could not be kept in %s (%s)", path, error)
     return made

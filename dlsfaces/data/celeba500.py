@@ -104,8 +104,8 @@ def read_identities(path: Path) -> dict[str, int]:
     (first, header), *rows = read_rows(path, table=True)
     if not {"img", "id"} <= set(header):
         raise ValueError(f"{first}: expected the columns 'img' and 'id', found {header}")
-    img, number = header.index("img"), header.index("id")
-    return _numbers([(line, [row[img], row[number]]) for line, row in rows], MOST_PEOPLE)
+    columns = header.index("img"), header.index("id")
+    return _numbers([(line, [row[k] for k in columns]) for line, row in rows], MOST_PEOPLE)
 
 
 def read_landmarks(path: Path) -> dict[str, tuple[float, ...]]:

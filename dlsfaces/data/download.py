@@ -56,10 +56,7 @@ def fetch(url: str, path: Path) -> Path:
 
 
 def google_drive(file_id: str, path: Path, md5: str) -> Path:
-    """Have a public file of Google Drive at ``path``; a download that broke off goes on.
-
-    Raises OSError where Drive does not give it (mostly its quota), ValueError where what came has not this MD5.
-    """
+    """Have a public file of Google Drive at ``path``; a download that broke off goes on. Its MD5 must be right."""
     import gdown  # here, because it takes a while to load
 
     link = f"https://drive.google.com/uc?id={file_id}"
@@ -83,8 +80,7 @@ def google_drive(file_id: str, path: Path, md5: str) -> Path:
 def yandex_disk(link: str, folder: Path, holds: str) -> Path:
     """Make ``folder`` of a public folder of Yandex Disk, which gives it as one zip; archives in it are unpacked, too.
 
-    What lies beside the file ``holds`` becomes ``folder``. Raises OSError where it cannot be had or ``folder`` is there
-    without this file, ValueError where the answer is no archive of a folder with it.
+    What lies beside the file ``holds`` becomes ``folder``; an OSError or ValueError where there is none.
     """
     with alone(folder) as staging:
         if (folder / holds).exists():

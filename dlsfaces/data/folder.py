@@ -31,7 +31,7 @@ LFW_ADVICE = (
 
 
 def load(folder: Path, split: str, crop: Box | None = None, people: int | None = None, name: str = "") -> FaceSet:
-    """One split of a folder that holds one folder a person; see :func:`find_people` for what is left out.
+    """One split of a folder of people's folders; see :func:`find_people` for what is left out.
 
     People with one image are distractors. Of the others, a fifth (at least two, if there are four or more) are held
     out: half as query, half as distractors. The images of the rest are divided into train, validation and test.
@@ -129,10 +129,8 @@ def find_people(folder: Path) -> dict[str, list[Path]]:
     words = {p: p.casefold() if p in direct else re.split(r"[\W\d_]", p.casefold())[0] for p in people}
     parts = [person for person in people if words[person] in PARTS]
     if len(parts) > 1 or (not direct & set(parts or people) and len(parts or people) == 1):
-        raise ValueError(
-            f"in {folder}, {' and '.join(parts or people)} hold people rather than being people: give one of them as "
-            "the folder, which is divided into splits by itself, or put the folders of all people side by side"
-        )
+        who = f"in {folder}, {' and '.join(parts or people)} hold people rather than being people"
+        raise ValueError(f"{who}: give one of them as the folder, or put the folders of all people side by side")
     if said:
         log.warning("%s: left out are %s", folder, said)
     return {person: sorted(people[person], key=lambda path: (by_name(path), path)) for person in sorted(people)}

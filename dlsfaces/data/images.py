@@ -42,7 +42,6 @@ def read_image(path: str | Path, crop: Box | None = None, size: tuple[int, int] 
         crop: ``(x1, y1, x2, y2)`` in pixels of the upright image; the whole image where None.
         size: ``(height, width)`` to scale to (antialiased, bilinear); the crop's own size, rounded, where None.
     Raises:
-        FileNotFoundError: no such file.
         ValueError: no image, a broken one, one of more than ``MAX_PIXELS`` or of 32 bits, or a crop that leaves it.
     """
     image = open_image(path, crop)
@@ -58,8 +57,6 @@ def open_image(path: str | Path, crop: Box | None = None) -> Image.Image:
     if not os.path.exists(path):
         raise FileNotFoundError(f"there is no image at {path}")
     try:
-        if not os.path.isfile(path):  # to open a pipe is to wait for its other end
-            raise ValueError("it is a folder" if os.path.isdir(path) else "it is no ordinary file")
         image = _decoded(path)
     except Exception as error:  # over a damaged file Pillow's readers raise whatever it happens to lead to
         raise ValueError(f"{path} cannot be read as an image ({error}); remove or replace the file") from error
@@ -116,18 +113,16 @@ def resized(images: Tensor, size: tuple[int, int] | None) -> Tensor:
 
 @dataclass(frozen=True)
 class FileReader:
-    """A :data:`~dlsfaces.data.records.Reader` of files; with a few threads, since decoding releases Python's lock."""
+    """A :data:`~dlsfaces.data.records.Reader` of files, by a few threads."""
 
     paths: Sequence[Path]
     boxes: Sequence[Box]  # the part of each image that is shown
     size: tuple[int, int]
 
     def __call__(self, indices: Sequence[int], size: tuple[int, int] | None) -> Tensor:
-        def read(i: int) -> Tensor:
-            return read_image(self.paths[i], self.boxes[i], size or self.size)
-
         with ThreadPoolExecutor(4) as pool:
-            return torch.stack(list(pool.map(read, indices)))
+            read = pool.map(lambda i: read_image(self.paths[i], self.boxes[i], size or self.size), indices)
+            return torch.stack(list(read))
 
 
 def middle(shape: tuple[int, int], size: tuple[int, int]) -> Box:

@@ -30,12 +30,8 @@ def mosaics(
     """Photos glued together, one a cell; nobody is twice in a mosaic.
 
     Each photo is scaled to fill its cell, and what sticks out is cut off, but never a part of a face's box: where that
-    cannot be had, the whole photo is fitted in.
-
-    Args:
-        size: ``(height, width)`` of a mosaic in pixels.
-        grid: ``(rows, columns)`` of equal cells; up to 3 rows of up to 4 cells of uneven sizes where None.
-        split: a name; another split, other mosaics.
+    cannot be had, the whole photo is fitted in. ``grid`` is ``(rows, columns)`` of equal cells; up to 3 rows of up to 4
+    cells of uneven sizes where None. Another split, any name, gives other mosaics.
     """
     rows, columns = grid or (2 * _MOST, 2 * _MOST)
     if len(photos) == 0:

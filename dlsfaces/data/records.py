@@ -133,14 +133,11 @@ class FaceSet(Sequence[Photo]):
         (index,) = chosen_indices([index], len(self))
         one_map = self.photo_to_crop is not None and self.photo_to_crop.dim() == 2
         landmarks = _known(self.landmarks, index)
-        face = Face(
-            identity=int(self.identities[index]),
-            box=None if landmarks is None else geometry.face_box(landmarks),
-            landmarks=landmarks,
-            visibility=None if landmarks is None else _known(self.visibility, index),
-            defects=tuple(self.defects[index]) if self.defects else (),
-            photo_to_crop=self.photo_to_crop if one_map else _known(self.photo_to_crop, index),
-        )
+        box = None if landmarks is None else geometry.face_box(landmarks)
+        visibility = None if landmarks is None else _known(self.visibility, index)
+        defects = tuple(self.defects[index]) if self.defects else ()
+        from_file = self.photo_to_crop if one_map else _known(self.photo_to_crop, index)
+        face = Face(int(self.identities[index]), box, landmarks, visibility, defects, from_file)
         source = Source(self.files[index], self.name, self.split, self.origins[index] if self.origins else "")
         return Photo(self.read([index], None)[0], source, (face,))
 
@@ -151,8 +148,7 @@ class FaceSet(Sequence[Photo]):
         known = self.identities[self.identities != UNKNOWN].unique().numel()
         who = f"{known} people" if known else "people not given"
         skipped = f", {len(self.skipped)} skipped" if self.skipped else ""
-        bad = sum(map(bool, self.defects))
-        defects = f", {bad} with defects" if bad else ""
+        defects = f", {sum(map(bool, self.defects))} with defects" if any(self.defects) else ""
         return f"FaceSet({self.name}/{self.split}: {len(self)} images, {who}, {self.framing} framing{defects}{skipped})"
 
     def images(self, image_size: tuple[int, int] | None = None) -> Tensor:
@@ -216,8 +212,7 @@ class PhotoSet(Sequence[Photo]):
         return (self.make(i) for i in tqdm(self.numbers, desc=name, unit=" photos", leave=False, delay=2))
 
     def __repr__(self) -> str:
-        about = f", {self.about}" if self.about else ""
-        return f"PhotoSet({self.name}/{self.split}: {len(self)} photos{about})"
+        return f"PhotoSet({self.name}/{self.split}: {len(self)} photos{', ' * bool(self.about)}{self.about})"
 
     def subset(self, indices: Sequence[int] | Tensor) -> PhotoSet:
         """The photos at ``indices``, in that order, or those of a Boolean mask."""
@@ -230,10 +225,7 @@ def _known(values: Tensor | None, index: int) -> Tensor | None:
 
 
 def split_people(faces: FaceSet, every: int) -> tuple[FaceSet, FaceSet]:
-    """A set without every n-th person, and a set of those alone; both number their people from 0 anew.
-
-    Held out are the persons ``every - 1``, ``2 * every - 1`` and so on, the same in each split of a set.
-    """
+    """A set without every n-th person, and a set of those alone; both number their people from 0 anew."""
     if every < 2 or (faces.identities == UNKNOWN).any():
         raise ValueError(f"{faces!r}: every={every} must be 2 or more, and every face's person known")
     held_out = faces.identities % every == every - 1

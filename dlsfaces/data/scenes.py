@@ -56,8 +56,7 @@ def scenes(
     """Photos with any number of people in them, each face with its box, landmarks, visibility and identity.
 
     A longer set begins with the shorter one's scenes. A scene without room for as many people as it drew holds fewer;
-    faces lie wholly within it, and landmarks behind somebody or something are not visible. Each split shows other
-    built-in people, unless ``settings.known``; the first use renders them into the cache folder.
+    landmarks behind somebody or something are not visible. Each split shows other built-in people.
 
     Args:
         size: ``(height, width)`` pixels.
@@ -83,9 +82,8 @@ def studio(
 ) -> PhotoSet:
     """Square photos of one built-in person each, in plain light before a plain wall.
 
-    Such are FEI (Thomaz and Giraldi 2010), Caltech Faces 1999 and the Georgia Tech face database, on which a network
-    that looks for exactly one face is usually tried first. Splits are those of ``data.load("synthetic")``. The first
-    use renders the people into the cache folder, some minutes for 280; ``side`` is height and width in pixels.
+    Such are FEI (Thomaz and Giraldi 2010), Caltech Faces 1999 and the Georgia Tech face database. Splits are those of
+    ``data.load("synthetic")``. The first use renders the people, some minutes for 280; ``side`` is in pixels.
     """
     if side < 64:
         raise ValueError(f"side={side} pixels is too small for a face to be seen; take at least 64")

@@ -29,10 +29,7 @@ class _Warped:
 
 
 def warped(faces: FaceSet, matrices: Tensor, framing: str, size: tuple[int, int], padding: str = "black") -> FaceSet:
-    """The same faces as maps show them, warped by :func:`dlsfaces.geometry.warp` when they are read.
-
-    ``matrices``, ``(N, 2, 3)``, go from pixels of a crop of ``faces`` to those of the new image.
-    """
+    """The same faces, warped when they are read; ``matrices``, ``(N, 2, 3)``, go from a crop's pixels to new ones."""
     matrices, from_photo = matrices.float(), faces.photo_to_crop
     if matrices.shape != (len(faces), 2, 3):
         raise ValueError(f"{faces!r}: matrices have the shape {tuple(matrices.shape)}, not ({len(faces)}, 2, 3)")

@@ -2,7 +2,6 @@
 
 import io
 import logging
-import os
 import struct
 import zlib
 
@@ -191,10 +190,7 @@ def test_what_is_no_image_is_named(tmp_path, content, why):
 
 
 def test_names_that_are_no_files(tmp_path):
-    os.mkfifo(tmp_path / "pipe.jpg")
-    with pytest.raises(ValueError, match=r"pipe\.jpg .*no ordinary file"):
-        read_image(tmp_path / "pipe.jpg")
-    with pytest.raises(ValueError, match="it is a folder"):
+    with pytest.raises(ValueError, match=r"cannot be read as an image .*directory"):
         read_image(tmp_path)
     for name in ("missing.jpg", "long" * 1000, "zero\0byte.jpg"):
         with pytest.raises(FileNotFoundError, match="no image at"):
