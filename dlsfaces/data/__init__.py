@@ -48,8 +48,6 @@ def load(
         people: only the so many best-covered people (of ``"celeba"``'s train, validation and test, since its others are
             apart); of ``"synthetic"``, how many there are (100).
         images_per_person, seed, dials: of ``"synthetic"``; see :func:`load_built_in`.
-    Raises:
-        DataUnavailable: the set is neither here nor to be had; the message says what to do.
     """
     name = str(name_or_path)
     if split not in SPLITS:

@@ -21,8 +21,7 @@ from dlsfaces.files import written_whole
 
 log = logging.getLogger(__name__)
 
-#: The first person's number in the query and among the distractors; the known people begin at 0.
-QUERY_FROM, DISTRACTORS_FROM = 1_000_000, 2_000_000
+QUERY_FROM, DISTRACTORS_FROM = 1_000_000, 2_000_000  #: the first person's number there; known people begin at 0
 CHUNK = 64  #: faces rendered at a time
 
 
@@ -39,7 +38,6 @@ def load_built_in(
     """One split of the built-in people; see :func:`dlsfaces.data.load` and :func:`members`.
 
     Args:
-        seed: which people.
         dials: values that all have instead of what is drawn for each, such as ``{"yaw": 0, "glasses": 0}``; names and
             ranges are in ``drawpeople.PERSON_RANGES`` and ``SHOT_RANGES``.
         landmarks: 5, or the 68 of 300-W.
@@ -90,8 +88,7 @@ def members(split: str, people: int, images_per_person: int) -> tuple[Tensor, Te
     if split not in ("train", "validation", "test", "query", "distractors"):
         raise ValueError(f"split={split!r} is none of train, validation, test, query, distractors")
     if people < 5 or images_per_person < 7:
-        given = f"people={people}, images_per_person={images_per_person}"
-        raise ValueError(f"{given}: at least 5 people and 7 images each are needed")
+        raise ValueError(f"people={people}, images_per_person={images_per_person}: take at least 5 people and 7 images")
     if split == "distractors":
         return DISTRACTORS_FROM + torch.arange(people * 5), torch.zeros(people * 5, dtype=torch.int64)
     if split == "query":

@@ -23,8 +23,7 @@ ADVICE = (
 def load(split: str, root: str | Path | None = None, framing: str = "tight", people: int | None = None) -> FaceSet:
     """One split of CelebA; see :func:`dlsfaces.data.load`.
 
-    Train, validation and test share the people of CelebA's own training partition (or the ``people`` best covered of
-    them); query are the 100 best-covered people of its test partition, distractors all others there.
+    CelebA's training partition is divided; query are the 100 best-covered people of its test one, distractors the rest.
     """
     table = _open("test" if split in ("query", "distractors") else "train", root)
     numbers = defaultdict(list)  # person -> rows of the table

@@ -50,7 +50,6 @@ def _folder(name: str, root: str | Path | None) -> Path:
     first = PARTS[name][0]
     found = find_folder((name,), root, *PARTS[name]) or find_folder((name,), root, first)
     if found is None and root is None:
-        log.info("downloading %s from %s", name, LINKS[name])
         try:
             return download.yandex_disk(LINKS[name], cache_folder() / name, first)
         except (OSError, ValueError) as error:

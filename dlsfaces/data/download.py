@@ -69,8 +69,7 @@ def google_drive(file_id: str, path: Path, md5: str) -> Path:
             gdown.download(id=file_id, output=str(part), resume=True, use_cookies=False)
             part.stat()  # some versions of gdown print an error instead of raising one
         except Exception as error:  # ... and each has kinds of its own
-            why = f"Google Drive does not give {path.name}, its quota may be used up ({error})"
-            raise OSError(f"{why}; {by_hand}") from error
+            raise OSError(f"Drive does not give {path.name}, its quota may be used up ({error}); {by_hand}") from error
         if not check_integrity(part, md5):
             raise ValueError(f"{link} has not the MD5 {md5}, so it has changed or was damaged; {by_hand}")
         part.replace(path)

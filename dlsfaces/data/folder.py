@@ -18,11 +18,9 @@ from dlsfaces.data.records import UNKNOWN, FaceSet
 
 log = logging.getLogger(__name__)
 
-#: The tight framing in a 250x250 image of the funneled or deep-funneled LFW, by its usual eye line and distance.
-LFW_CROP: Box = (77.0, 73.0, 166.0, 181.0)
+LFW_CROP: Box = (77.0, 73.0, 166.0, 181.0)  #: the tight framing in a 250x250 image, funneled or deep-funneled
 LFW_FOLDERS = ("lfw-deepfunneled", "lfw_funneled", "lfw-funneled", "lfw")
 LITTER = (".txt", ".csv", ".json", ".xml", ".md", ".db", ".ini")  #: endings of files that nobody takes for photos
-#: Names of folders that are parts of a set, and no people.
 PARTS = {*("train", "training", "val", "valid", "validation", "test", "testing"), *("query", "gallery", "distractors")}
 LFW_ADVICE = (
     'Run `python -c "from sklearn.datasets import fetch_lfw_people; fetch_lfw_people()"`, or attach a copy of LFW on '
@@ -35,8 +33,7 @@ def load(folder: Path, split: str, crop: Box | None = None, people: int | None =
 
     People with one image are distractors. Of the others, a fifth (at least two, if there are four or more) are held
     out: half as query, half as distractors. The images of the rest are divided into train, validation and test.
-    Images that cannot be read count there, so that the others' splits do not depend on them. For ``crop`` see
-    :func:`read_set`. ``ValueError``: no people, the split is empty, or most of its images cannot be read.
+    Images that cannot be read count there, so that the others' splits do not depend on them.
     """
     name = name or folder.resolve().name
     photos = best_covered(find_people(folder), people)
@@ -125,7 +122,7 @@ def find_people(folder: Path) -> dict[str, list[Path]]:
     if not people:
         also = f"; left out are {said}" if said else ""
         raise ValueError(f"{folder} holds no person: it needs folders of images, such as {folder}/Ada/1.jpg{also}")
-    # Val_Kilmer's folder holds photos, train_set's holds people.
+    # Val_Kilmer's folder holds photos; train_set's holds people, and is a part of a set.
     words = {p: p.casefold() if p in direct else re.split(r"[\W\d_]", p.casefold())[0] for p in people}
     parts = [person for person in people if words[person] in PARTS]
     if len(parts) > 1 or (not direct & set(parts or people) and len(parts or people) == 1):

@@ -34,10 +34,8 @@ def mosaics(
     cells of uneven sizes where None. Another split, any name, gives other mosaics.
     """
     rows, columns = grid or (2 * _MOST, 2 * _MOST)
-    if len(photos) == 0:
-        raise ValueError("photos is empty; give the photos to glue together")
-    if count < 0:
-        raise ValueError(f"count={count} is a number of mosaics, 0 or more")
+    if len(photos) == 0 or count < 0:
+        raise ValueError(f"count={count}, {len(photos)} photos: a mosaic needs photos, and count is 0 or more")
     if min(rows, columns) < 1 or size[0] // rows < _SMALLEST or size[1] // columns < _SMALLEST:
         raise ValueError(f"size={size}, grid={grid}: each cell needs at least {_SMALLEST} pixels a side")
     made = _Mosaics(photos, (size[0], size[1]), grid, seed, split)
@@ -137,9 +135,7 @@ def _window(size: tuple[int, int], wanted: tuple[float, float], faces: Sequence[
 def _moved(face: Face, scale: float, x: float, y: float) -> Face:
     """The face in the mosaic's pixels; its map from the file, where one is known, goes on to there."""
     shift, box, points, matrix = torch.tensor([x, y], dtype=torch.float32), face.box, face.landmarks, face.photo_to_crop
-    return replace(
-        face,
-        box=None if box is None else box * scale + shift.repeat(2),
-        landmarks=None if points is None else points * scale + shift,
-        photo_to_crop=None if matrix is None else matrix * scale + F.pad(shift[:, None], (2, 0)),
-    )
+    box = None if box is None else box * scale + shift.repeat(2)
+    points = None if points is None else points * scale + shift
+    matrix = None if matrix is None else matrix * scale + F.pad(shift[:, None], (2, 0))
+    return replace(face, box=box, landmarks=points, photo_to_crop=matrix)

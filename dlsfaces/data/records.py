@@ -18,8 +18,7 @@ from dlsfaces import geometry
 
 UNKNOWN = -1  #: the identity of a face whose person is not given, such as a distractor's
 
-#: Reads images of a set: ``(indices, (height, width) or None for the crop's own size) -> uint8 (n, 3, H, W)``.
-#: Not a closure, so that worker processes can be sent one.
+#: ``(indices, (height, width) or None for the crop's own size) -> uint8 (n, 3, H, W)``; no closure, for workers' sake.
 Reader = Callable[[Sequence[int], "tuple[int, int] | None"], Tensor]
 
 

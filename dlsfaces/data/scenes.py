@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from dlsfaces.data import built_in
+from dlsfaces.data.built_in import DISTRACTORS_FROM, QUERY_FROM
 from dlsfaces.data.images import EXTENSIONS, list_images, open_image, readable
 from dlsfaces.data.records import UNKNOWN, Face, FaceSet, Photo, PhotoSet, Source
 from drawpeople import Dice, cut_out, draw_portrait, draw_scene
@@ -20,14 +21,8 @@ _SCENES_SEED, _STUDIO_SEED = 34, 35
 _AWAY = 8  # one image in so many of a bank shows somebody from behind
 _FEW = 8  # eyes closer than so many pixels show no face
 _SIDE_OF_EYES = 8  # a studio photo's side in eye distances of a cutout
-#: The first person's number in each split that has people of its own; train's begin at 0.
-FIRST_PERSON = {
-    "train": 0,
-    "validation": 3_000_000,
-    "test": 4_000_000,
-    "query": built_in.QUERY_FROM,
-    "distractors": built_in.DISTRACTORS_FROM,
-}
+#: The first person's number in each split that has people of its own.
+FIRST_PERSON = dict(train=0, validation=3_000_000, test=4_000_000, query=QUERY_FROM, distractors=DISTRACTORS_FROM)
 
 
 @dataclass(frozen=True)
@@ -59,7 +54,6 @@ def scenes(
     landmarks behind somebody or something are not visible. Each split shows other built-in people.
 
     Args:
-        size: ``(height, width)`` pixels.
         faces: real portraits with landmarks instead of built-in people, in the loose framing, such as
             ``data.load("celeba500", "test", framing="loose")``, whichever split they are of.
         backgrounds: a folder of photos without people; drawn places where None.
@@ -167,8 +161,7 @@ def _portraits(faces: FaceSet) -> _Portraits:
         known = ~faces.landmarks.isnan().flatten(1).any(1)
         usable = (known & (across.norm(dim=1) >= _FEW) & (across[:, 0] > 0)).nonzero()[:, 0].tolist()
     if not usable:
-        advice = "use a set that has them, such as data.load('celeba500', framing='loose')"
-        raise ValueError(f"{faces!r} has no landmarks, by which its faces could be cut out; {advice}")
+        raise ValueError(f"{faces!r} has no landmarks to cut out faces by; take a set that has them, such as celeba500")
     if faces.framing != "loose":
         raise ValueError(f"{faces!r} is cut too closely to hold a whole head; load it with framing='loose'")
     return _Portraits(faces, usable, faces.identities[usable], torch.ones(len(usable), dtype=torch.bool))
@@ -209,7 +202,7 @@ class _Studio:
     def __call__(self, index: int) -> Photo:
         person, number = int(self.bank.identities[index]), int(self.numbers[index])
         scene = draw_portrait(self.bank.get(index), self.side, Dice(_STUDIO_SEED, self.seed, person, number))
-        identity = UNKNOWN if self.split == "distractors" else person % built_in.QUERY_FROM
+        identity = UNKNOWN if self.split == "distractors" else person % QUERY_FROM
         return _photo(scene, Source(f"person{person:07d}_{number:03d}", "studio", self.split), identity)
 
 

@@ -51,8 +51,7 @@ def plant_trash(
             ``"duplicate"`` (a clean image of the same person, copied, saved as JPEG, trimmed, or brightened).
         not_faces: a folder of photos, or photos or images (uint8 ``(3, H, W)``) in a sequence, of which random crops
             are shown where there is no face. Drawn places where None.
-        strangers: whom wrong identities show, in the same framing, such as the distractors; where None, such photos
-            change places.
+        strangers: whom wrong identities show, in the same framing; where None, such photos change places.
     """
     if strangers is not None and strangers.framing != faces.framing:
         raise ValueError(f"strangers: {strangers.framing!r}, faces: {faces.framing!r}; load both in one framing")
@@ -67,13 +66,9 @@ def plant_trash(
         changes[i] = _change(faces, i, kind, shows, seed, given, others)
         if kind in ("wrong_identity", "duplicate"):
             origins[i] = (others or faces).files[shows]
-    return replace(
-        faces,
-        read=_Planted(faces.read, changes),
-        defects=[chosen[i][:1] if i in chosen else () for i in range(len(faces))],
-        origins=origins,
-        **_truth(faces, changes, strangers),
-    )
+    read, truth = _Planted(faces.read, changes), _truth(faces, changes, strangers)
+    defects = [chosen[i][:1] if i in chosen else () for i in range(len(faces))]
+    return replace(faces, read=read, defects=defects, origins=origins, **truth)
 
 
 def _count(photos: int, rate: float, mix: Mapping[str, float] | None) -> dict[str, int]:
@@ -100,8 +95,7 @@ def _count(photos: int, rate: float, mix: Mapping[str, float] | None) -> dict[st
     return counts
 
 
-#: A kind of trash, and the number of the photo whose image is shown, if any.
-Choice = tuple[str, int | None]
+Choice = tuple[str, int | None]  #: a kind of trash, and the number of the photo whose image is shown, if any
 
 
 def _choose(faces: FaceSet, counts: dict[str, int], seed: int, strangers: FaceSet | None) -> dict[int, Choice]:

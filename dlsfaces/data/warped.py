@@ -33,14 +33,10 @@ def warped(faces: FaceSet, matrices: Tensor, framing: str, size: tuple[int, int]
     matrices, from_photo = matrices.float(), faces.photo_to_crop
     if matrices.shape != (len(faces), 2, 3):
         raise ValueError(f"{faces!r}: matrices have the shape {tuple(matrices.shape)}, not ({len(faces)}, 2, 3)")
-    return replace(
-        faces,
-        framing=framing,
-        read=_Warped(faces.read, matrices, size, padding),
-        crop_size=size,
-        landmarks=None if faces.landmarks is None else geometry.move_points(matrices, faces.landmarks),
-        photo_to_crop=None if from_photo is None else geometry.compose(matrices, from_photo),
-    )
+    marks = None if faces.landmarks is None else geometry.move_points(matrices, faces.landmarks)
+    from_photo = None if from_photo is None else geometry.compose(matrices, from_photo)
+    read = _Warped(faces.read, matrices, size, padding)
+    return replace(faces, framing=framing, read=read, crop_size=size, landmarks=marks, photo_to_crop=from_photo)
 
 
 def unaligned(

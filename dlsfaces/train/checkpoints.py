@@ -30,7 +30,6 @@ SKIPPED = ("training", "epoch", "data_source")  #: what changes, and what a samp
 
 def checkpoint_path(kind: str, faces: FaceSet, settings: object) -> Path:
     """Where a run is kept: another file for other faces, other settings (by their ``repr``) or another version."""
-    # A tensor's repr leaves out numbers, and a function's is another one in each process.
     if vague := re.search(r"tensor\(|array\(| at 0x|\.\.\.", repr(settings)):
         raise ValueError(f"a checkpoint cannot be named by {vague[0]!r} in {settings!r:.200}; give numbers and words")
     run = repr((dlsfaces.__version__, FORMAT, repr(settings), faces.checksum()))
