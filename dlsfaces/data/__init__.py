@@ -17,29 +17,9 @@ from dlsfaces.data.trash import TRASH, plant_trash
 from dlsfaces.data.warped import unaligned
 from dlsfaces.geometry import to_float
 
-__all__ = [
-    "SPLITS",
-    "TRASH",
-    "UNKNOWN",
-    "Augmentation",
-    "DataUnavailable",
-    "FaceSet",
-    "PhotoSet",
-    "SceneSettings",
-    "batches",
-    "check_same_people",
-    "joined",
-    "load",
-    "load_built_in",
-    "mosaics",
-    "plant_trash",
-    "read_image",
-    "scenes",
-    "split_people",
-    "studio",
-    "to_float",
-    "unaligned",
-]
+__all__ = ["SPLITS", "TRASH", "UNKNOWN", "Augmentation", "DataUnavailable", "FaceSet", "PhotoSet", "SceneSettings"]
+__all__ += ["batches", "check_same_people", "joined", "load", "load_built_in", "mosaics", "plant_trash", "read_image"]
+__all__ += ["scenes", "split_people", "studio", "to_float", "unaligned"]
 
 SPLITS = ("train", "validation", "test", "query", "distractors")
 NAMES = ("synthetic", "celeba500", "celeba", "lfw")
@@ -63,15 +43,11 @@ def load(
     Args:
         name_or_path: ``"synthetic"``, ``"celeba500"``, ``"celeba"``, ``"lfw"``, or a folder of ``person/photo.jpg``.
         root: the folder that holds the set. By default ``$DLSFACES_ROOT``, ``~/.cache/dlsfaces``, ``./data`` and
-            ``/kaggle/input`` are searched, and what is not there is downloaded where it can be.
+            ``/kaggle/input`` are searched, and what is not there is downloaded.
         framing: ``"tight"`` (brows to chin) or ``"loose"`` (with hair and background).
         people: only the so many best-covered people (of ``"celeba"``'s train, validation and test, since its others are
             apart); of ``"synthetic"``, how many there are (100).
         images_per_person, seed, dials: of ``"synthetic"``; see :func:`load_built_in`.
-    Raises:
-        DataUnavailable: the set is neither here nor to be had; the message says what to do.
-        FileNotFoundError: the name is no set's, and no folder's.
-        ValueError: an unknown split, an option or framing that the set does not have, or an empty or damaged set.
     """
     name = str(name_or_path)
     if split not in SPLITS:

@@ -1,7 +1,4 @@
-"""Augmentation of a batch of faces on the device that trains.
-
-What happens to an image depends on its key alone (:mod:`dlsfaces.rng`), not on the batch or the number of processes.
-"""
+"""Augmentation of a batch of faces on the device that trains; an image's key alone decides (:mod:`dlsfaces.rng`)."""
 
 from __future__ import annotations
 
@@ -122,9 +119,8 @@ class Augmentation:
         height, width = images.shape[2:]
         y, x = (torch.arange(n, device=images.device) for n in (height, width))
         wave = math.sqrt(2) * math.pi / (2 + 3 * u[rows, 1, None, None])  # turned by 45 degrees
-        dots = (
-            0.5 + ((wave * (x + y[:, None])).cos() + (wave * (x - y[:, None])).cos()) / 6
-        )  # black and white have none
+        # Black and white have no dots.
+        dots = 0.5 + ((wave * (x + y[:, None])).cos() + (wave * (x - y[:, None])).cos()) / 6
         printed = (0.5 + 3 * (luma(images[rows])[:, 0] - dots)).clamp(0, 1)
         strength = (0.2 + 0.5 * u[rows, 2]).view(-1, 1, 1, 1)
         return images.index_copy(0, rows, torch.lerp(images[rows], printed[:, None].expand(-1, 3, -1, -1), strength))

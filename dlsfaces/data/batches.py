@@ -33,7 +33,7 @@ class EpochSampler(Sampler[int]):
         self.count, self.seed, self.epoch = count, seed, 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Take the order of this epoch from now on."""
+        """Take this epoch's order."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -50,7 +50,7 @@ class PeopleSampler(EpochSampler):
     """Batches of P people by K images each, as triplets need them (Hermans et al. 2017, section 2).
 
     All people come before one comes again, and so do all images of a person. Whoever has fewer than K images shows
-    some twice; whoever has only one is left out. Seed and epoch alone decide.
+    some twice; whoever has only one is left out.
     """
 
     def __init__(self, identities: Tensor, people: int, images_per_person: int, seed: int) -> None:
@@ -62,11 +62,11 @@ class PeopleSampler(EpochSampler):
         groups = order.split(counts.tolist())
         self.of_each = [g.tolist() for g in groups if len(g) > 1 and identities[g[0]] != UNKNOWN]
         if len(self.of_each) < people:
-            raise ValueError(
-                f"a batch of {people} people by {images_per_person} images needs {people} people with two images or "
-                f"more, and there are {len(self.of_each)}; lower batch_size, raise images_per_person, "
-                "or add images: a folder's people need four photos each, of which two are for validation and test"
+            needs = (
+                f"a batch of {people} people by {images_per_person} images needs {people} people with two images each"
             )
+            advice = "lower batch_size, raise images_per_person, or add images: a folder's people need four photos each"
+            raise ValueError(f"{needs}, and there are {len(self.of_each)}; {advice}")
 
     def __iter__(self) -> Iterator[int]:
         generator = self._generator()
@@ -96,10 +96,8 @@ def check_same_people(faces: FaceSet, others: FaceSet) -> None:
     for number in others.identities.unique().tolist():
         names = [of.people[number] if number < len(of.people) else "nobody" for of in (faces, others)]
         if names[0] != names[1]:
-            raise ValueError(
-                f"number {number} is {names[0]!r} in {faces!r}, but {names[1]!r} in {others!r}: take both from one set "
-                "of data, and renumber both alike (split_people with the same every)"
-            )
+            unlike = f"number {number} is {names[0]!r} in {faces!r}, but {names[1]!r} in {others!r}"
+            raise ValueError(f"{unlike}: take both from one data set, and split_people both with the same every")
 
 
 def batches(
@@ -120,9 +118,6 @@ def batches(
             smaller batch is left out. By ``seed`` (0), which is for nothing else.
         targets: what is to be learned of each image, ``(N, ...)``; the identities where None.
         images_per_person: for triplets: so many images of each person in a batch; see :class:`PeopleSampler`.
-    Raises:
-        ValueError: the set is empty or smaller than a training batch, there is not one target an image, or no batches
-            with ``images_per_person`` follow.
     """
     targets = faces.identities if targets is None else targets
     if len(targets) != len(faces):
@@ -137,17 +132,12 @@ def batches(
     if images_per_person is None:
         order = EpochSampler(len(faces), seed) if shuffle else SequentialSampler(faces)
     elif images_per_person < 2 or batch_size % images_per_person or not shuffle:
-        raise ValueError(
-            f"images_per_person={images_per_person}, batch_size={batch_size}, shuffle={shuffle}: needs at least 2 "
-            "images, a batch that is a multiple of them, and shuffle=True"
-        )
+        given = f"images_per_person={images_per_person}, batch_size={batch_size}, shuffle={shuffle}"
+        raise ValueError(f"{given}: needs at least 2 images, a batch that is a multiple of them, and shuffle=True")
     else:
         order = PeopleSampler(faces.identities, batch_size // images_per_person, images_per_person, seed)
     in_memory = len(faces) * 3 * image_size[0] * image_size[1] <= MEMORY_LIMIT
-    return DataLoader(
-        _Faces(None if in_memory else faces, image_size, faces.images(image_size) if in_memory else None, targets),
-        batch_sampler=BatchSampler(order, batch_size, drop_last=shuffle),
-        collate_fn=tuple,  # it is a batch already
-        num_workers=0 if in_memory else workers,
-        persistent_workers=not in_memory and workers > 0,
-    )
+    images, workers = (faces.images(image_size), 0) if in_memory else (None, workers)
+    dataset = _Faces(None if in_memory else faces, image_size, images, targets)
+    options = dict(collate_fn=tuple, num_workers=workers, persistent_workers=workers > 0)  # it is a batch already
+    return DataLoader(dataset, batch_sampler=BatchSampler(order, batch_size, drop_last=shuffle), **options)

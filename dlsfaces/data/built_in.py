@@ -21,8 +21,7 @@ from dlsfaces.files import written_whole
 
 log = logging.getLogger(__name__)
 
-#: The first person's number in the query and among the distractors; the known people begin at 0.
-QUERY_FROM, DISTRACTORS_FROM = 1_000_000, 2_000_000
+QUERY_FROM, DISTRACTORS_FROM = 1_000_000, 2_000_000  #: the first person's number there; known people begin at 0
 CHUNK = 64  #: faces rendered at a time
 
 
@@ -39,12 +38,9 @@ def load_built_in(
     """One split of the built-in people; see :func:`dlsfaces.data.load` and :func:`members`.
 
     Args:
-        seed: which people.
         dials: values that all have instead of what is drawn for each, such as ``{"yaw": 0, "glasses": 0}``; names and
             ranges are in ``drawpeople.PERSON_RANGES`` and ``SHOT_RANGES``.
         landmarks: 5, or the 68 of 300-W.
-    Raises:
-        ValueError: too few people or images, an unknown dial, a value out of its range, or other landmarks.
     """
     if landmarks not in (5, 68):
         raise ValueError(f"landmarks={landmarks}: built-in people have 5 or 68")
@@ -62,7 +58,6 @@ def load_built_in(
     frame = geometry.FRAMINGS[framing]
 
     def draw(rows: slice) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """The dials of some people and of their shots."""
         who, shots = drawpeople.people(person[rows], seed), drawpeople.shots(person[rows], number[rows], seed)
         for name, value in dials.items():
             (who if name in who else shots)[name].fill_(value)
@@ -78,33 +73,22 @@ def load_built_in(
         chunks = _chunks(len(person), "68 landmarks")
         rendered["landmarks"] = torch.cat([drawpeople.dense_landmarks(*draw(rows), frame) for rows in chunks])
     identities = person % QUERY_FROM if split != "distractors" else torch.full_like(person, UNKNOWN)
-    return FaceSet(
-        "synthetic",
-        split,
-        framing,
-        [f"person{p:07d}_{n:03d}" for p, n in zip(person.tolist(), number.tolist())],
-        identities,
-        [] if split == "distractors" else [str(i) for i in range(int(identities.max()) + 1)],
-        _Rendered(rendered["images"]),
-        frame.size,
-        rendered["landmarks"],
-        geometry.crop_matrix(geometry.whole(frame.size), frame.size),
-    )
+    names = [str(i) for i in range(int(identities.max()) + 1)]  # of distractors none
+    files = [f"person{p:07d}_{n:03d}" for p, n in zip(person.tolist(), number.tolist())]
+    read, marks, same = _Rendered(rendered["images"]), rendered["landmarks"], torch.eye(2, 3)
+    return FaceSet("synthetic", split, framing, files, identities, names, read, frame.size, marks, same)
 
 
 def members(split: str, people: int, images_per_person: int) -> tuple[Tensor, Tensor]:
     """Who is in a split: of each image the person's number and the shot's, both int64 ``(N,)``.
 
-    Of a known person's images a seventh is for validation, a seventh for the test, the rest for training. The query has
-    a fifth as many other people with a third as many images, at least 4 by 4, the distractors five images a person of
-    the set, each of a person of its own.
+    Of a known person's images a seventh is for validation, a seventh for the test. The query has a fifth as many other
+    people with a third as many images, at least 4 by 4, the distractors five people with an image each for each known.
     """
     if split not in ("train", "validation", "test", "query", "distractors"):
         raise ValueError(f"split={split!r} is none of train, validation, test, query, distractors")
     if people < 5 or images_per_person < 7:
-        raise ValueError(
-            f"people={people}, images_per_person={images_per_person}: at least 5 people and 7 images each are needed"
-        )
+        raise ValueError(f"people={people}, images_per_person={images_per_person}: take at least 5 people and 7 images")
     if split == "distractors":
         return DISTRACTORS_FROM + torch.arange(people * 5), torch.zeros(people * 5, dtype=torch.int64)
     if split == "query":
@@ -134,10 +118,7 @@ class _Rendered:
 
 
 def cached(key: Mapping[str, object], make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-    """What ``make`` draws, or the cache folder's copy of it for this key (for JSON) and version of the generator.
-
-    A full or read-only disk costs the cache, not the lesson, and is logged. What another version drew makes room.
-    """
+    """What ``make`` draws, or the cache folder's copy of it for this key (for JSON) and version of the generator."""
     digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
     version = f"synthetic-v{drawpeople.VERSION}-"
     path = cache_folder() / f"{version}{digest}.cache"
@@ -159,6 +140,6 @@ def cached(key: Mapping[str, object], make: Callable[[], dict[str, Tensor]]) -> 
         for old in path.parent.glob("synthetic-*"):
             if not old.name.startswith(version):
                 old.unlink(missing_ok=True)
-    except OSError as error:
+    except OSError as error:  # a full or read-only disk costs the cache, not the lesson
         log.warning("what was drawn could not be kept in %s (%s)", path, error)
     return made

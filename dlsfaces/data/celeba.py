@@ -14,18 +14,16 @@ from dlsfaces.data.records import FaceSet
 
 QUERY_PEOPLE = 100
 ADVICE = (
-    "CelebA's Google Drive folder often answers with its quota page; then try again a day later, or download "
-    "img_align_celeba.zip and the list_*.txt and identity_CelebA.txt files by hand from the page "
-    "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html into a folder called celeba, unpack the zip there, and name the "
-    "folder around it with root=... or DLSFACES_ROOT."
+    "Where Google Drive answers with its quota page, try again a day later, or download img_align_celeba.zip and the "
+    "*.txt files from https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html into a folder called celeba, unpack the zip "
+    "there, and name the folder around it with root=... or DLSFACES_ROOT."
 )
 
 
 def load(split: str, root: str | Path | None = None, framing: str = "tight", people: int | None = None) -> FaceSet:
     """One split of CelebA; see :func:`dlsfaces.data.load`.
 
-    Train, validation and test share the people of CelebA's own training partition (or the ``people`` best covered of
-    them); query are the 100 best-covered people of its test partition, distractors all others there.
+    CelebA's training partition is divided; query are the 100 best-covered people of its test one, distractors the rest.
     """
     table = _open("test" if split in ("query", "distractors") else "train", root)
     numbers = defaultdict(list)  # person -> rows of the table
@@ -61,18 +59,13 @@ def _open(partition: str, root: str | Path | None) -> CelebA:
         raise DataUnavailable(f"there is no folder {CelebA.base_folder}. {ADVICE}")
     parent = found.parent if found else cache_folder()
     try:
-        if may_download:
-            _complete(parent / CelebA.base_folder)
+        if may_download:  # what is missing of the files that torchvision lists
+            images = parent / CelebA.base_folder / "img_align_celeba"
+            for file_id, md5, name in CelebA.file_list:
+                if name != f"{images.name}.zip" or not images.is_dir():
+                    download.google_drive(file_id, images.with_name(name), md5)
+            download.unpack(images.with_suffix(".zip"), images)
         return CelebA(str(parent), partition, ["identity", "landmarks"], download=False)
     except Exception as error:  # torchvision raises many kinds over files that are not what they should be
         why = f"{error}; missing: {', '.join(missing_of(parent / CelebA.base_folder, *parts)) or 'nothing'}"
         raise DataUnavailable(f"CelebA could not be opened in {parent} ({why}). {ADVICE}") from error
-
-
-def _complete(into: Path) -> None:
-    """Download what is missing of the files that torchvision lists, and unpack the images."""
-    images = into / "img_align_celeba"
-    for file_id, md5, name in CelebA.file_list:
-        if not (name == "img_align_celeba.zip" and images.is_dir()):
-            download.google_drive(file_id, into / name, md5)
-    download.unpack(images.with_suffix(".zip"), images)

@@ -29,24 +29,20 @@ PARTS = {
 TRAIN_SPLITS = {"train": 0, "validation": 1, "test": 2}  # as celebA_train_split.txt numbers them
 MOST_PEOPLE = 1_000_000  # a name is kept for each number up to the largest
 ADVICE = (
-    f"To get it by hand: open {' and '.join(LINKS.values())} in a browser, download, unpack the folders "
-    "celebA_train_500 and celebA_ir side by side (in ~/.cache/dlsfaces they are found), and name the folder that holds "
-    "them with root=... or the environment variable DLSFACES_ROOT; on Kaggle, attach them as a data set."
+    f"To get it by hand: download {' and '.join(LINKS.values())}, unpack celebA_train_500 and celebA_ir side by "
+    "side, and name the folder around them with root=... or DLSFACES_ROOT; on Kaggle, attach them as a data set."
 )
 
 
 def load(split: str, root: str | Path | None = None, framing: str = "tight") -> FaceSet:
     """One split of CelebA-500; see :func:`dlsfaces.data.load`.
 
-    Train, validation and test share their 500 people; query (51 people) and distractors are others, and come as tight
-    crops only. ``ValueError``, with file and line, also where a list is damaged.
+    Query (51 people) and distractors come as tight crops only. A ``ValueError`` names file and line of a damaged list.
     """
     if split in TRAIN_SPLITS:
         return _load_train(_folder("celebA_train_500", root), split, framing)
     if framing != "tight":
-        raise ValueError(
-            f"celeba500/{split} has tight crops only, no framing={framing!r}; train on 'tight' to test on it"
-        )
+        raise ValueError(f"celeba500/{split} has tight crops only, no framing={framing!r}; train on 'tight', too")
     return _load_test(_folder("celebA_ir", root), split)
 
 
@@ -54,7 +50,6 @@ def _folder(name: str, root: str | Path | None) -> Path:
     first = PARTS[name][0]
     found = find_folder((name,), root, *PARTS[name]) or find_folder((name,), root, first)
     if found is None and root is None:
-        log.info("downloading %s from %s", name, LINKS[name])
         try:
             return download.yandex_disk(LINKS[name], cache_folder() / name, first)
         except (OSError, ValueError) as error:
@@ -88,10 +83,9 @@ def _load_train(folder: Path, split: str, framing: str) -> FaceSet:
 
 def _load_test(folder: Path, split: str) -> FaceSet:
     images = folder / f"celebA_{split}"
+    identities = {path.name: UNKNOWN for path in list_images(images)}
     if split == "query":
         identities = read_identities(folder / PARTS["celebA_ir"][0])
-    else:
-        identities = {path.name: UNKNOWN for path in list_images(images)}
     if not identities:
         raise ValueError(f"{images} or its list holds no image; copy it again")
     people = [str(i) for i in range(max(identities.values()) + 1)]
@@ -109,15 +103,12 @@ def read_identities(path: Path) -> dict[str, int]:
     (first, header), *rows = read_rows(path, table=True)
     if not {"img", "id"} <= set(header):
         raise ValueError(f"{first}: expected the columns 'img' and 'id', found {header}")
-    img, number = header.index("img"), header.index("id")
-    return _numbers([(line, [row[img], row[number]]) for line, row in rows], MOST_PEOPLE)
+    columns = header.index("img"), header.index("id")
+    return _numbers([(line, [row[k] for k in columns]) for line, row in rows], MOST_PEOPLE)
 
 
 def read_landmarks(path: Path) -> dict[str, tuple[float, ...]]:
-    """Landmarks ``x, y, x, y, …`` by name, of a table (CSV) of name, confidence, box (4) and landmarks (10).
-
-    What is empty is NaN: the detector found no face.
-    """
+    """``x, y, x, y, …`` by name, of a table of name, confidence, box (4) and landmarks (10), empty where unknown."""
     (first, header), *rows = read_rows(path, table=True)
     if len(header) < 16:
         raise ValueError(f"{first}: expected 16 columns (name, confidence, box, five landmarks), found {header}")

@@ -10,7 +10,7 @@ import urllib.request
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 
 from filelock import FileLock
 from torchvision.datasets.utils import check_integrity
@@ -42,7 +42,7 @@ def alone(path: Path) -> Iterator[Path]:
 
 
 def fetch(url: str, path: Path) -> Path:
-    """Download the file of ``url`` to ``path``; an OSError where it cannot be had whole."""
+    """Download a file; an OSError where it cannot be had whole."""
     try:
         with written_whole(path) as part, urllib.request.urlopen(url, timeout=TIMEOUT) as answer:
             size, options = answer.length, dict(unit="B", unit_scale=True, leave=False, delay=2)
@@ -56,12 +56,7 @@ def fetch(url: str, path: Path) -> Path:
 
 
 def google_drive(file_id: str, path: Path, md5: str) -> Path:
-    """Have a public file of Google Drive at ``path``; a download that broke off goes on.
-
-    Raises:
-        OSError: Drive does not give the file, mostly because its quota is used up.
-        ValueError: what came is another file than the one with this MD5.
-    """
+    """Have a public file of Google Drive at ``path``; a download that broke off goes on. Its MD5 must be right."""
     import gdown  # here, because it takes a while to load
 
     link = f"https://drive.google.com/uc?id={file_id}"
@@ -74,8 +69,7 @@ def google_drive(file_id: str, path: Path, md5: str) -> Path:
             gdown.download(id=file_id, output=str(part), resume=True, use_cookies=False)
             part.stat()  # some versions of gdown print an error instead of raising one
         except Exception as error:  # ... and each has kinds of its own
-            why = f"Google Drive does not give {path.name}, its quota may be used up ({error})"
-            raise OSError(f"{why}; {by_hand}") from error
+            raise OSError(f"Drive does not give {path.name}, its quota may be used up ({error}); {by_hand}") from error
         if not check_integrity(part, md5):
             raise ValueError(f"{link} has not the MD5 {md5}, so it has changed or was damaged; {by_hand}")
         part.replace(path)
@@ -85,19 +79,20 @@ def google_drive(file_id: str, path: Path, md5: str) -> Path:
 def yandex_disk(link: str, folder: Path, holds: str) -> Path:
     """Make ``folder`` of a public folder of Yandex Disk, which gives it as one zip; archives in it are unpacked, too.
 
-    Args:
-        holds: a file of the set; what lies beside it becomes ``folder``.
-    Raises:
-        OSError: it cannot be had, or ``folder`` is there without this file.
-        ValueError: the answer is no archive of a folder with this file.
+    What lies beside the file ``holds`` becomes ``folder``; an OSError or ValueError where there is none.
     """
     with alone(folder) as staging:
         if (folder / holds).exists():
             return folder
         if folder.exists():
             raise OSError(f"{folder} is there, but without {holds}: move it away and try again")
-        archive = fetch(_address(link), staging / f"{folder.name}.zip")
-        content = _extract(archive, staging / CONTENT)
+        query = f"{YANDEX}?{urllib.parse.urlencode({'public_key': link})}"
+        try:
+            with urllib.request.urlopen(query, timeout=TIMEOUT) as answer:
+                address = json.load(answer)["href"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise OSError(f"Yandex Disk does not say where {link} can be downloaded: {error!r}") from error
+        content = _extract(fetch(address, staging / f"{folder.name}.zip"), staging / CONTENT)
         for inner in [path for path in content.rglob("*") if path.name.lower().endswith(ARCHIVES)]:
             _extract(inner, inner.parent)
             inner.unlink()
@@ -107,21 +102,8 @@ def yandex_disk(link: str, folder: Path, holds: str) -> Path:
     return folder
 
 
-def _address(link: str) -> str:
-    """Where Yandex Disk has the zip of a public folder."""
-    query = f"{YANDEX}?{urllib.parse.urlencode({'public_key': link})}"
-    try:
-        with urllib.request.urlopen(query, timeout=TIMEOUT) as answer:
-            return json.load(answer)["href"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise OSError(f"Yandex Disk does not say where {link} can be downloaded: {error!r}") from error
-
-
 def unpack(archive: Path, folder: Path) -> None:
-    """Make ``folder`` of what an archive holds, if it is not there yet; a folder of its own name is not nested.
-
-    A ValueError where the archive is broken or has a member that leads out of the folder.
-    """
+    """Make ``folder`` of an archive, if it is not there yet; a folder of its own name is not nested."""
     with alone(folder) as staging:
         if folder.exists():
             return
@@ -131,29 +113,18 @@ def unpack(archive: Path, folder: Path) -> None:
 
 
 def _extract(archive: Path, into: Path) -> Path:
-    """Unpack a zip or a tar, plain or compressed."""
+    """Unpack a zip or a tar, plain or compressed; no member gets out of ``into``."""
     try:
         into.mkdir(exist_ok=True)
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as opened:
-                _refuse_escapes(opened.namelist())
-                if sum(member.file_size for member in opened.infolist()) > shutil.disk_usage(into).free:
-                    raise OSError(errno.ENOSPC, f"there is no room to unpack {archive}; make some and try again")
-                for member in tqdm(opened.infolist(), archive.name, unit=" files", leave=False, delay=2):
-                    opened.extract(member, into)
+                opened.extractall(into, tqdm(opened.infolist(), archive.name, unit=" files", leave=False, delay=2))
         else:
             with tarfile.open(archive) as opened:
-                _refuse_escapes(opened.getnames())
                 opened.extractall(into, filter="data")
     except Exception as error:  # both readers raise a dozen kinds over a broken archive
+        shutil.rmtree(into, ignore_errors=True)  # of a full disk
         if isinstance(error, OSError) and error.errno in _NO_FAULT_OF_THE_ARCHIVE:
             raise
         raise ValueError(f"{archive} cannot be unpacked ({error}); delete it and download it again") from error
     return into
-
-
-def _refuse_escapes(names: list[str]) -> None:
-    for name in names:
-        path = PureWindowsPath(name)  # takes both slashes for one, and knows of drives
-        if path.anchor or ".." in path.parts:
-            raise ValueError(f"its member {name!r} leads out of the folder")

@@ -18,44 +18,30 @@ from dlsfaces.data.records import UNKNOWN, FaceSet
 
 log = logging.getLogger(__name__)
 
-#: The tight framing in a 250x250 image of the funneled or deep-funneled LFW, by its usual eye line and distance.
-LFW_CROP: Box = (77.0, 73.0, 166.0, 181.0)
+LFW_CROP: Box = (77.0, 73.0, 166.0, 181.0)  #: the tight framing in a 250x250 image, funneled or deep-funneled
 LFW_FOLDERS = ("lfw-deepfunneled", "lfw_funneled", "lfw-funneled", "lfw")
 LITTER = (".txt", ".csv", ".json", ".xml", ".md", ".db", ".ini")  #: endings of files that nobody takes for photos
-#: Names of folders that are parts of a set, and no people.
 PARTS = {*("train", "training", "val", "valid", "validation", "test", "testing"), *("query", "gallery", "distractors")}
 LFW_ADVICE = (
-    "LFW is no longer served from its old home. To get a copy: install scikit-learn and run "
-    '`python -c "from sklearn.datasets import fetch_lfw_people; fetch_lfw_people()"` (it comes from figshare, into '
-    "~/scikit_learn_data/lfw_home/lfw_funneled), or attach a copy of LFW on Kaggle; elsewhere, name the folder that "
-    "holds lfw_funneled or lfw-deepfunneled with root=... or DLSFACES_ROOT."
+    'Run `python -c "from sklearn.datasets import fetch_lfw_people; fetch_lfw_people()"`, or attach a copy of LFW on '
+    "Kaggle, or name the folder that holds lfw_funneled or lfw-deepfunneled with root=... or DLSFACES_ROOT."
 )
 
 
 def load(folder: Path, split: str, crop: Box | None = None, people: int | None = None, name: str = "") -> FaceSet:
-    """One split of a folder that holds one folder a person; see :func:`find_people` for what is left out.
+    """One split of a folder of people's folders; see :func:`find_people` for what is left out.
 
     People with one image are distractors. Of the others, a fifth (at least two, if there are four or more) are held
     out: half as query, half as distractors. The images of the rest are divided into train, validation and test.
     Images that cannot be read count there, so that the others' splits do not depend on them.
-
-    Args:
-        crop: the tight framing in each image, ``(x1, y1, x2, y2)``; None: the images are tight crops already.
-            Where these are of several sizes, see :func:`read_set`.
-        people: only so many people, the best covered.
-    Raises:
-        FileNotFoundError: no such folder.
-        ValueError: no people, the split is empty, or most of its images cannot be read.
     """
     name = name or folder.resolve().name
     photos = best_covered(find_people(folder), people)
     chosen = divide(photos, split)
     if not any(chosen.values()):
-        raise ValueError(
-            f"{folder} has no images for the split {split!r}: it holds {len(photos)} people with "
-            f"{sum(map(len, photos.values()))} images, too few to set some aside: validation takes people with "
-            "three images or more, query and distractors four people with two or more"
-        )
+        holds = f"it holds {len(photos)} people with {sum(map(len, photos.values()))} images, too few to set some aside"
+        needs = "validation takes people with three images or more, query and distractors four people with two or more"
+        raise ValueError(f"{folder} has no images for the split {split!r}: {holds}: {needs}")
     files = {person: [str(path.relative_to(folder)) for path in paths] for person, paths in chosen.items()}
     shapes = readable([path for of_person in photos.values() for path in of_person], folder, name, crop)
     return read_set(name, split, folder, numbered(files), list(files), shapes, crop)
@@ -80,10 +66,8 @@ def read_set(
     Args:
         identities: identity by file, in the set's order; of distractors it becomes ``UNKNOWN``, and nobody is named.
         shapes: what :func:`~dlsfaces.data.images.readable` says of these images or more, for one size in all splits.
-        crop: the tight framing in each image; None: the images are such crops already, of the middle one's height and
-            width. Of an image of other proportions the middle is shown, so that no face is stretched.
-    Raises:
-        ValueError: none of the images can be read.
+        crop: the tight framing in each image, ``(x1, y1, x2, y2)``; None: the images are such crops already, of the
+            median height and width. Of other proportions the middle is shown, so that no face is stretched.
     """
     files = [file for file in identities if folder / file in shapes]
     if not files:
@@ -95,27 +79,20 @@ def read_set(
     if cut and crop is None:
         several = f"{len(cut)} images, such as {cut[0]}, are not of the proportions of {size[1]}x{size[0]}"
         log.warning("%s/%s: %s; their middle is shown", name, split, several)
-    known = split != "distractors"
+    if split == "distractors":
+        identities, people = dict.fromkeys(identities, UNKNOWN), []
+    ids, read = torch.tensor([identities[f] for f in files]), FileReader([folder / f for f in files], boxes, size)
     maps = {box: geometry.crop_matrix(box, size) for box in boxes}
-    return FaceSet(
-        name,
-        split,
-        "tight",
-        files,
-        torch.tensor([identities[file] if known else UNKNOWN for file in files], dtype=torch.int64),
-        people if known else [],
-        FileReader([folder / file for file in files], boxes, size),
-        size,
-        photo_to_crop=torch.stack([maps[box] for box in boxes]) if len(maps) > 1 else maps[boxes[0]],
-        skipped=[file for file in identities if folder / file not in shapes],
-    )
+    one = torch.stack([maps[box] for box in boxes]) if len(maps) > 1 else maps[boxes[0]]
+    skipped = [file for file in identities if folder / file not in shapes]
+    return FaceSet(name, split, "tight", files, ids, people, read, size, photo_to_crop=one, skipped=skipped)
 
 
 def find_people(folder: Path) -> dict[str, list[Path]]:
     """The images of each person in a folder of people, and in folders of theirs, by name in Unicode's composed form.
 
-    Hidden files and lists (``LITTER``) are passed over; a log warning counts, by reason, what else is left out. Raises
-    as :func:`load` does, and a ``ValueError`` where the folders hold people instead of being people.
+    Hidden files and ``LITTER`` are passed over; a log warning counts, by reason, what else is left out. ``ValueError``
+    where there is nobody, or the folders hold people instead of being people.
     """
     if not os.path.isdir(folder):
         raise FileNotFoundError(f"there is no folder {folder}")
@@ -145,14 +122,12 @@ def find_people(folder: Path) -> dict[str, list[Path]]:
     if not people:
         also = f"; left out are {said}" if said else ""
         raise ValueError(f"{folder} holds no person: it needs folders of images, such as {folder}/Ada/1.jpg{also}")
-    # Val_Kilmer's folder holds photos, train_set's holds people.
+    # Val_Kilmer's folder holds photos; train_set's holds people, and is a part of a set.
     words = {p: p.casefold() if p in direct else re.split(r"[\W\d_]", p.casefold())[0] for p in people}
     parts = [person for person in people if words[person] in PARTS]
     if len(parts) > 1 or (not direct & set(parts or people) and len(parts or people) == 1):
-        raise ValueError(
-            f"in {folder}, {' and '.join(parts or people)} hold people rather than being people: give one of them as "
-            "the folder, which is divided into splits by itself, or put the folders of all people side by side"
-        )
+        who = f"in {folder}, {' and '.join(parts or people)} hold people rather than being people"
+        raise ValueError(f"{who}: give one of them as the folder, or put the folders of all people side by side")
     if said:
         log.warning("%s: left out are %s", folder, said)
     return {person: sorted(people[person], key=lambda path: (by_name(path), path)) for person in sorted(people)}

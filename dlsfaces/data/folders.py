@@ -44,10 +44,7 @@ def missing_of(folder: Path, *parts: str) -> list[str]:
 
 
 def find_folders(names: tuple[str, ...], root: str | Path | None = None) -> Iterator[Path]:
-    """The folders called one of ``names``, up to ``DEPTH`` levels below the search path.
-
-    Kaggle mounts data sets at several depths, and archives often hold a folder in a folder of its own name.
-    """
+    """The folders called one of ``names``, up to ``DEPTH`` levels below the search path, as Kaggle mounts them."""
     return (folder for top in search_path(root) for folder in _folders(top) if folder.name in names)
 
 
@@ -61,7 +58,9 @@ def _folders(top: Path) -> Iterator[Path]:
             with suppress(OSError):  # somebody else's, such as lost+found, or gone since
                 if (real := place_of(folder)) not in entered:
                     entered.add(real)
-                    below += _children(folder)
+                    names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
+                    if len(names) <= 1000:  # else these are images, not data sets
+                        below += [folder / name for name in names if os.path.isdir(folder / name)]
         level = below
 
 
@@ -69,10 +68,3 @@ def place_of(folder: Path) -> tuple[int, int]:
     """Which folder of this machine it is, whichever links lead to it."""
     found = os.stat(folder)
     return found.st_dev, found.st_ino
-
-
-def _children(folder: Path) -> list[Path]:
-    names = os.listdir(folder)
-    if len(names) > 1000:  # these are images, not data sets
-        return []
-    return [folder / name for name in sorted(names) if not name.startswith(".") and os.path.isdir(folder / name)]

@@ -26,8 +26,7 @@ log = logging.getLogger(__name__)
 
 ENDINGS = Image.registered_extensions()  # asks for all of Pillow's readers; an older Pillow has none of AVIF
 FORMATS = [form for form in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF") if form in Image.OPEN]
-#: HEIC is listed though it cannot be read: whoever has such photos should hear of it rather than miss them. A phone's
-#: MPO file of several JPEGs is read as a JPEG.
+#: With MPO, which is read as JPEG, and HEIC, which is not: whoever has such photos should hear of it.
 EXTENSIONS = (*(e for e, form in ENDINGS.items() if form in (*FORMATS, "MPO")), ".heic", ".heif", ".hif")
 MAX_PIXELS = 120_000_000  #: the largest image that is read: phones take up to 108 megapixels
 
@@ -35,7 +34,7 @@ Box = tuple[float, float, float, float]
 
 
 def read_image(path: str | Path, crop: Box | None = None, size: tuple[int, int] | None = None) -> Tensor:
-    """Read the (first) image of a JPEG, PNG, WebP, GIF, BMP, TIFF, PPM or AVIF file: uint8 ``(3, height, width)``.
+    """Read the (first) image of a file (``FORMATS``): uint8 ``(3, height, width)``.
 
     It is upright (EXIF orientation applied), in RGB, transparent pixels over white; 16 bits a channel become 8.
 
@@ -43,8 +42,7 @@ def read_image(path: str | Path, crop: Box | None = None, size: tuple[int, int] 
         crop: ``(x1, y1, x2, y2)`` in pixels of the upright image; the whole image where None.
         size: ``(height, width)`` to scale to (antialiased, bilinear); the crop's own size, rounded, where None.
     Raises:
-        FileNotFoundError: no such file.
-        ValueError: not an image, a broken one, more than ``MAX_PIXELS``, or a crop that leaves it.
+        ValueError: no image, a broken one, one of more than ``MAX_PIXELS`` or of 32 bits, or a crop that leaves it.
     """
     image = open_image(path, crop)
     box = crop or geometry.whole((image.height, image.width))
@@ -59,8 +57,6 @@ def open_image(path: str | Path, crop: Box | None = None) -> Image.Image:
     if not os.path.exists(path):
         raise FileNotFoundError(f"there is no image at {path}")
     try:
-        if not os.path.isfile(path):  # to open a pipe is to wait for its other end
-            raise ValueError("it is a folder" if os.path.isdir(path) else "it is no ordinary file")
         image = _decoded(path)
     except Exception as error:  # over a damaged file Pillow's readers raise whatever it happens to lead to
         raise ValueError(f"{path} cannot be read as an image ({error}); remove or replace the file") from error
@@ -97,24 +93,14 @@ def _decoded(path: str | Path) -> Image.Image:
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "F" or image.mode.startswith("I"):
-        image = _eight_bits(image)
+        if not (image.mode.startswith("I;16") or image.format in ("PNG", "PPM")):  # of these Pillow may say I
+            raise ValueError("it has 32 bits a pixel, and nothing states which is white: export it with 8 or 16")
+        image = Image.fromarray((np.asarray(image, np.float32) / 257).round().astype(np.uint8))  # Pillow would cut
     if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
         over = image.convert("RGBA")
         image = Image.new("RGB", image.size, "white")
         image.paste(over, mask=over)
     return image.convert("RGB")
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """One channel of 16 or 32 bits as one of 8; Pillow would cut at 255 instead of scaling."""
-    values = np.nan_to_num(np.asarray(image, dtype=np.float32), nan=0, posinf=0, neginf=0)
-    # Of 32-bit pixels nothing states the white: it is the smallest usual one that holds the brightest.
-    usual = [1] * (image.mode == "F") + [255, 65535, 2**31 - 1]
-    if image.mode.startswith("I;16") or image.format in ("PNG", "PPM"):  # of these Pillow may say I
-        usual = [65535]
-    peak = float(values.max())
-    values *= 255 / next((white for white in usual if peak <= white), peak)
-    return Image.fromarray(values.round().clip(0, 255).astype(np.uint8))
 
 
 def resized(images: Tensor, size: tuple[int, int] | None) -> Tensor:
@@ -127,18 +113,16 @@ def resized(images: Tensor, size: tuple[int, int] | None) -> Tensor:
 
 @dataclass(frozen=True)
 class FileReader:
-    """A :data:`~dlsfaces.data.records.Reader` of files; with a few threads, since decoding releases Python's lock."""
+    """A :data:`~dlsfaces.data.records.Reader` of files, by a few threads."""
 
     paths: Sequence[Path]
     boxes: Sequence[Box]  # the part of each image that is shown
     size: tuple[int, int]
 
     def __call__(self, indices: Sequence[int], size: tuple[int, int] | None) -> Tensor:
-        def read(i: int) -> Tensor:
-            return read_image(self.paths[i], self.boxes[i], size or self.size)
-
         with ThreadPoolExecutor(4) as pool:
-            return torch.stack(list(pool.map(read, indices)))
+            read = pool.map(lambda i: read_image(self.paths[i], self.boxes[i], size or self.size), indices)
+            return torch.stack(list(read))
 
 
 def middle(shape: tuple[int, int], size: tuple[int, int]) -> Box:
@@ -154,22 +138,15 @@ def list_images(folder: Path) -> list[Path]:
 
 
 def told_apart(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
-    """Image files (by their endings, without one by their first bytes), folders, and the rest; nothing hidden."""
+    """Image files (by their endings), folders, and the rest; nothing hidden."""
     kinds: tuple[list[Path], list[Path], list[Path]] = ([], [], [])
     try:
         found = sorted((p for p in folder.iterdir() if not p.name.startswith((".", "__MACOSX"))), key=by_name)
     except OSError as error:
         raise ValueError(f"{folder} cannot be listed ({error}); make it readable") from error
     for path in found:
-        is_image = path.suffix.lower() in EXTENSIONS or (not path.suffix and _begins_as_image(path))
-        kinds[0 if is_image else 1 if os.path.isdir(path) else 2].append(path)
+        kinds[0 if path.suffix.lower() in EXTENSIONS else 1 if os.path.isdir(path) else 2].append(path)
     return kinds
-
-
-def _begins_as_image(path: Path) -> bool:
-    with suppress(Exception), Image.open(path if os.path.isfile(path) else "", formats=FORMATS):  # a pipe would wait
-        return True
-    return False  # of other files, Pillow raises whatever comes to it
 
 
 def by_name(path: Path) -> tuple[str, str]:
@@ -185,14 +162,13 @@ def composed(name: str) -> str:
 def readable(paths: Sequence[Path], folder: Path, name: str, crop: Box | None = None) -> dict[Path, tuple[int, int]]:
     """Those images among ``paths`` that :func:`read_image` does not refuse, and their (height, width).
 
-    Every image is decoded whole, since a truncated JPEG shows only then. The answer is remembered in the cache folder,
-    by the set's folder and ``name``, for as long as no file changes its size or date. A log warning counts the others.
-
-    Raises:
-        ValueError: all images are broken, or of ten and more over half: this is probably no copy of the set.
+    Every image is decoded whole, since a truncated JPEG shows only then. The cache folder keeps the answer until a file
+    changes its size or date. A log warning counts the others; where they are most or all, a ValueError.
     """
     memory = cache_folder() / f"looked-at-{_digest((os.path.abspath(folder), name, crop))}.json"
-    listing = _digest([PIL.__version__, *map(_state, paths)])
+    found = {path: os.stat(path) for path in paths if os.path.exists(path)}
+    states = [(str(p), found[p].st_size, found[p].st_mtime_ns) if p in found else (str(p), -1, -1) for p in paths]
+    listing = _digest([PIL.__version__, *states])
     answers = None
     with suppress(OSError, ValueError, KeyError, TypeError):  # nothing remembered yet, or damaged
         known = json.loads(memory.read_text())
@@ -210,25 +186,14 @@ def readable(paths: Sequence[Path], folder: Path, name: str, crop: Box | None = 
         said = "\n  ".join([*reasons[:3], f"and {len(reasons) - 3} more"][: len(reasons)])
         message = f"{name}: {len(reasons)} of {len(paths)} images cannot be read"
         if len(reasons) == len(paths) or (len(paths) >= 10 and len(reasons) > len(paths) / 2):
-            raise ValueError(
-                f"{message}, so {folder} is probably another folder than the one meant, or half a copy; name the right "
-                f"one or copy it again:\n  {said}"
-            )
+            advice = f"so {folder} is probably another folder than meant, or half a copy; name the right one or copy it"
+            raise ValueError(f"{message}, {advice} again:\n  {said}")
         log.warning("%s; they are left out:\n  %s", message, said)
     return {path: (answer[0], answer[1]) for path, answer in zip(paths, answers) if not isinstance(answer, str)}
 
 
 def _digest(value: object) -> str:
     return hashlib.sha256(repr(value).encode()).hexdigest()[:16]
-
-
-def _state(path: Path) -> tuple[str, int, int]:
-    """What changes with a file."""
-    try:
-        found = os.stat(path)
-        return str(path), found.st_size, found.st_mtime_ns
-    except (OSError, ValueError):  # ValueError for a name that no file can have
-        return str(path), -1, -1
 
 
 def _shape_or_reason(path: Path, crop: Box | None) -> tuple[int, int] | str:

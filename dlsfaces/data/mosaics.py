@@ -30,20 +30,12 @@ def mosaics(
     """Photos glued together, one a cell; nobody is twice in a mosaic.
 
     Each photo is scaled to fill its cell, and what sticks out is cut off, but never a part of a face's box: where that
-    cannot be had, the whole photo is fitted in.
-
-    Args:
-        size: ``(height, width)`` of a mosaic in pixels.
-        grid: ``(rows, columns)`` of equal cells; up to 3 rows of up to 4 cells of uneven sizes where None.
-        split: a name; another split, other mosaics.
-    Raises:
-        ValueError: no photos, cells of under 16 pixels; when a mosaic is made: too few people to fill it with.
+    cannot be had, the whole photo is fitted in. ``grid`` is ``(rows, columns)`` of equal cells; up to 3 rows of up to 4
+    cells of uneven sizes where None. Another split, any name, gives other mosaics.
     """
     rows, columns = grid or (2 * _MOST, 2 * _MOST)
-    if len(photos) == 0:
-        raise ValueError("photos is empty; give the photos to glue together")
-    if count < 0:
-        raise ValueError(f"count={count} is a number of mosaics, 0 or more")
+    if len(photos) == 0 or count < 0:
+        raise ValueError(f"count={count}, {len(photos)} photos: a mosaic needs photos, and count is 0 or more")
     if min(rows, columns) < 1 or size[0] // rows < _SMALLEST or size[1] // columns < _SMALLEST:
         raise ValueError(f"size={size}, grid={grid}: each cell needs at least {_SMALLEST} pixels a side")
     made = _Mosaics(photos, (size[0], size[1]), grid, seed, split)
@@ -81,10 +73,8 @@ class _Mosaics:
                 met |= there
             if len(chosen) == wanted:
                 return chosen
-        raise ValueError(
-            f"only {len(chosen)} photos without a person in common were found for a mosaic of {wanted}; "
-            "give photos of more people, or a smaller grid"
-        )
+        found = f"only {len(chosen)} photos without a person in common were found for a mosaic of {wanted}"
+        raise ValueError(f"{found}; give photos of more people, or a smaller grid")
 
 
 def _even(size: tuple[int, int], rows: int, columns: int) -> list[tuple[int, ...]]:
@@ -145,9 +135,7 @@ def _window(size: tuple[int, int], wanted: tuple[float, float], faces: Sequence[
 def _moved(face: Face, scale: float, x: float, y: float) -> Face:
     """The face in the mosaic's pixels; its map from the file, where one is known, goes on to there."""
     shift, box, points, matrix = torch.tensor([x, y], dtype=torch.float32), face.box, face.landmarks, face.photo_to_crop
-    return replace(
-        face,
-        box=None if box is None else box * scale + shift.repeat(2),
-        landmarks=None if points is None else points * scale + shift,
-        photo_to_crop=None if matrix is None else matrix * scale + F.pad(shift[:, None], (2, 0)),
-    )
+    box = None if box is None else box * scale + shift.repeat(2)
+    points = None if points is None else points * scale + shift
+    matrix = None if matrix is None else matrix * scale + F.pad(shift[:, None], (2, 0))
+    return replace(face, box=box, landmarks=points, photo_to_crop=matrix)

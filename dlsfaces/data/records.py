@@ -18,8 +18,7 @@ from dlsfaces import geometry
 
 UNKNOWN = -1  #: the identity of a face whose person is not given, such as a distractor's
 
-#: Reads images of a set: ``(indices, (height, width) or None for the crop's own size) -> uint8 (n, 3, H, W)``.
-#: Not a closure, so that worker processes can be sent one.
+#: ``(indices, (height, width) or None for the crop's own size) -> uint8 (n, 3, H, W)``; no closure, for workers' sake.
 Reader = Callable[[Sequence[int], "tuple[int, int] | None"], Tensor]
 
 
@@ -75,7 +74,7 @@ def chosen_indices(indices: Sequence[int] | Tensor, count: int) -> list[int]:
 
 @dataclass(frozen=True, eq=False)
 class _Chosen:
-    """Of a reader's images some, in this order; takes indices as :func:`chosen_indices` does, the reader needs not."""
+    """Of a reader's images some, in this order; takes indices as :func:`chosen_indices` does."""
 
     read: Reader
     rows: Sequence[int]
@@ -133,14 +132,11 @@ class FaceSet(Sequence[Photo]):
         (index,) = chosen_indices([index], len(self))
         one_map = self.photo_to_crop is not None and self.photo_to_crop.dim() == 2
         landmarks = _known(self.landmarks, index)
-        face = Face(
-            identity=int(self.identities[index]),
-            box=None if landmarks is None else geometry.face_box(landmarks),
-            landmarks=landmarks,
-            visibility=None if landmarks is None else _known(self.visibility, index),
-            defects=tuple(self.defects[index]) if self.defects else (),
-            photo_to_crop=self.photo_to_crop if one_map else _known(self.photo_to_crop, index),
-        )
+        box = None if landmarks is None else geometry.face_box(landmarks)
+        visibility = None if landmarks is None else _known(self.visibility, index)
+        defects = tuple(self.defects[index]) if self.defects else ()
+        from_file = self.photo_to_crop if one_map else _known(self.photo_to_crop, index)
+        face = Face(int(self.identities[index]), box, landmarks, visibility, defects, from_file)
         source = Source(self.files[index], self.name, self.split, self.origins[index] if self.origins else "")
         return Photo(self.read([index], None)[0], source, (face,))
 
@@ -151,8 +147,7 @@ class FaceSet(Sequence[Photo]):
         known = self.identities[self.identities != UNKNOWN].unique().numel()
         who = f"{known} people" if known else "people not given"
         skipped = f", {len(self.skipped)} skipped" if self.skipped else ""
-        bad = sum(map(bool, self.defects))
-        defects = f", {bad} with defects" if bad else ""
+        defects = f", {sum(map(bool, self.defects))} with defects" if any(self.defects) else ""
         return f"FaceSet({self.name}/{self.split}: {len(self)} images, {who}, {self.framing} framing{defects}{skipped})"
 
     def images(self, image_size: tuple[int, int] | None = None) -> Tensor:
@@ -216,8 +211,7 @@ class PhotoSet(Sequence[Photo]):
         return (self.make(i) for i in tqdm(self.numbers, desc=name, unit=" photos", leave=False, delay=2))
 
     def __repr__(self) -> str:
-        about = f", {self.about}" if self.about else ""
-        return f"PhotoSet({self.name}/{self.split}: {len(self)} photos{about})"
+        return f"PhotoSet({self.name}/{self.split}: {len(self)} photos{', ' * bool(self.about)}{self.about})"
 
     def subset(self, indices: Sequence[int] | Tensor) -> PhotoSet:
         """The photos at ``indices``, in that order, or those of a Boolean mask."""
@@ -230,13 +224,7 @@ def _known(values: Tensor | None, index: int) -> Tensor | None:
 
 
 def split_people(faces: FaceSet, every: int) -> tuple[FaceSet, FaceSet]:
-    """A set without every n-th person, and a set of those alone; both number their people from 0 anew.
-
-    Held out are the persons ``every - 1``, ``2 * every - 1`` and so on, the same in each split of a set.
-
-    Raises:
-        ValueError: ``every`` below 2, people who are not given, or nobody to hold out.
-    """
+    """A set without every n-th person, and a set of those alone; both number their people from 0 anew."""
     if every < 2 or (faces.identities == UNKNOWN).any():
         raise ValueError(f"{faces!r}: every={every} must be 2 or more, and every face's person known")
     held_out = faces.identities % every == every - 1
@@ -253,29 +241,23 @@ def joined(*sets: FaceSet) -> FaceSet:
 
     Identities are numbered on from set to set. Only what training needs is kept: files, identities, images, and, where
     all sets have as many and crops of one size, landmarks.
-
-    Raises:
-        ValueError: no set, sets of different framing, or people who are not given.
     """
     if not sets or len({faces.framing for faces in sets}) > 1:
         raise ValueError(f"one set at least is needed, and one framing, not {[faces.framing for faces in sets]}")
     if any((faces.identities == UNKNOWN).any() for faces in sets):
         raise ValueError("people who are not given may be the same in two sets; leave such faces out")
-    first = accumulate((len(faces.people) for faces in sets), initial=0)
+    firsts = accumulate((len(faces.people) for faces in sets), initial=0)
     marks = [faces.landmarks for faces in sets if faces.landmarks is not None and faces.crop_size == sets[0].crop_size]
     alike = len(marks) == len(sets) and len({given.shape[1] for given in marks}) == 1
+    landmarks = torch.cat(marks) if alike else None
+    name = "+".join(dict.fromkeys(faces.name for faces in sets))
+    files = [name for faces in sets for name in faces.files]
+    identities = torch.cat([faces.identities + k for faces, k in zip(sets, firsts)])
+    people = [f"{faces.name}/{person}" for faces in sets for person in faces.people]
     places = [(k, i) for k, faces in enumerate(sets) for i in range(len(faces))]
-    return FaceSet(
-        "+".join(dict.fromkeys(faces.name for faces in sets)),
-        sets[0].split,
-        sets[0].framing,
-        [name for faces in sets for name in faces.files],
-        torch.cat([faces.identities + k for faces, k in zip(sets, first)]),
-        [f"{faces.name}/{person}" for faces in sets for person in faces.people],
-        _Joined([faces.read for faces in sets], places, sets[0].crop_size),
-        sets[0].crop_size,
-        landmarks=torch.cat(marks) if alike else None,
-    )
+    first, size = sets[0], sets[0].crop_size
+    read = _Joined([faces.read for faces in sets], places, size)
+    return FaceSet(name, first.split, first.framing, files, identities, people, read, size, landmarks)
 
 
 @dataclass(frozen=True, eq=False)

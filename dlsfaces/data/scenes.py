@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from dlsfaces.data import built_in
+from dlsfaces.data.built_in import DISTRACTORS_FROM, QUERY_FROM
 from dlsfaces.data.images import EXTENSIONS, list_images, open_image, readable
 from dlsfaces.data.records import UNKNOWN, Face, FaceSet, Photo, PhotoSet, Source
 from drawpeople import Dice, cut_out, draw_portrait, draw_scene
@@ -20,37 +21,21 @@ _SCENES_SEED, _STUDIO_SEED = 34, 35
 _AWAY = 8  # one image in so many of a bank shows somebody from behind
 _FEW = 8  # eyes closer than so many pixels show no face
 _SIDE_OF_EYES = 8  # a studio photo's side in eye distances of a cutout
-#: The first person's number in each split that has people of its own; train's begin at 0.
-FIRST_PERSON = {
-    "train": 0,
-    "validation": 3_000_000,
-    "test": 4_000_000,
-    "query": built_in.QUERY_FROM,
-    "distractors": built_in.DISTRACTORS_FROM,
-}
+#: The first person's number in each split that has people of its own.
+FIRST_PERSON = dict(train=0, validation=3_000_000, test=4_000_000, query=QUERY_FROM, distractors=DISTRACTORS_FROM)
 
 
 @dataclass(frozen=True)
 class SceneSettings:
-    """What is in the photos of :func:`scenes`.
+    """What is in the photos of :func:`scenes`. The more faces one holds, the smaller its largest ones are."""
 
-    Attributes:
-        faces_per_photo: fewest and most faces, drawn evenly; ``(0, 0)``: photos without people.
-        face_width: smallest and largest width of a face's box in pixels, drawn log-uniformly; None: a third of the
-            photo's height. The more faces a photo holds, the smaller its largest ones are.
-        overlap: the largest share of a face's box that nearer people may cover, from 0 to 1.
-        clutter: how many things there are that are no faces, and people seen from behind; 0 none, 1 many.
-        people, images_per_person: of the built-in people.
-        known: validation and test show train's people, in other images, for networks that also say who it is.
-    """
-
-    faces_per_photo: tuple[int, int] = (0, 30)
-    face_width: tuple[float, float | None] = (16, None)
-    overlap: float = 0.3
-    clutter: float = 0.5
-    people: int = 100
+    faces_per_photo: tuple[int, int] = (0, 30)  # fewest and most, drawn evenly; (0, 0): photos without people
+    face_width: tuple[float, float | None] = (16, None)  # of a box in pixels, log-uniform; None: a third of the height
+    overlap: float = 0.3  # the largest share of a face's box that nearer people may cover, from 0 to 1
+    clutter: float = 0.5  # things that are no faces, and people seen from behind: 0 none, 1 many
+    people: int = 100  # built-in ones, as is the next
     images_per_person: int = 4
-    known: bool = False
+    known: bool = False  # validation and test show train's people, in other images, to learn also who it is
 
 
 def scenes(
@@ -66,17 +51,12 @@ def scenes(
     """Photos with any number of people in them, each face with its box, landmarks, visibility and identity.
 
     A longer set begins with the shorter one's scenes. A scene without room for as many people as it drew holds fewer;
-    faces lie wholly within it, and landmarks behind somebody or something are not visible. Each split shows other
-    built-in people, unless ``settings.known``; the first use renders them into the cache folder.
+    landmarks behind somebody or something are not visible. Each split shows other built-in people.
 
     Args:
-        size: ``(height, width)`` pixels.
         faces: real portraits with landmarks instead of built-in people, in the loose framing, such as
             ``data.load("celeba500", "test", framing="loose")``, whichever split they are of.
         backgrounds: a folder of photos without people; drawn places where None.
-    Raises:
-        ValueError: an argument out of its range, or not of use here; a folder without photos.
-        FileNotFoundError: no such folder.
     """
     chosen = settings or SceneSettings()
     low, high = _face_width(split, count, size, chosen)
@@ -96,15 +76,8 @@ def studio(
 ) -> PhotoSet:
     """Square photos of one built-in person each, in plain light before a plain wall.
 
-    Such are FEI (Thomaz and Giraldi 2010), Caltech Faces 1999 and the Georgia Tech face database, on which a network
-    that looks for exactly one face is usually tried first. Splits are those of ``data.load("synthetic")``. The first
-    use renders the people into the cache folder, which takes some minutes for 280.
-
-    Args:
-        side: height and width in pixels.
-        people, images_per_person: of train, validation and test together.
-    Raises:
-        ValueError: an unknown split, too few people or images to make the splits of, or a side under 64.
+    Such are FEI (Thomaz and Giraldi 2010), Caltech Faces 1999 and the Georgia Tech face database. Splits are those of
+    ``data.load("synthetic")``. The first use renders the people, some minutes for 280; ``side`` is in pixels.
     """
     if side < 64:
         raise ValueError(f"side={side} pixels is too small for a face to be seen; take at least 64")
@@ -188,10 +161,7 @@ def _portraits(faces: FaceSet) -> _Portraits:
         known = ~faces.landmarks.isnan().flatten(1).any(1)
         usable = (known & (across.norm(dim=1) >= _FEW) & (across[:, 0] > 0)).nonzero()[:, 0].tolist()
     if not usable:
-        raise ValueError(
-            f"{faces!r} has no landmarks, by which its faces could be cut out; use a set that has them, such as "
-            "data.load('celeba500', framing='loose')"
-        )
+        raise ValueError(f"{faces!r} has no landmarks to cut out faces by; take a set that has them, such as celeba500")
     if faces.framing != "loose":
         raise ValueError(f"{faces!r} is cut too closely to hold a whole head; load it with framing='loose'")
     return _Portraits(faces, usable, faces.identities[usable], torch.ones(len(usable), dtype=torch.bool))
@@ -232,7 +202,7 @@ class _Studio:
     def __call__(self, index: int) -> Photo:
         person, number = int(self.bank.identities[index]), int(self.numbers[index])
         scene = draw_portrait(self.bank.get(index), self.side, Dice(_STUDIO_SEED, self.seed, person, number))
-        identity = UNKNOWN if self.split == "distractors" else person % built_in.QUERY_FROM
+        identity = UNKNOWN if self.split == "distractors" else person % QUERY_FROM
         return _photo(scene, Source(f"person{person:07d}_{number:03d}", "studio", self.split), identity)
 
 

@@ -45,21 +45,13 @@ def plant_trash(
 
     Args:
         rate: the share of all photos, in [0, 1); exact to rounding.
-        mix: kind to weight; kinds not named are left out. All equally where None. Exact to rounding. The kinds are
-            ``"blurred"``: out of focus or shaken;
-            ``"dark"``: underexposed by 3.5 to 5 stops, and noisy;
-            ``"occluded"``: a hand, paper, cloth, leaves or a thing before 40 to 70 % of the face box;
-            ``"cropped"``: a third to a half of the face is in the image, or only a cheek;
-            ``"not_a_face"``: nobody;
-            ``"wrong_identity"``: somebody else;
-            ``"duplicate"``: a clean image of the same person, copied, saved as JPEG, trimmed, or brightened.
+        mix: kind to weight; kinds not named are left out. All equally where None. The kinds are ``"blurred"``,
+            ``"dark"`` (by 3.5 to 5 stops, and noisy), ``"occluded"`` (something before 40 to 70 % of the face box),
+            ``"cropped"`` (a third to a half of the face, or a cheek), ``"not_a_face"``, ``"wrong_identity"``, and
+            ``"duplicate"`` (a clean image of the same person, copied, saved as JPEG, trimmed, or brightened).
         not_faces: a folder of photos, or photos or images (uint8 ``(3, H, W)``) in a sequence, of which random crops
             are shown where there is no face. Drawn places where None.
-        strangers: whom wrong identities show, in the same framing, such as the distractors; where None, such photos
-            change places.
-    Raises:
-        FileNotFoundError: ``not_faces`` is no folder.
-        ValueError: a rate, a mix, or a set for which this cannot be done; the message says what can.
+        strangers: whom wrong identities show, in the same framing; where None, such photos change places.
     """
     if strangers is not None and strangers.framing != faces.framing:
         raise ValueError(f"strangers: {strangers.framing!r}, faces: {faces.framing!r}; load both in one framing")
@@ -74,13 +66,9 @@ def plant_trash(
         changes[i] = _change(faces, i, kind, shows, seed, given, others)
         if kind in ("wrong_identity", "duplicate"):
             origins[i] = (others or faces).files[shows]
-    return replace(
-        faces,
-        read=_Planted(faces.read, changes),
-        defects=[chosen[i][:1] if i in chosen else () for i in range(len(faces))],
-        origins=origins,
-        **_truth(faces, changes, strangers),
-    )
+    read, truth = _Planted(faces.read, changes), _truth(faces, changes, strangers)
+    defects = [chosen[i][:1] if i in chosen else () for i in range(len(faces))]
+    return replace(faces, read=read, defects=defects, origins=origins, **truth)
 
 
 def _count(photos: int, rate: float, mix: Mapping[str, float] | None) -> dict[str, int]:
@@ -97,10 +85,8 @@ def _count(photos: int, rate: float, mix: Mapping[str, float] | None) -> dict[st
     if not whole:
         raise ValueError(f"mix={weights} leaves no kind; give at least one a weight above 0")
     if 0 < rate and total < asked:
-        raise ValueError(
-            f"rate={rate} of {photos} photos is {total}, too few for {asked} kinds of trash; raise the rate to "
-            f"{asked / max(photos, asked + 1):.2f} or more, name fewer kinds in mix, or take a larger set"
-        )
+        enough = f"raise the rate to {asked / max(photos, asked + 1):.2f} or more, or name fewer kinds in mix"
+        raise ValueError(f"rate={rate} of {photos} photos is {total}, too few for {asked} kinds of trash; {enough}")
     shares = {kind: total * weights.get(kind, 0) / whole for kind in TRASH}
     counts = {kind: int(share) for kind, share in shares.items()}
     by_rest = sorted(shares, key=lambda kind: counts[kind] - shares[kind])
@@ -109,8 +95,7 @@ def _count(photos: int, rate: float, mix: Mapping[str, float] | None) -> dict[st
     return counts
 
 
-#: A kind of trash, and the number of the photo whose image is shown, if any.
-Choice = tuple[str, int | None]
+Choice = tuple[str, int | None]  #: a kind of trash, and the number of the photo whose image is shown, if any
 
 
 def _choose(faces: FaceSet, counts: dict[str, int], seed: int, strangers: FaceSet | None) -> dict[int, Choice]:
@@ -138,11 +123,8 @@ def _choose(faces: FaceSet, counts: dict[str, int], seed: int, strangers: FaceSe
         flawed = strangers.defects or [()] * len(strangers)
         shown = [i for i in _ranked(strangers.files, seed, _SOURCE) if not flawed[i]]
     if len(copies) + len(spoilt) + min(len(wrong), len(shown)) < sum(counts.values()):
-        asked = {kind: number for kind, number in counts.items() if number}
-        raise ValueError(
-            f"{faces!r} is too small for {asked}: a duplicate needs a clean photo of its person, a wrong identity "
-            "photos of others; lower the rate, give those kinds less weight in mix, or give strangers=..."
-        )
+        why = "a duplicate needs a clean photo of its person, a wrong identity photos of others"
+        raise ValueError(f"{faces!r} is too small for {counts}: {why}; lower the rate, or give strangers=...")
     of_person = defaultdict(list)
     for i in clean:
         of_person[ids[i]].append(i)
@@ -156,20 +138,13 @@ def _choose(faces: FaceSet, counts: dict[str, int], seed: int, strangers: FaceSe
 
 def _ranked(files: Sequence[str], seed: int, purpose: int) -> list[int]:
     """Numbers of files in an order that is random, but the same for the same names."""
-    names = torch.tensor([_number_of(file) for file in files], dtype=torch.int64)
+    names = torch.tensor([int(name_hash(file)[:14], 16) for file in files], dtype=torch.int64)
     return rng.key(purpose, seed, names).argsort(stable=True).tolist()
 
 
-def _number_of(name: str) -> int:
-    return int(name_hash(name)[:14], 16)
-
-
 def _changed_places(wrong: Sequence[int], clean: Sequence[int], ids: Sequence[int], seed: int) -> list[int]:
-    """Another one of these photos for each of them, of somebody else; none at all where that cannot be had.
-
-    Ordered by person and moved on by the size of the largest group, nobody comes to their own place, unless that group
-    is more than half of all; then a clean photo of somebody else is shown.
-    """
+    """Another one of these photos for each of them, of somebody else; none at all where that cannot be had."""
+    # Moved on by the size of the largest group, nobody comes to their own place, unless it is more than half of all.
     line = sorted(wrong, key=lambda i: int(rng.key(_PERSON, seed, ids[i])))
     step = max(Counter(ids[i] for i in wrong).values(), default=0)
     shown, spare = {}, list(clean)
@@ -219,7 +194,7 @@ class _Change:
 def _change(
     faces: FaceSet, i: int, kind: str, shows: int | None, seed: int, given: Given | None, others: FaceSet | None
 ) -> _Change:
-    key, size = (_number_of(faces.files[i]), seed), faces.crop_size
+    key, size = (int(name_hash(faces.files[i])[:14], 16), seed), faces.crop_size
     if kind == "duplicate":
         kind = COPIES[Dice(*key, 1).integer(0, len(COPIES) - 1)]
     if kind in ("not_a_face", "wrong_identity", "exact"):
@@ -284,11 +259,8 @@ def _truth(faces: FaceSet, changes: Mapping[int, _Change], strangers: FaceSet | 
         visibility[i] = visible[change.shows] & ((points[i] >= 0) & (points[i] <= size)).all(-1)
         if change.defect is not None:
             visibility[i] &= ~change.defect.hides(was)
-    if faces.landmarks is None:
-        points = visibility = None
-    if faces.photo_to_crop is None:
-        maps = None
-    return {"landmarks": points, "visibility": visibility, "photo_to_crop": maps}
+    told = {} if faces.landmarks is None else {"landmarks": points, "visibility": visibility}
+    return told if faces.photo_to_crop is None else told | {"photo_to_crop": maps}
 
 
 def _known(faces: FaceSet) -> tuple[Tensor, Tensor]:

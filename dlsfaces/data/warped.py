@@ -29,23 +29,14 @@ class _Warped:
 
 
 def warped(faces: FaceSet, matrices: Tensor, framing: str, size: tuple[int, int], padding: str = "black") -> FaceSet:
-    """The same faces as maps show them, warped by :func:`dlsfaces.geometry.warp` when they are read.
-
-    Args:
-        matrices: ``(N, 2, 3)``, from pixels of a crop of ``faces`` to those of the new image; a ValueError if not.
-        framing: what the new images show, by name.
-    """
+    """The same faces, warped when they are read; ``matrices``, ``(N, 2, 3)``, go from a crop's pixels to new ones."""
     matrices, from_photo = matrices.float(), faces.photo_to_crop
     if matrices.shape != (len(faces), 2, 3):
         raise ValueError(f"{faces!r}: matrices have the shape {tuple(matrices.shape)}, not ({len(faces)}, 2, 3)")
-    return replace(
-        faces,
-        framing=framing,
-        read=_Warped(faces.read, matrices, size, padding),
-        crop_size=size,
-        landmarks=None if faces.landmarks is None else geometry.move_points(matrices, faces.landmarks),
-        photo_to_crop=None if from_photo is None else geometry.compose(matrices, from_photo),
-    )
+    marks = None if faces.landmarks is None else geometry.move_points(matrices, faces.landmarks)
+    from_photo = None if from_photo is None else geometry.compose(matrices, from_photo)
+    read = _Warped(faces.read, matrices, size, padding)
+    return replace(faces, framing=framing, read=read, crop_size=size, landmarks=marks, photo_to_crop=from_photo)
 
 
 def unaligned(
@@ -61,11 +52,8 @@ def unaligned(
 
     By default a loose image keeps its tight box, but for a corner of one in some thousands, by 3 pixels at most.
 
-    Args:
-        rotation: degrees to either side.
-        zoom: factor up to ``1 + zoom``, down to its inverse.
-        shift: share of the image's height, to either side, along each axis.
-        padding: see :func:`dlsfaces.geometry.warp`; black would betray the angle.
+    ``rotation`` is in degrees to either side, the zoom a factor up to ``1 + zoom`` and down to its inverse, ``shift`` a
+    share of the image's height to either side. For ``padding`` see :func:`dlsfaces.geometry.warp`.
     """
     u = 2 * rng.uniform(rng.key(seed, torch.arange(len(faces))), 4) - 1
     height, width = faces.crop_size

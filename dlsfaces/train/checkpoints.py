@@ -30,7 +30,6 @@ SKIPPED = ("training", "epoch", "data_source")  #: what changes, and what a samp
 
 def checkpoint_path(kind: str, faces: FaceSet, settings: object) -> Path:
     """Where a run is kept: another file for other faces, other settings (by their ``repr``) or another version."""
-    # A tensor's repr leaves out numbers, and a function's is another one in each process.
     if vague := re.search(r"tensor\(|array\(| at 0x|\.\.\.", repr(settings)):
         raise ValueError(f"a checkpoint cannot be named by {vague[0]!r} in {settings!r:.200}; give numbers and words")
     run = repr((dlsfaces.__version__, FORMAT, repr(settings), faces.checksum()))
@@ -38,14 +37,10 @@ def checkpoint_path(kind: str, faces: FaceSet, settings: object) -> Path:
 
 
 def describe(settings: Settings, batches: DataLoader, parts: State) -> State:
-    """What tells a run from another: settings, data, and what its parts are and hold, such as ``loss.margin``.
-
-    Weights do not count: a run goes on from its own, whatever the model holds when it is called again.
-    """
+    """What tells a run from another: settings, data, and what its parts are and hold but weights: ``loss.margin``."""
     order, data = batches.batch_sampler, batches.dataset
     found = {"format": FORMAT, **asdict(settings), "images": len(data), "steps per epoch": len(batches)}
-    found["batch size"] = getattr(order, "batch_size", None)
-    del found["save_every"]  # may change
+    found |= {"batch size": getattr(order, "batch_size", None), "save_every": None}  # the latter may change
     for part, thing in {**parts, "order": getattr(order, "sampler", order), "data": data}.items():
         thing = getattr(thing, "__self__", thing)  # of a method
         holds = dict(getattr(thing, "__dict__", {"items": thing}))
@@ -108,11 +103,8 @@ def write(path: Path, state: State) -> None:
             torch.load(part, "cpu", weights_only=True, mmap=True)  # what cannot be read back never takes a name
     except (OSError, RuntimeError) as error:  # torch's own writer answers a full disk with RuntimeError
         kept = "the last good state is still there" if path.exists() else "nothing is kept there yet"
-        raise OSError(
-            f"the checkpoint {path} could not be written ({error}); {kept}. "
-            "Make room or name another place (for the course's own, with the environment variable DLSFACES_CACHE), "
-            "then run the same again: it goes on from the state that is kept"
-        ) from error
+        advice = "Make room or name another place (for the course's own, with DLSFACES_CACHE), and run the same again"
+        raise OSError(f"the checkpoint {path} could not be written ({error}); {kept}. {advice}") from error
 
 
 def read(path: Path, run: State) -> State | None:
@@ -123,13 +115,12 @@ def read(path: Path, run: State) -> State | None:
         state = torch.load(path, map_location="cpu", weights_only=True)  # runs no code of the file's
         saved = state["run"]
     except Exception as error:  # garbage makes the reader raise nearly anything, with advice that is not for us
-        reason = f"it is damaged, or no checkpoint: {type(error).__name__}"
-        raise ValueError(f"the checkpoint {path} cannot be resumed ({reason}); delete it to start anew") from error
-    changed = [k for k in saved | run if saved.get(k) != run.get(k)]
-    changes = [f"{k} was {saved.get(k)!r} and is {run.get(k)!r}" for k in changed]
-    if changes:
         raise ValueError(
-            f"the checkpoint {path} is of another run: {', '.join(changes[:5])}{', and more' * (len(changes) > 5)}. "
-            "To go on, use the settings and data of that run; to start anew, name another checkpoint or delete this one"
-        )
+            f"{path} cannot be resumed: it is damaged, or no checkpoint; delete it to start anew"
+        ) from error
+    changed = [k for k in saved | run if saved.get(k) != run.get(k)]
+    if changes := [f"{k} was {saved.get(k)!r} and is {run.get(k)!r}" for k in changed]:
+        said = f"{', '.join(changes[:5])}{', and more' * (len(changes) > 5)}"
+        advice = "To go on, use that run's settings and data; to start anew, name another checkpoint or delete this one"
+        raise ValueError(f"the checkpoint {path} is of another run: {said}. {advice}")
     return state

@@ -1,7 +1,4 @@
-"""Train on all GPUs of a machine from a notebook, which cannot fork once it has touched CUDA.
-
-The call travels in a file to processes that ``torchrun`` starts, and the first one's result comes back in another.
-"""
+"""Train on all GPUs of a machine from a notebook, which cannot fork once it has touched CUDA."""
 
 import io
 import os
@@ -25,22 +22,16 @@ def on_all_gpus(
 ) -> Result:
     """Call ``function(*arguments, **options)`` in one process per GPU where there are several, else in this one.
 
-    Args:
-        function: of a module; it trains with :func:`dlsfaces.train.fit`, which shares each batch.
-        processes: how many instead of one per GPU; on a machine without GPUs they share the CPU.
-    Raises:
-        ValueError: other processes cannot import the function or an argument's class.
-        RuntimeError: a process died. An exception of the function's own is raised here as it was.
+    The call travels in a file to processes that ``torchrun`` starts, the first one's result, or error, in another. The
+    function, of a module, trains with :func:`dlsfaces.train.fit`, which shares each batch.
     """
     count = processes or max(1, torch.cuda.device_count())
     if count == 1:
         return function(*arguments, **options)
     call = pickle.dumps((function, arguments, options))
     if b"__main__" in call:
-        raise ValueError(
-            f"other processes cannot import {getattr(function, '__qualname__', function)} or an argument of it: it is "
-            "defined in __main__. Give a function of a module, such as dlsfaces.recognize.train_cross_entropy"
-        )
+        what = f"{getattr(function, '__qualname__', function)} or an argument of it"
+        raise ValueError(f"other processes cannot import {what}: it is defined in __main__; take one of a module")
     with tempfile.TemporaryDirectory(prefix="dlsfaces-") as folder:
         Path(folder, "call").write_bytes(call)
         status, said = _run(folder, count)

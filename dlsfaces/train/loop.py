@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from accelerate import PartialState, skip_first_batches
@@ -17,6 +17,7 @@ from tqdm.auto import tqdm
 from dlsfaces import rng
 from dlsfaces.data import to_float
 from dlsfaces.train import checkpoints, processes
+from dlsfaces.train.checkpoints import State
 from dlsfaces.train.settings import Settings
 
 History = list[dict[str, float]]  #: one row per epoch, with what `validate` measured; see `_Run.end_epoch`
@@ -58,10 +59,8 @@ def fit(
         move: changes images and targets together, by one key per image; ``augment`` then the images, by the same keys.
         validate: called with the model after each epoch; what it measures goes into the history.
     Raises:
-        FloatingPointError: the loss is NaN or infinite, or more than 10 times as high as it began, or so are weights.
-        ValueError: the checkpoint cannot be read or is of another run, such as on other data; there are no batches, the
-            processes cannot share one evenly, or it would leave batch normalisation a single image.
-        OSError: the checkpoint cannot be written; the last one is kept.
+        FloatingPointError: the training has diverged.
+        ValueError: the checkpoint is damaged or of another run, such as on other data; or the batches do not fit.
     """
     with processes.own_state():
         parts = {"model": model, "loss": loss, "move": move, "augment": augment, "validate": validate}
@@ -109,9 +108,7 @@ class _Progress:
 class _Run:
     """What is trained, and how far it has come; made from the checkpoint where there is one."""
 
-    def __init__(
-        self, parts: dict[str, Any], batches: DataLoader, settings: Settings, checkpoint: str | Path | None
-    ) -> None:
+    def __init__(self, parts: State, batches: DataLoader, settings: Settings, checkpoint: str | Path | None) -> None:
         self.settings, self.steps, self.path = settings, len(batches), None if checkpoint is None else Path(checkpoint)
         self.recent: list[tuple[Tensor, int]] = []  # losses since the last look, and the images of each
         module = _Objective(parts["model"], parts["loss"])
@@ -212,11 +209,10 @@ class _Run:
 
     def _diverged(self, step: int, loss: float, what: str = "") -> FloatingPointError:
         kept = f" {self.path} holds the last good state." if self.path and self.path.exists() else ""
-        return FloatingPointError(
-            f"{what}the loss is {loss:.4g} in epoch {len(self.at.history) + 1}, step {step + 1}, at learning rate "
-            f"{self._lr(step):.3g} (it began at {self.at.first_loss:.4g}). Try a lower lr than {self.settings.lr:.3g}, "
-            f"a longer warmup, or precision='no', and look at the batch for NaN.{kept}"
-        )
+        where = f"in epoch {len(self.at.history) + 1}, step {step + 1}, at learning rate {self._lr(step):.3g}"
+        said = f"{what}the loss is {loss:.4g} {where} (it began at {self.at.first_loss:.4g})"
+        advice = f"Try a lower lr than {self.settings.lr:.3g}, a longer warmup, or precision='no', and look for NaN."
+        return FloatingPointError(f"{said}. {advice}{kept}")
 
     def _save(self) -> None:
         if self.path is not None and self.accelerator.is_main_process:

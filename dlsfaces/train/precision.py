@@ -9,12 +9,8 @@ from torch import nn
 
 @cache
 def faster_precision(device: torch.device) -> str:
-    """The half precision, as Accelerate names it, where a GPU trains at least a fifth faster, else ``"no"`` (float32).
-
-    A CPU trains in float32: some are quicker in bf16, but there CosFace lost one of three seeds (accuracy 0.38
-    instead of 0.63), and a notebook's numbers should not depend on the laptop.
-    """
-    if device.type == "cpu":
+    """The half precision, as Accelerate names it, where a GPU trains a fifth faster, else ``"no"`` (float32)."""
+    if device.type == "cpu":  # in bf16 CosFace lost one of three seeds, and numbers should not depend on the laptop
         return "no"
     half = half_precision(device)
     return half if seconds_per_step(device, half) < seconds_per_step(device, "no") / 1.2 else "no"

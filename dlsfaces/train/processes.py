@@ -12,8 +12,7 @@ from accelerate.utils import broadcast_object_list
 
 from dlsfaces.train.precision import faster_precision
 
-#: Environment variables that Accelerate obeys, though they were set for somebody else's loop, are hidden from it; those
-#: of torchrun too where it did not set them all.
+#: Accelerate obeys these variables though they were set for somebody else; torchrun's count where all are set.
 NOT_OURS = ("ACCELERATE_", "FORK_LAUNCHED", "PMI_", "OMPI_COMM_WORLD_", "MV2_COMM_WORLD_")
 TORCHRUN = {"RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"}
 
@@ -44,11 +43,8 @@ def accelerator(precision: str) -> Accelerator:
     """A new one, whose processes share each batch; ``"auto"`` is what the main process measures."""
     if precision == "auto":
         precision = from_main(faster_precision(PartialState().device))
-    return Accelerator(
-        mixed_precision=precision,
-        cpu=not torch.cuda.is_available(),
-        dataloader_config=DataLoaderConfiguration(split_batches=True),
-    )
+    config = DataLoaderConfiguration(split_batches=True)
+    return Accelerator(mixed_precision=precision, cpu=not torch.cuda.is_available(), dataloader_config=config)
 
 
 def from_main(value: Any) -> Any:

@@ -10,10 +10,9 @@ from torch import nn
 
 @dataclass(frozen=True)
 class Settings:
-    """How a model is trained.
+    """How a model is trained: by ``"sgd"``, with Nesterov momentum 0.9, or ``"adamw"`` (Loshchilov and Hutter 2019).
 
-    ``"sgd"`` has Nesterov momentum 0.9; ``"adamw"`` (Loshchilov and Hutter 2019) is for losses whose gradients differ
-    much in size, such as those of heat maps, and takes about a hundredth of SGD's ``lr``.
+    AdamW is for losses whose gradients differ much in size (heat maps), and takes about a hundredth of SGD's ``lr``.
     """
 
     epochs: int

@@ -2,7 +2,6 @@
 
 import io
 import logging
-import os
 import struct
 import zlib
 
@@ -112,18 +111,10 @@ def test_sixteen_bits_are_scaled(pixels):
     assert pixels(png([colours.tobytes()], 16, 6, 2, 1)).tolist() == [[[0, 100, 255], [255] * 3]]
 
 
-@pytest.mark.parametrize(
-    ("values", "expected"),
-    [
-        (np.array([0, 25700, 65535], np.int32), [0, 100, 255]),
-        (np.array([-5, 2**30, 2**31 - 1], np.int32), [0, 128, 255]),
-        (np.array([0, 0.2, 1], np.float32), [0, 51, 255]),
-        (np.array([np.nan, -np.inf, 1], np.float32), [0, 0, 255]),
-        (np.array([-3, 0, 1e30], np.float32), [0, 0, 255]),
-    ],
-)
-def test_thirty_two_bits_are_scaled_by_the_usual_white_that_holds_them(pixels, values, expected):
-    assert pixels(values.reshape(1, 3), "tiff")[0, :, 2].tolist() == expected
+@pytest.mark.parametrize("kind", [np.int32, np.float32])
+def test_thirty_two_bits_whose_white_nobody_knows_are_refused(pixels, kind):
+    with pytest.raises(ValueError, match=r"a\.bin .*32 bits a pixel.* export it with 8 or 16"):
+        pixels(np.zeros((2, 2), kind), "tiff")
 
 
 @pytest.mark.parametrize("form", ["gif", "png", "webp", "tiff", "mpo"])
@@ -152,12 +143,8 @@ def test_every_exif_orientation(pixels, form, orientation):
     exif[0x0112] = orientation
     kinds = [gradient(24, 16)]
     if form in ("png", "tiff"):
-        kinds += [
-            gradient(24, 16)[..., 0].astype(np.uint16) * 257,
-            np.dstack([gradient(24, 16), np.full((24, 16), 255)]),
-        ]
+        kinds += [kinds[0][..., 0].astype(np.uint16) * 257, np.dstack([kinds[0], np.full((24, 16), 255, np.uint8)])]
     for image in kinds:
-        image = image if image.dtype == np.uint16 else image.astype(np.uint8)
         assert (pixels(image, form, exif=exif) == UPRIGHT[orientation](pixels(image, form))).all()
 
 
@@ -199,10 +186,7 @@ def test_what_is_no_image_is_named(tmp_path, content, why):
 
 
 def test_names_that_are_no_files(tmp_path):
-    os.mkfifo(tmp_path / "pipe.jpg")
-    with pytest.raises(ValueError, match=r"pipe\.jpg .*no ordinary file"):
-        read_image(tmp_path / "pipe.jpg")
-    with pytest.raises(ValueError, match="it is a folder"):
+    with pytest.raises(ValueError, match=r"cannot be read as an image .*directory"):
         read_image(tmp_path)
     for name in ("missing.jpg", "long" * 1000, "zero\0byte.jpg"):
         with pytest.raises(FileNotFoundError, match="no image at"):

@@ -72,7 +72,7 @@ def test_a_mosaic_depends_on_its_number_alone_and_splits_differ():
 
 def test_bad_arguments_are_named():
     for wrong, message in (
-        (dict(photos=[]), "photos is empty"),
+        (dict(photos=[]), "0 photos: a mosaic needs photos"),
         (dict(count=-1), "count=-1"),
         (dict(grid=(0, 2)), "grid="),
         (dict(size=(30, 30), grid=(4, 4)), "at least 16 pixels"),

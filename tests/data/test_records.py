@@ -61,9 +61,8 @@ def test_indices_of_every_form_mean_the_same_to_every_reader(faces):
         assert torch.equal(faces.read(indices, None), images[meant]), name
         assert faces.subset(indices).files == [faces.files[i] for i in meant], name
     assert torch.equal(faces.subset([-3, 4, 5])[-2:].subset([-1]).images(), images[[5]])
-    assert torch.equal(faces[np.int64(-2)].image, images[-2]) and torch.equal(
-        faces[odd.nonzero()[0, 0]].image, images[1]
-    )
+    assert torch.equal(faces[np.int64(-2)].image, images[-2])
+    assert torch.equal(faces[odd.nonzero()[0, 0]].image, images[1])
     for nothing in ([], np.array([]), torch.zeros(n, dtype=torch.bool), slice(5, 5)):
         empty = faces[nothing] if isinstance(nothing, slice) else faces.subset(nothing)
         assert len(empty) == 0 and empty.images().shape == (0, 3, *faces.crop_size)

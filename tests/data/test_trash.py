@@ -273,37 +273,26 @@ def test_duplicates_are_copies_of_clean_images_of_the_same_person(faces, before)
     assert torch.tensor(other)[:, 1].min() > 0.2  # not the same by accident
 
 
-@pytest.mark.parametrize("rate", [-0.1, 1, float("nan"), "a lot"])
-def test_bad_rates(rate):
-    with pytest.raises(ValueError, match="rate="):
-        data.plant_trash(flat(20), rate)
-
-
 @pytest.mark.parametrize(
-    "mix, message",
+    "rate, mix, message",
     [
-        ({"blury": 1}, "'blury', which is no kind of trash; there are blurred, dark"),
-        ({"dark": -1}, "mix\\['dark'\\]=-1"),
-        ({"dark": float("nan"), "blurred": 1}, "mix\\['dark'\\]=nan"),
-        ({"dark": "much"}, "'much'"),
-        ({}, "leaves no kind"),
+        *((rate, None, "rate=") for rate in (-0.1, 1, float("nan"), "a lot")),
+        (0.5, {"blury": 1}, "'blury', which is no kind of trash; there are blurred, dark"),
+        *((0.5, {"dark": w, "blurred": 1}, rf"mix\['dark'\]={w!r}") for w in (-1, float("nan"), "much")),
+        (0.5, {}, "leaves no kind"),
     ],
 )
-def test_bad_mixes(mix, message):
+def test_bad_rates_and_mixes(rate, mix, message):
     with pytest.raises(ValueError, match=message):
-        data.plant_trash(flat(20), 0.5, mix)
+        data.plant_trash(flat(20), rate, mix)
 
 
 def test_sets_that_are_too_small_or_have_no_people():
     with pytest.raises(ValueError, match=r"too few for 7 kinds of trash; raise the rate to 0.35 or more"):
         data.plant_trash(flat(20), 0.2)
     assert sum(map(bool, data.plant_trash(flat(20), 0.35).defects)) == 7
-    for photos, rate, mix in (
-        (flat(10), 0.8, {"duplicate": 1}),
-        (flat(20, people=8), 0.95, {"dark": 1, "duplicate": 0.9}),
-    ):
-        with pytest.raises(ValueError, match="too small for"):
-            data.plant_trash(photos, rate, mix)
+    with pytest.raises(ValueError, match="too small for"):
+        data.plant_trash(flat(10), 0.8, {"duplicate": 1})
     nobody = flat(40, torch.full((40,), data.UNKNOWN))
     for kind in ("wrong_identity", "duplicate"):
         with pytest.raises(ValueError, match="has no identities"):
