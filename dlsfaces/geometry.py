@@ -140,7 +140,7 @@ def refuse_other_order(points: Tensor, target: Tensor = TIGHT.template) -> None:
     ways["(x, y) by turns; give landmarks.mT.reshape(-1, 5, 2)"] = points.mT.reshape(-1, 5, 2)
     left = {way: _misfit(moved, target) for way, moved in ways.items()}
     way = min(left, key=lambda way: left[way][0] - 0.2 * (left[way][1] > 0.7))  # rather upright
-    if left[way][0] < 0.6 * found:
+    if min(left.values())[0] < 0.6 * found:
         like = (
             f"look like {way}" if left[way][0] < 0.34 else "fit in no order, such as dlib's five, which have no mouth"
         )
