@@ -15,8 +15,9 @@ from dlsfaces.align.squares import LandmarkAugmentation
 from dlsfaces.data import Augmentation, FaceSet
 
 #: Changes an image's colours and sharpness, and hides parts of it; :class:`LandmarkAugmentation` moves it.
-STILL = dict(flip=0, rotation=0, zoom=0, shift=0)
-COLOURS = replace(Augmentation.strong(), **STILL, grey=0.4, coarse=0.3, screen=0.08, grain=0.1)
+COLOURS = replace(
+    Augmentation.strong(), flip=0, rotation=0, zoom=0, shift=0, grey=0.4, coarse=0.3, screen=0.08, grain=0.1
+)
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,29 @@ from dlsfaces.data.trash import TRASH, plant_trash
 from dlsfaces.data.warped import unaligned
 from dlsfaces.geometry import to_float
 
-__all__ = ["SPLITS", "TRASH", "UNKNOWN", "Augmentation", "DataUnavailable", "FaceSet", "PhotoSet", "SceneSettings"]
-__all__ += ["batches", "check_same_people", "joined", "load", "load_built_in", "mosaics", "plant_trash", "read_image"]
-__all__ += ["scenes", "split_people", "studio", "to_float", "unaligned"]
+__all__ = [
+    "SPLITS",
+    "TRASH",
+    "UNKNOWN",
+    "Augmentation",
+    "DataUnavailable",
+    "FaceSet",
+    "PhotoSet",
+    "SceneSettings",
+    "batches",
+    "check_same_people",
+    "joined",
+    "load",
+    "load_built_in",
+    "mosaics",
+    "plant_trash",
+    "read_image",
+    "scenes",
+    "split_people",
+    "studio",
+    "to_float",
+    "unaligned",
+]
 
 SPLITS = ("train", "validation", "test", "query", "distractors")
 NAMES = ("synthetic", "celeba500", "celeba", "lfw")

@@ -12,11 +12,25 @@ from dlsfaces.evaluate.open_set import cmc, cmc_interval, open_set_interval, ope
 from dlsfaces.evaluate.pairs import pair_scores
 from dlsfaces.evaluate.verification import det, roc, verification
 
-# fmt: off
 __all__ = [
-    "accuracy", "box_size", "check_pairs", "class_centres", "cmc", "cmc_interval", "cosine_to_centres",
-    "cumulative_error_curve", "det", "identification_rate", "identification_rate_difference",
-    "identification_rate_interval", "landmark_score", "nearest_centre_accuracy", "open_set_interval", "open_set_rate",
-    "open_set_scores", "pair_scores", "roc", "verification",
+    "accuracy",
+    "box_size",
+    "check_pairs",
+    "class_centres",
+    "cmc",
+    "cmc_interval",
+    "cosine_to_centres",
+    "cumulative_error_curve",
+    "det",
+    "identification_rate",
+    "identification_rate_difference",
+    "identification_rate_interval",
+    "landmark_score",
+    "nearest_centre_accuracy",
+    "open_set_interval",
+    "open_set_rate",
+    "open_set_scores",
+    "pair_scores",
+    "roc",
+    "verification",
 ]
-# fmt: on
