@@ -67,8 +67,8 @@ def test_text_and_pictures_that_differ_are_seen_and_timings_and_bars_are_not(tmp
     with pytest.raises(AssertionError) as found:
         run_twice(tmp_path / "made.ipynb")
     said = str(found.value)
-    assert "2 failed, 4 passed" in said and said.count("outputs differ when it runs again") == 2
-    assert "made.ipynb::Cell 4 " in said and "made.ipynb::Cell 5 " in said
+    assert "2 failed, 4 passed" in said and "outputs differ when it runs again" in said
+    assert "made.ipynb::Cell 4 " in said and "made.ipynb::Cell 5 " in said  # how often depends on pytest's settings
 
 
 @each_chapter
