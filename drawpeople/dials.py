@@ -21,7 +21,7 @@ class Dial(NamedTuple):
     chance: float | None = None
 
 
-_SHAPE = Dial(-1, 1, 0, 0.8)  # in units of the largest change that still looks human
+_SHAPE = Dial(-1, 1, 0, 1.0)  # in units of the largest change that still looks human
 _SIZE = Dial(-1, 1, 0, 0.5)  # lengths and widths: spread 1.0 to 1.6 times as in Farkas (1994), who had one people
 _SHARE = Dial(0, 1, 0.5, None)
 
@@ -58,7 +58,8 @@ PERSON: dict[str, Dial] = {
     "eye_droop": _SHAPE,
     "eyelid_fold": _SHARE,
     "lashes": _SHARE,
-    **_all(_SHAPE, "brow_ridge brow_height brow_thickness brow_tilt brow_arch"),
+    **_all(_SHAPE, "brow_ridge brow_height brow_thickness brow_arch"),
+    "brow_tilt": Dial(-1, 1, -0.15, 0.6),  # above 0 the outer end is higher
     "brow_peak": _SHAPE,  # where the arch is highest: -1 over the pupil, 1 near the temple
     "brow_apart": _SHAPE,
     "brow_length": _SHAPE,
@@ -69,7 +70,7 @@ PERSON: dict[str, Dial] = {
     "nose_bend": _SHAPE,  # to the viewer's right
     # mouth
     **_all(_SIZE, "mouth_width mouth_height lip_upper lip_lower"),
-    "mouth_curve": Dial(-1, 1, 0.3, 0.6),
+    "mouth_curve": Dial(-1, 1, 0.3, 0.7),
     "lip_bow": _SHARE,
     "lips_forward": _SHAPE,
     "philtrum": _SHAPE,  # the length of the upper lip's skin
@@ -111,7 +112,7 @@ PERSON: dict[str, Dial] = {
     "beard_line": _SHAPE,  # on the cheeks: 1 low
     "beard_length": _SHARE,
     # habits: the same frame and earrings every day
-    "glasses": _switch(0.12),
+    "glasses": _switch(0.16),
     "glasses_shape": _SHARE,  # round, rectangular, aviator, cat-eye, and between
     "glasses_size": _SHAPE,
     "glasses_thick": _SHARE,  # from wire to horn rims
@@ -124,13 +125,13 @@ PERSON: dict[str, Dial] = {
 
 SHOT: dict[str, Dial] = {
     # pose, degrees, and camera
-    "yaw": Dial(-75, 75, 0, 17),  # positive: the nose points to the viewer's right
-    "pitch": Dial(-30, 30, 0, 8),  # positive: looks up
+    "yaw": Dial(-75, 75, 0, 19),  # positive: the nose points to the viewer's right
+    "pitch": Dial(-30, 30, 0, 9),  # positive: looks up
     "roll": Dial(-40, 40, 0, 2.5),  # positive: the head tips to the viewer's right
     "distance": Dial(40, 200, 90, 25),  # cm from camera to head
     # expression
-    "mouth_open": Dial(0, 1, 0, 0.3),
-    "smile": Dial(-0.5, 1, 0.2, 0.5),
+    "mouth_open": Dial(0, 1, 0, 0.33),
+    "smile": Dial(-0.5, 1, 0.3, 0.55),
     "brow_raise": Dial(-1, 1, 0, 0.4),
     "eye_shut": Dial(0, 1, 0, 0.2),
     "gaze_x": Dial(-1, 1, 0, 0.3),  # positive: to the viewer's right

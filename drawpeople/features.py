@@ -44,11 +44,11 @@ def brows(colour: Tensor, s: Samples, locks: Tensor) -> Tensor:
     """A tapering arch above each eye, of slanting hairs; returns what it covers, ``(M,)``."""
     across = s.x.abs()
     middle, along = brow_middle(across, s.dial)
-    half = (0.38 + 0.25 * s.dial("brow_thickness")) * (1 - 0.3 * (along + 1)).clamp(min=0.08)
+    half = (0.44 + 0.26 * s.dial("brow_thickness")) * (1 - 0.3 * (along + 1)).clamp(min=0.08)
     inside = smooth_step(half - (s.y - middle).abs(), 0.24 + s.pixel) * smooth_step(1 - along.abs(), 0.3 + s.pixel)
     hairs = 0.88 + 0.12 * torch.sin(13 * across - 8 * s.y) + 0.12 * speckle(1.5 * s.x, s.y)
-    share = (inside * hairs * (0.42 + 0.53 * s.dial("brow_density"))).clamp(0, 0.95)
-    cover(colour, locks * (0.62 - 0.15 * s.dial("make_up")), share)
+    share = (inside * hairs * (0.62 + 0.36 * s.dial("brow_density"))).clamp(0, 0.97)
+    cover(colour, locks * (0.5 - 0.12 * s.dial("make_up")), share)
     return inside  # faint brows are brows
 
 
@@ -106,10 +106,10 @@ def eyes(colour: Tensor, gloss: Tensor, s: Samples) -> Tensor:
     _iris(white, s, beside * (0.3 + 0.7 * shadow))
     cover(colour, white, ball)
     gloss *= 1 - 0.7 * ball  # what mirrors the lamp is painted on the iris
-    lash = line(s.y - top - 0.02, 0.05 + 0.06 * s.dial("lashes") + 0.06 * make_up + 0.4 * s.pixel)
+    lash = line(s.y - top - 0.03, 0.09 + 0.08 * s.dial("lashes") + 0.1 * make_up + 0.4 * s.pixel)
     wing = line(s.y - top - 0.06, 0.10 + 0.4 * s.pixel) * smooth_step(u - 0.6, 0.4) * smooth_step(1.12 - u, 0.12)
-    lower = line(s.y - bottom + 0.03, 0.06 + 0.3 * s.pixel) * almond * (0.25 + 0.35 * make_up)
-    lash = (0.35 + 0.4 * s.dial("lashes") + 0.25 * make_up) * lash * root
+    lower = line(s.y - bottom + 0.03, 0.06 + 0.3 * s.pixel) * root * (0.4 + 0.4 * make_up)
+    lash = (0.55 + 0.3 * s.dial("lashes") + 0.2 * make_up) * lash * root.sqrt()
     dark = torch.maximum(torch.maximum(lash, 0.8 * wing * make_up * make_up), lower)
     for k in range(3):
         colour[k] *= 1 - dark.clamp(0, 0.9)
@@ -122,10 +122,10 @@ def _lid(colour: Tensor, s: Samples, across: Tensor, top: Tensor, root: Tensor, 
     above = s.y - top + 0.1 * s.dial("brow_raise")
     crease = line(above - 0.2 - 0.2 * fold, 0.1 + 0.3 * s.pixel) * root
     under = line(above + 0.08 * fold - 0.16, 0.12 + 0.3 * s.pixel) * root
-    socket = bump(across, s.y, 2.5, 0.75, 1.6, 0.8)  # shade between brow and lid, deepest beside the nose
+    socket = bump(across, s.y, 2.9, 0.7, 1.9, 0.85)  # shade between brow and lid, deepest beside the nose
     on_lid = bump(across, s.y, 3.1, 0.65, 1.7, 0.6) * make_up
-    deep = 0.12 - 0.1 * s.dial("eye_depth")  # how dark the socket is
-    shade = (0.05 + 0.5 * fold) * (1 - 0.75 * s.dial("epicanthus")) * crease + deep * socket + 0.32 * on_lid
+    deep = 0.26 - 0.14 * s.dial("eye_depth")  # how dark the socket is
+    shade = (0.05 + 0.5 * fold) * (1 - 0.75 * s.dial("epicanthus")) * crease + deep * socket + 0.4 * on_lid
     shade = shade - 0.08 * fold * under
     tint = s.dial("make_up_hue") - 0.5
     for k, warm in enumerate((0.9 - 0.3 * tint, 1.05 + 0.0 * tint, 1.0 + 0.3 * tint)):
@@ -178,7 +178,7 @@ def mouth(colour: Tensor, gloss: Tensor, s: Samples) -> Tensor:
     soft = 0.2 + s.pixel
     lips = smooth_step(upper - rise, soft) * smooth_step(rise + lower, soft) * (outline > 0)
     red = _lip_colour(colour, s) * (1 - 0.14 * (rise > 0))
-    cover(colour, red, lips * (0.65 + 0.27 * outline))
+    cover(colour, red, lips * (0.78 + 0.17 * outline))
     gloss += (0.1 + 0.12 * s.dial("lipstick")) * lips
     open_ = s.dial("mouth_open")
     far = (4 * open_).clamp(max=1)
@@ -212,7 +212,7 @@ def _teeth(colour: Tensor, s: Samples, u: Tensor, below_lip: Tensor, inside: Ten
 
 def _lip_colour(colour: Tensor, s: Samples) -> Tensor:
     """The skin's colour, redder; or lipstick."""
-    pale = 0.8 * (1 - s.dial("lip_red"))
+    pale = 0.6 * (1 - s.dial("lip_red"))
     natural = torch.stack([colour[k] * (t + (1 - t) * pale) for k, t in enumerate((0.84, 0.46, 0.48))])
     stick = s.spread(palette(_LIPSTICK, s.dials["make_up_hue"])) * _beside_skin(s, 0.12)
     return natural + 0.75 * s.dial("lipstick") * (stick - natural)

@@ -96,14 +96,14 @@ def people(identities: Tensor, seed: int = 0) -> dict[str, Tensor]:
         for name, shift in shifts.items():
             person[name] = person[name] + shift * (share - centre)
     # light hair and eyes are rare on dark skin and beside an epicanthus
-    dark = (person["skin_tone"] < 0.55) | (person["epicanthus"] > 0.5)
-    person["hair_light"] = torch.where(dark, 0.3 * person["hair_light"], person["hair_light"])
+    dark = (person["skin_tone"] < 0.5) | (person["epicanthus"] > 0.5)
+    person["hair_light"] = torch.where(dark, 0.4 * person["hair_light"], person["hair_light"])
     person["hair_red"] = torch.where(dark, 0.2 * person["hair_red"], person["hair_red"])
-    person["eye_colour"] = torch.where(dark, 0.25 * person["eye_colour"], person["eye_colour"])
+    person["eye_colour"] = torch.where(dark, 0.35 * person["eye_colour"], person["eye_colour"])
     person["freckles"] = torch.where(dark, 0.2 * person["freckles"], person["freckles"])
-    person["wrinkles"] = person["wrinkles"] + 1.1 * (person["age"] - 0.35).clamp(min=0)
+    person["wrinkles"] = person["wrinkles"] + 1.2 * (person["age"] - 0.45).clamp(min=0)
     person["make_up"] = torch.where(man, 0.05 * person["make_up"], (0.15 + 3.2 * person["make_up"]).clamp(max=1))
-    person["hair_grey"] = person["hair_grey"] + ((person["age"] - 0.6) / 0.4).clamp(min=0) * 0.9
+    person["hair_grey"] = person["hair_grey"] + ((person["age"] - 0.68) / 0.32).clamp(min=0) * 0.9
     person["baldness"] = torch.where(man, 1.5 * person["baldness"] + 0.25 * old, torch.zeros_like(old))
     person["hair_style"] = style_of(person["hair_style"], man, person["hair_wave"] > 0.75)
     person["earrings"] = torch.where(man & (person["earring_gold"] < 0.95), torch.zeros_like(old), person["earrings"])

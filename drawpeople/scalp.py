@@ -22,7 +22,7 @@ def edge(angles: Tensor, person: dict[str, Tensor]) -> Tensor:
     around_head = angles.abs()
     recedes = 2.6 * smooth(0.15, 0.5, bald)
     corner = torch.exp(-(((around_head - 34 * _DEGREE) / (13 * _DEGREE)) ** 2))
-    front = 6.9 + 0.8 * line + recedes * (0.45 + 0.55 * corner) + 0.5 * corner
+    front = 6.2 + 0.9 * line + recedes * (0.45 + 0.55 * corner) + 0.5 * corner
     ragged = 0.12 * (torch.sin(23 * angles) + torch.sin(41 * angles + 1))
     to_temple = smooth(34 * _DEGREE, 62 * _DEGREE, around_head)
     to_side = smooth(62 * _DEGREE, 84 * _DEGREE, around_head)

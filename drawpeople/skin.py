@@ -10,7 +10,7 @@ from torch import Tensor
 from drawpeople.samples import Samples, bell, bump, cover, line, palette, slope, smooth_step
 
 _METERED_FOR = 0.5  # luminance of a face that needs no gain
-_FOLLOWS = 0.62  # the share of a face's difference from that, in stops, that the camera makes up for
+_FOLLOWS = 0.5  # the share of a face's difference from that, in stops, that the camera makes up for
 # sRGB, from the first to the last value of the dial. As light as the Monk Skin Tone Scale's ninth to fifth step (L* 20
 # to 80; Monk 2019), which paints no blood under the skin; as red and as colourful as cheeks are in photos.
 _SKIN = ((66, 44, 37), (98, 66, 53), (134, 93, 75), (170, 123, 100), (200, 150, 125), (220, 172, 148), (234, 191, 170))

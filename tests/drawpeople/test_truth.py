@@ -83,7 +83,7 @@ def test_the_five_are_where_the_68_say():
     shots |= {"eye_shut": torch.zeros(24), "yaw": shots["yaw"].clamp(-40, 40)}  # farther, lids hide each other
     made = drawpeople.render(people, shots, LOOSE)
     same = made.landmarks[:, 2:] - made.dense[:, [30, 48, 54]]  # the tip of the nose, the corners of the mouth
-    assert same.norm(dim=-1).max() < 1.1  # pixels; eyes are 39 apart
+    assert same.norm(dim=-1).max() < 1.2  # pixels; eyes are 39 apart
     for k in range(24):
         for pupil, lids in ((0, slice(36, 42)), (1, slice(42, 48))):
             assert Path(made.dense[k, lids].numpy()).contains_point(made.landmarks[k, pupil].numpy()), (k, pupil)
