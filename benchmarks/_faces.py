@@ -21,7 +21,7 @@ def write_weights(
     real: str,
     trained_on: dict[str, list[str]],
 ) -> None:
-    """Both networks and a card for each, from the folder of trained networks.
+    """The networks named in ``trained_on`` and a card for each, from the folder of trained networks.
 
     Args:
         abouts: what their headers say; ``found``: what was measured.
@@ -31,6 +31,8 @@ def write_weights(
     recipes = {"synthetic": invented, "celeba": f"{invented}, then {real}"}
     minutes = {"synthetic": abouts["invented"]["minutes"], "celeba": sum(a["minutes"] for a in abouts.values())}
     for name, source in SOURCE.items():
+        if name not in trained_on:
+            continue
         model = recognize.load_face_net(folder / f"{source}.safetensors")
         data = "synthetic people" + (", then CelebA-500 (500 people)" if name == "celeba" else "")
         digest = hashlib.sha256("\n".join(trained_on[name]).encode()).hexdigest()[:12]
