@@ -18,7 +18,7 @@ from dlsfaces.data import Augmentation, FaceSet
 COLOURS = Augmentation(
     **dict.fromkeys(("flip", "rotation", "zoom", "shift"), 0),
     **dict(brightness=0.4, contrast=0.4, saturation=0.5, tint=0.1, grey=0.4, blur=0.4),
-    **dict(coarse=0.1, screen=0.03, grain=0.04),  # more of these made everything worse, old prints too
+    **dict(coarse=0.1, screen=0.03, grain=0.04),  # a run with three times as much was worse, on old prints too
 )
 
 
