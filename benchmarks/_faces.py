@@ -30,9 +30,8 @@ def write_weights(
     """
     recipes = {"synthetic": invented, "celeba": f"{invented}, then {real}"}
     minutes = {"synthetic": abouts["invented"]["minutes"], "celeba": sum(a["minutes"] for a in abouts.values())}
-    for name, source in SOURCE.items():
-        if name not in trained_on:
-            continue
+    for name in trained_on:
+        source = SOURCE[name]
         model = recognize.load_face_net(folder / f"{source}.safetensors")
         data = "synthetic people" + (", then CelebA-500 (500 people)" if name == "celeba" else "")
         digest = hashlib.sha256("\n".join(trained_on[name]).encode()).hexdigest()[:12]

@@ -14,11 +14,11 @@ from dlsfaces.train import History
 
 PEOPLE, IMAGES_PER_PERSON, SEED = 900, 14, 6  #: built-in people to learn from
 RECIPES = {
-    "regression": LandmarkRecipe(kind="regression", size="medium", epochs=14),
+    "regression": LandmarkRecipe(kind="regression", size="medium", epochs=20),
     "hourglass": LandmarkRecipe(kind="hourglass", size="medium", epochs=14),
 }
 #: What goes on from there with real and built-in faces together; fewer epochs, since most is learned.
-REAL_EPOCHS = {"regression": 7, "hourglass": 8}
+REAL_EPOCHS = {"regression": 10, "hourglass": 8}
 
 
 def synthetic_faces(split: str) -> FaceSet:

@@ -64,7 +64,7 @@ def main() -> None:
     folder = Path(chosen.networks or folders.cache_folder() / f"best_recipe-v{drawpeople.VERSION}-{STEM_STRIDE}")
     invented_network(folder)
     if chosen.invented:
-        invented_alone(folder, chosen.root, chosen.write)
+        invented_alone(folder, chosen.root, chosen.write and not chosen.dry_run)
         return
     way = best_way(folder, chosen.root, chosen.workers)
     together(real_network, [(folder, chosen.root, way, seed) for seed in SEEDS], chosen.workers)
@@ -85,15 +85,11 @@ def invented_network(folder: Path) -> FaceResNet:
 
 def invented_alone(folder: Path, root: str, write: bool) -> None:
     """Measure the network of synthetic people, and write it with its card; the others and the record stay."""
-    sets = {split: data.load("celeba500", split, root) for split in ("query", "distractors")}
-    images = {split: sets[split].images(IMAGE_SIZE) for split in sets}
-    path = folder / "invented.safetensors"
-    found = {"invented": strangers_known(recognize.load_face_net(path), images, sets["query"])}
+    found = strangers_known(folder, root, ["invented"])
     print(json.dumps(found, indent=1))
     if write:
-        write_weights(
-            folder, {"invented": weights.read(path)[1]}, found, repr(INVENTED), "", {"synthetic": learned_from()}
-        )
+        about = {"invented": weights.read(folder / "invented.safetensors")[1]}
+        write_weights(folder, about, found, repr(INVENTED), "", {"synthetic": learned_from()})
 
 
 def learned_from() -> list[str]:
@@ -184,12 +180,11 @@ def averaged(models: list[FaceResNet], faces: FaceSet) -> FaceResNet:
 
 def measure(folder: Path, root: str, way: str, write: bool, dry_run: bool) -> None:
     """Every network on the test split and on people never seen; the record, and the weights."""
-    sets = {split: data.load("celeba500", split, root) for split in ("train", "test", "query", "distractors")}
+    sets = {split: data.load("celeba500", split, root) for split in ("train", "test")}
     named = EmbeddingScore(sets["train"], sets["test"], IMAGE_SIZE, per_person=None, mirror=True)
-    images = {split: sets[split].images(IMAGE_SIZE) for split in ("query", "distractors")}
-    networks = {name: recognize.load_face_net(folder / f"{name}.safetensors") for name in ("invented", "real")}
-    found = {name: strangers_known(model, images, sets["query"]) for name, model in networks.items()}
-    found["real"] = {"accuracy": named(networks["real"])["accuracy"], **found["real"]}
+    found = strangers_known(folder, root, ["invented", "real"])
+    real = recognize.load_face_net(folder / "real.safetensors")
+    found["real"] = {"accuracy": named(real)["accuracy"], **found["real"]}
     abouts = {name: weights.read(folder / f"{name}.safetensors")[1] for name in ("invented", "real-0")}
     minutes = sum(about["minutes"] for about in abouts.values())
     figures = {**found["real"], "minutes": minutes}
@@ -215,7 +210,7 @@ def measure(folder: Path, root: str, way: str, write: bool, dry_run: bool) -> No
 
 
 NOTES = [
-    f"From scratch, no outside weights. FaceResNet medium (2.6 M weights) with a stem that does not halve the image, "
+    f"From scratch, no outside weights. FaceResNet medium (2.6 M weights) with a stem of stride {STEM_STRIDE}, "
     f"{IMAGE_SIZE[0]}x{IMAGE_SIZE[1]} tight crops, CosFace (margin {MARGIN}, scale {SCALE:g}). First "
     f"{INVENTED.epochs} epochs of {len(SHARDS) * PEOPLE:,} synthetic people with 10 images each, then CelebA-500's "
     "training split in the way that served people held out best (ways: the tenth part of the people held out, "
@@ -227,12 +222,16 @@ NOTES = [
 ]
 
 
-@torch.no_grad()
-def strangers_known(model: FaceResNet, images: dict[str, torch.Tensor], query: FaceSet) -> dict[str, float]:
-    """TPR on people never seen, with its 95 % interval over people."""
-    seen, strangers = (recognize.features_of(model, images[s], mirror=True) for s in ("query", "distractors"))
-    scores = evaluate.pair_scores(seen, query.identities, strangers)
-    return rates("tpr", seen, strangers, query.identities) | intervals(scores)
+def strangers_known(folder: Path, root: str, names: list[str]) -> dict[str, dict[str, float]]:
+    """TPR of networks in the folder on people never seen, with its 95 % interval over people."""
+    query, distractors = (data.load("celeba500", split, root) for split in ("query", "distractors"))
+    images, found = [faces.images(IMAGE_SIZE) for faces in (query, distractors)], {}
+    for name in names:
+        model = recognize.load_face_net(folder / f"{name}.safetensors")
+        seen, strangers = (recognize.features_of(model, part, mirror=True) for part in images)
+        scores = evaluate.pair_scores(seen, query.identities, strangers)
+        found[name] = rates("tpr", seen, strangers, query.identities) | intervals(scores)
+    return found
 
 
 if __name__ == "__main__":
