@@ -25,7 +25,7 @@ def write_weights(
 
     Args:
         abouts: what their headers say; ``found``: what was measured.
-        invented, real: how they were trained, in words.
+        invented, real: how they were trained, in words; ``real`` is empty where only people who are invented were seen.
         trained_on: what names each network's training images.
     """
     recipes = {"synthetic": invented, "celeba": f"{invented}, then {real}"}
@@ -40,6 +40,7 @@ def write_weights(
         save_face_net(model, path, about)
         text = CARD.format(
             name=name,
+            flag="" if real else " --invented",
             settings=model.settings,
             data=data,
             recipe=recipes[name],
@@ -70,7 +71,7 @@ Turns a face into 256 numbers that are similar, by cosine, for images of one per
 - **Recipe**: CosFace; {recipe}.
 - **Trained** in {minutes:.1f} minutes on: {machine}.
 - **Terms**: {terms}
-- **Made by** `python -m benchmarks.best_recipe --write`.
+- **Made by** `python -m benchmarks.best_recipe{flag} --write`.
 
 | measured on | figure | value |
 |:--|:--|--:|
