@@ -99,13 +99,14 @@ def main() -> None:
     figures = tried(FULL, sets) | untrained(sets, FULL.size)
     if chosen.ablation:
         rows = {
-            name: tried(trial, sets, seed=int(name == "yardstick/other_seed")) for name, trial in ablation().items()
+            name: {"generator": drawpeople.VERSION} | tried(trial, sets, seed=int(name == "yardstick/other_seed"))
+            for name, trial in ablation().items()
         }
     figures |= {f"ablation/{name}/tpr@0.1": row["tpr@0.1"] for name, row in rows.items()}
     if chosen.dry_run:
         print(json.dumps(figures, indent=1))
         return
-    command = "python -m benchmarks.synthetic_transfer" + " --ablation" * bool(rows)
+    command = "python -m benchmarks.synthetic_transfer" + " --ablation" * chosen.ablation
     record("synthetic_transfer", figures, command, history=history, ablation=rows, notes=NOTES)
 
 
@@ -123,7 +124,8 @@ NOTES = [
     f"ablation: {YARDSTICK.people} people, {YARDSTICK.images_per_person} images each, {YARDSTICK.size[0]}x"
     f"{YARDSTICK.size[1]}, {YARDSTICK.epochs} epochs in batches of {YARDSTICK.batch}; a row is the yardstick with one "
     "thing at its typical value in every image, or switched off; people/: the same number of images divided among "
-    "fewer or more people. yardstick/other_seed says how much a difference must be to mean something.",
+    "fewer or more people. yardstick/other_seed says how much a difference must be to mean something. Each row "
+    "keeps the generator it was made with: without --ablation those of the last time stay.",
 ]
 
 
