@@ -11,7 +11,6 @@ of them has seen. ``--invented`` trains those of synthetic people alone, and mea
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import time
 from collections.abc import Callable
@@ -23,8 +22,8 @@ from torch import Tensor
 from benchmarks import cmu_mit
 from benchmarks._landmarks import RECIPES, held_out_faces, strangers, trained, write_weights
 from benchmarks._peers import Finder, MissingPeerError
-from benchmarks._record import RESULTS, ROOT, record
-from dlsfaces import align, evaluate, geometry
+from benchmarks._record import ROOT, record
+from dlsfaces import align, course, evaluate, geometry
 from dlsfaces.align.networks import LandmarkNet
 from dlsfaces.data import FaceSet
 
@@ -65,9 +64,8 @@ def main() -> None:
         print(figures, detail)
         return
     if chosen.write:
-        write_weights(nets, detail, histories)
-    path = RESULTS / "landmarks.json"
-    before = json.loads(path.read_text(encoding="utf-8"))["history"] if path.exists() else {}
+        write_weights({key: net for key, net in nets.items() if "_".join(key) in histories}, detail, histories)
+    before = course.recorded("landmarks")["history"]
     command = f"python -m benchmarks.landmarks{' --invented' * chosen.invented} --write"
     record("landmarks", figures, command, detail=detail, history=before | histories, notes=NOTES)
 

@@ -40,7 +40,7 @@ def test_a_network_comes_back_close_to_what_it_was_and_its_header_says_what_it_i
 
 @pytest.mark.parametrize(
     ("kind", "trained_on", "most"),
-    [("hourglass", "synthetic", 0.04), ("hourglass", "celeba", 0.08), ("regression", "synthetic", 0.06)],
+    [("hourglass", "synthetic", 0.04), ("hourglass", "celeba", 0.08), ("regression", "synthetic", 0.05)],
 )
 def test_the_networks_that_come_with_the_course_find_landmarks(kind, trained_on, most):
     faces = data.unaligned(data.load("synthetic", "distractors", people=6, framing="loose", seed=6))
