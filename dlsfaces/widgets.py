@@ -1,11 +1,17 @@
 """Every control that the course shows. Each redraw is a plain function, which works without any widget."""
 
+import base64
+import html
 import io
+import math
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from numbers import Integral, Real
 
 import ipywidgets
 import torch
+from IPython.display import display
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -62,7 +68,7 @@ def person_sliders(dials: Mapping[str, Sequence[str]] = DIALS, seed: int = 0) ->
     tabs = ipywidgets.Tab([ipywidgets.VBox([sliders[name] for name in names]) for names in dials.values()])
     for k, title in enumerate(dials):
         tabs.set_title(k, title)  # ipywidgets 7 and 8
-    return ipywidgets.HBox([image, ipywidgets.VBox([number, tabs])])
+    return _Pictured(image, [image, ipywidgets.VBox([number, tabs])])
 
 
 def _slider(name: str, low: float, high: float, start: Mapping[str, torch.Tensor]) -> ipywidgets.FloatSlider:
@@ -79,6 +85,69 @@ def _slider(name: str, low: float, high: float, start: Mapping[str, torch.Tensor
     )
 
 
+def explore(draw: Callable[..., Figure], /, **controls: Sequence[float] | Sequence[str]) -> ipywidgets.Widget:
+    """Controls above the figure that ``draw(**values)`` returns for their values; moving one draws it again.
+
+    ``(low, high, start)`` or ``(low, high, start, step)`` make a slider, of whole numbers where all of these are whole,
+    and several strings a menu that starts with the first. ``draw``'s error is raised at the start, and later shown
+    below the controls.
+    """
+    look = {"style": {"description_width": f"{max(map(len, controls), default=0) + 1}ch"}, "layout": {"width": "32em"}}
+    made = {name: _control(name, values, look) for name, values in controls.items()}
+    problem = ipywidgets.HTML()
+    image = ipywidgets.Image(format="png", layout={"align_self": "flex-start", "max_width": "100%"})
+
+    def redraw() -> None:
+        figure, buffer = draw(**{name: control.value for name, control in made.items()}), io.BytesIO()
+        figure.savefig(buffer, format="png")
+        plots.plt.close(figure)  # or the notebook would show it once more
+        image.value = buffer.getvalue()
+
+    def moved(_: object) -> None:
+        try:
+            redraw()
+            problem.value = ""
+        except Exception:  # what a control's call raises is shown nowhere else
+            problem.value = f"<pre>{html.escape(traceback.format_exc())}</pre>"
+
+    redraw()
+    for control in made.values():
+        control.observe(moved, names="value")
+    return _Pictured(image, [*made.values(), problem, image], layout={"flex_flow": "column"})
+
+
+def _control(name: str, values: Sequence[float] | Sequence[str], look: Mapping[str, object]) -> ipywidgets.Widget:
+    look = {**look, "description": name.replace("_", " ")}
+    if not isinstance(values, str) and len(values) and all(isinstance(value, str) for value in values):
+        return ipywidgets.Dropdown(options=list(values), **look)
+    if isinstance(values, str) or len(values) not in (3, 4) or not all(isinstance(value, Real) for value in values):
+        raise ValueError(f"{name}={values!r}: give (low, high, start), (low, high, start, step), or several strings")
+    whole = all(isinstance(value, Integral) for value in values)
+    low, high, start, step = values if len(values) == 4 else (*values, 1 if whole else (values[1] - values[0]) / 100)
+    if not low <= start <= high or not low < high or not step > 0:
+        raise ValueError(f"{name}={values!r}: low must be below high, the start between them, and a step above 0")
+    # The kernel answers one message after another: were each value on a slider's way sent, as many figures would queue.
+    look |= {"min": low, "max": high, "step": step, "continuous_update": False}
+    if whole:
+        return ipywidgets.IntSlider(start, **look)
+    return ipywidgets.FloatSlider(start, readout_format=f".{max(2, math.ceil(-math.log10(step)))}f", **look)
+
+
+class _Pictured(ipywidgets.Box):
+    """Controls whose output also holds what ``image`` shows: a stored notebook shows that where no kernel runs."""
+
+    def __init__(self, image: ipywidgets.Image, children: Sequence[ipywidgets.Widget], **options: object) -> None:
+        super().__init__(children, **options)
+        self.image = image
+
+    def _ipython_display_(self, **_: object) -> None:  # ipywidgets 7 has it, 8 has another; IPython asks for it first
+        shown, buffer = Image.open(io.BytesIO(self.image.value)), io.BytesIO()
+        shown.convert("RGB").save(buffer, "jpeg", quality=80)  # keeps notebooks small
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+        picture = {"image/jpeg": base64.b64encode(buffer.getvalue()).decode(), "text/plain": "controls and a picture"}
+        display({"application/vnd.jupyter.widget-view+json": view, **picture}, raw=True)
+
+
 def margin_explorer(
     draw: Callable[[float, float, float], Figure] | None = None, n_people: int = 99
 ) -> ipywidgets.Widget:
@@ -87,24 +156,8 @@ def margin_explorer(
     By default :func:`dlsfaces.plots.margins_over_angle` draws that, with so many other people.
     """
     draw = draw or partial(plots.margins_over_angle, n_people=n_people)
-    wide = {"description_width": "11em"}
-    sliders = [
-        ipywidgets.FloatSlider(0.5, min=0, max=1, step=0.05, description="ArcFace: angle m", style=wide),
-        ipywidgets.FloatSlider(0.0, min=0, max=0.6, step=0.05, description="CosFace: cosine c", style=wide),
-        ipywidgets.FloatSlider(30, min=1, max=64, step=1, readout_format=".0f", description="scale s", style=wide),
-    ]
-    image = ipywidgets.Image(format="png")
-
-    def redraw(_: object = None) -> None:
-        figure, buffer = draw(*(slider.value for slider in sliders)), io.BytesIO()
-        figure.savefig(buffer, format="png")
-        plots.plt.close(figure)  # or the notebook would show it once more
-        image.value = buffer.getvalue()
-
-    for slider in sliders:
-        slider.observe(redraw, names="value")
-    redraw()
-    return ipywidgets.VBox([*sliders, image])
+    margins = {"ArcFace: angle m": (0, 1, 0.5, 0.05), "CosFace: cosine c": (0, 0.6, 0, 0.05), "scale s": (1, 64, 30)}
+    return explore(lambda **values: draw(*values.values()), **margins)
 
 
 def as_png(image: torch.Tensor) -> bytes:

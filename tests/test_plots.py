@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import drawpeople
-from dlsfaces import evaluate, plots, widgets
+from dlsfaces import evaluate, plots
 from dlsfaces.data.records import Face, Photo, Source
 from dlsfaces.plots.sheets import REGION_COLOURS
 from drawpeople.people import average_people
@@ -69,6 +69,14 @@ def test_scores_and_roc_show_the_numbers():
     assert len(fmr) > 5 and (fmr > 0).all() and (fnmr > 0).all()  # on logarithmic axes
 
 
+def test_precision_over_recall_shows_each_detector_with_its_average_precision():
+    box = torch.tensor([[0.0, 0, 9, 9]])
+    scores = {f"at {x}": evaluate.detection_score([box, box + 9 * x], torch.eye(2)[:, :1], [box, box]) for x in (0, 1)}
+    lines = plots.precision_recall(scores).axes[0].lines
+    assert [line.get_xydata().tolist() for line in lines] == [[[0.5, 1], [1, 1]], [[0.5, 1], [0.5, 0.5]]]
+    assert [line.get_label() for line in lines] == ["at 0 (AP 1.000)", "at 1 (AP 0.500)"]
+
+
 def test_curves_of_a_gallery_show_what_they_are_given():
     rate, interval = np.array([0.5, 0.8, 1.0]), np.array([[0.4, 0.6], [0.7, 0.9], [1.0, 1.0]])
     lines = plots.cmc({"net": (rate, interval)}, 4).axes[0].lines
@@ -85,59 +93,6 @@ def test_the_rest_draws():
     assert len(plots.cosines([torch.rand(9)] * 2, [torch.rand(9)] * 2, ["own", "other"]).axes) == 2
     assert plots.matrix(torch.eye(4), [0, 0, 1, 1]).axes[0].images
     assert len(plots.pipeline().axes) == 5 and len(plots.contact_sheet(2, 3).axes) == 6
-
-
-def test_sliders_redraw_the_image():
-    image, controls = widgets.person_sliders({"pose": ("yaw", "smile")}).children
-    yaw, _ = controls.children[1].children[0].children
-    before = image.value
-    yaw.value = 40.0
-    assert bytes(image.value) != bytes(before) and bytes(image.value).startswith(b"\x89PNG")
-    turned = widgets.draw_person(0, yaw=40.0)
-    assert turned.shape == (3, 218, 178) and bytes(image.value) == widgets.as_png(turned)
-    assert not torch.equal(widgets.draw_person(1, yaw=40.0), turned)
-    assert not torch.equal(widgets.draw_person(0, nose_length=1.0), widgets.draw_person(0, nose_length=-1.0))
-    with pytest.raises(ValueError, match="no dial 'jaw'"):
-        widgets.draw_person(0, jaw=1)
-
-
-def test_another_person_sets_their_dials_and_keeps_the_others():
-    image, controls = widgets.person_sliders({"pose": ("yaw",), "person": ("jaw_width", "glasses")}).children
-    number, tabs = controls.children
-    (yaw,), (jaw, glasses) = (tab.children for tab in tabs.children)
-    yaw.value, number.value = 30.0, 5
-    them = drawpeople.people(torch.tensor([5]))
-    assert yaw.value == 30 and jaw.value == float(them["jaw_width"]) and glasses.value == float(them["glasses"])
-    assert bytes(image.value) == widgets.as_png(widgets.draw_person(5, yaw=30.0))
-    assert [tabs.get_title(k) for k in range(2)] == ["pose", "person"]
-
-
-def test_margin_sliders_redraw_with_their_values(monkeypatch):
-    asked = []
-
-    def draw(*values):
-        asked.append(values)
-        figure, axes = plt.subplots(figsize=(1, 1))
-        axes.plot(values)
-        return figure
-
-    *sliders, image = widgets.margin_explorer(draw).children
-    assert [(slider.min, slider.max) for slider in sliders] == [(0, 1), (0, 0.6), (1, 64)]
-    assert asked == [(0.5, 0, 30)] and bytes(image.value).startswith(b"\x89PNG"), "drawn before anybody moves it"
-    before = bytes(image.value)
-    for slider, value in zip(sliders, (0.2, 0.35, 64)):
-        slider.value = value
-    assert asked[1:] == [(0.2, 0, 30), (0.2, 0.35, 30), (0.2, 0.35, 64)] and bytes(image.value) != before
-    assert not plt.get_fignums(), "an open figure would be shown below the control"
-    monkeypatch.setattr(plots, "margins_over_angle", lambda *values, n_people: draw(*values, n_people))
-    widgets.margin_explorer(n_people=7)
-    assert asked[-1] == (0.5, 0, 30, 7)
-
-
-def test_every_slider_of_the_demo_turns_a_dial_that_there_is():
-    names = [name for tab in widgets.DIALS.values() for name in tab]
-    assert len(names) == len(set(names)) and "sex" not in names, "sex acts on other dials, when people are drawn"
-    assert set(names) <= drawpeople.PERSON_RANGES.keys() | drawpeople.SHOT_RANGES.keys()
 
 
 def test_ground_truth_draws_each_landmark_once_seen_or_hidden():

@@ -223,14 +223,17 @@ def test_stored_outputs_leave_out_what_is_volatile():
     written, executed = notebook("1", "slider"), notebook("1", "slider")
     text = {"output_type": "execute_result", "data": {"text/plain": ["1"]}, "metadata": {}, "execution_count": 7}
     widget = {"output_type": "display_data", "data": {run_course.WIDGET_VIEW: {}}, "metadata": {}}
+    seen = {"image/jpeg": "/9j/4AAQ", "text/plain": ["controls"]}
+    pictured = {"output_type": "display_data", "data": {run_course.WIDGET_VIEW: {}, **seen}, "metadata": {}}
     bar = {"output_type": "stream", "name": "stderr", "text": "training:  32%|###2      | 11/34 [00:02<00:05]"}
     executed["metadata"]["language_info"] = {"version": "3.99"}
     executed["cells"][1].update(outputs=[text], execution_count=7, metadata={"execution": {"iopub.status.busy": "now"}})
-    executed["cells"][2].update(outputs=[widget, bar], execution_count=8)
+    executed["cells"][2].update(outputs=[widget, pictured, bar], execution_count=8)
     stored = run_course.with_outputs(written, executed)
     assert stored["metadata"] == written["metadata"]
     assert [stored["cells"][1][key] for key in ("outputs", "metadata")] == [[text], {}]
-    assert stored["cells"][2]["outputs"] == []
+    assert stored["cells"][2]["outputs"] == [{"output_type": "display_data", "data": seen, "metadata": {}}]
+    assert run_course.WIDGET_VIEW in executed["cells"][2]["outputs"][1]["data"], "the executed copy keeps its controls"
 
 
 # Preparing the environments

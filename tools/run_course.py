@@ -179,14 +179,22 @@ def with_outputs(notebook: Notebook, executed: Notebook) -> Notebook:
     for cell, done in zip(notebook["cells"], executed["cells"], strict=True):
         if cell["cell_type"] == "code":
             cell["execution_count"] = done["execution_count"]
-            cell["outputs"] = [output for output in done["outputs"] if is_lasting(output)]
+            cell["outputs"] = [without_view(output) for output in done["outputs"] if is_lasting(output)]
     return notebook
 
 
 def is_lasting(output: dict[str, Any]) -> bool:
-    """Whether an output means something later: not a widget without its state, nor a progress bar."""
+    """Whether an output means something later: not a widget without its state or a picture, nor a progress bar."""
+    data = output.get("data", {})
     is_bar = output.get("name") == "stderr" and "%|" in notebooks.joined(output.get("text", ""))
-    return WIDGET_VIEW not in output.get("data", {}) and not is_bar
+    return (WIDGET_VIEW not in data or any(kind.startswith("image/") for kind in data)) and not is_bar
+
+
+def without_view(output: dict[str, Any]) -> dict[str, Any]:
+    """Of controls the picture alone, which a reader without a kernel would not see behind their view."""
+    if WIDGET_VIEW not in output.get("data", {}):
+        return output
+    return {**output, "data": {kind: content for kind, content in output["data"].items() if kind != WIDGET_VIEW}}
 
 
 def report(outcomes: dict[str, Outcome], refused: list[str], build: Path) -> int:

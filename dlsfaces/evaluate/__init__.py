@@ -1,6 +1,7 @@
 """How good is it?"""
 
 from dlsfaces.evaluate.classification import accuracy, class_centres, cosine_to_centres, nearest_centre_accuracy
+from dlsfaces.evaluate.detection import detection_score, detection_score_interval
 from dlsfaces.evaluate.identification import (
     check_pairs,
     identification_rate,
@@ -22,6 +23,8 @@ __all__ = [
     "cosine_to_centres",
     "cumulative_error_curve",
     "det",
+    "detection_score",
+    "detection_score_interval",
     "identification_rate",
     "identification_rate_difference",
     "identification_rate_interval",

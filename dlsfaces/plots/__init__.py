@@ -12,7 +12,7 @@ from dlsfaces.plots.alignment import (
     templates,
 )
 from dlsfaces.plots.common import DPI, OTHER, SAME
-from dlsfaces.plots.curves import ablation, cmc, cosines, det, history, matrix, roc, scores, strangers
+from dlsfaces.plots.curves import ablation, cmc, cosines, det, history, matrix, precision_recall, roc, scores, strangers
 from dlsfaces.plots.embedding import angle_histograms, circles, projection, triplet_sheet
 from dlsfaces.plots.losses import bars, margins_over_angle, over_angle, training_curves
 from dlsfaces.plots.pipeline import pipeline
@@ -45,6 +45,7 @@ __all__ = [
     "photos",
     "pipeline",
     "plt",
+    "precision_recall",
     "projection",
     "rates",
     "rectangle",

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
+from dlsfaces.evaluate.detection import DetectionScore
 from dlsfaces.evaluate.identification import IdentificationRate
 from dlsfaces.evaluate.pairs import PairScores
 from dlsfaces.evaluate.verification import Det, Roc
@@ -80,6 +81,16 @@ def det(curves: Mapping[str, Det]) -> Figure:
     axes.set(xscale="log", yscale="log", xlim=(1e-4, 1), ylim=(1e-2, 1))
     axes.set(xlabel="false match rate (FPR)", ylabel="false non-match rate (1 - TPR)")
     return finished(axes, which="both")
+
+
+def precision_recall(curves: Mapping[str, DetectionScore]) -> Figure:
+    """Precision over recall by name, with the average precision (AP); the upper right is good."""
+    _, axes = one_plot(6, 4)
+    for name, score in curves.items():
+        axes.plot(score.recall, score.precision, label=f"{name} (AP {score.average_precision:.3f})")
+    axes.set(xlim=(0, 1), xlabel="recall: share of the faces that are found")
+    axes.set(ylim=(0, 1.02), ylabel="precision: share of the detections that are right")
+    return finished(axes)
 
 
 def cmc(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], gallery: int) -> Figure:
