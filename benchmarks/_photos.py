@@ -1,4 +1,4 @@
-"""The photos on which detectors learn and are measured: CMU+MIT, WIDER's small part, drawn scenes, photos of one person.
+"""The photos on which detectors learn and are measured: CMU+MIT, WIDER's small part, drawn scenes, portraits.
 
 One set is held at a time: an iterator reads its photos when they are asked for.
 """

@@ -29,7 +29,7 @@ def definitions(notebook: str | int, *names: str) -> Any:
         if cell.get("id") == "setup":
             continue
         for node in filter(_defines, ast.parse(notebooks.source(cell)).body):
-            code = compile(ast.Module([node], []), f"{found[0].name}, cell {number}", "exec")
+            code = compile(ast.Module([node], []), f"{found[0].name}, cell {number}", "exec", dont_inherit=True)
             try:
                 exec(code, space)
             except NameError as error:  # of what only a call makes, as a default value or a decorator
