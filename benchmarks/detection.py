@@ -5,7 +5,8 @@
 The code of the course's detectors stands in chapter 07 and is taken from there; here it learns from real faces
 (Caltech's crops against photos of places). Each detector then looks at each set in a process of its own, on one thread;
 two at a time, but one at a time where speed and memory are measured.
-``--write`` also writes the HOG template that comes with the course. ``--only`` measures some, and records nothing.
+``--write`` also writes the HOG template that comes with the course. ``--only`` measures some anew and keeps the others'
+figures.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from benchmarks._photos import (
     without_faces,
 )
 from benchmarks._record import ROOT, machine, record
-from dlsfaces import evaluate, weights
+from dlsfaces import course, evaluate, weights
 from dlsfaces.detect import BoxShift, Detections, Detector
 from tests.from_notebook import definitions
 
@@ -79,10 +80,14 @@ def main() -> None:
         if chosen.write and "hog" in names:
             write_template(torch.load(Path(folder) / "hog.pt"), detail["hog"])
     figures = {f"{name}/{figure}": row[figure] for name, row in detail.items() for figure in FIGURES}
-    if chosen.dry_run or chosen.only:
+    if chosen.dry_run:
         print(json.dumps(figures, indent=1))
         return
     command = f"python -m benchmarks.detection{' --write' * chosen.write}"
+    if chosen.only:
+        kept = course.recorded("detection")
+        figures, detail, recipes = kept["figures"] | figures, kept["detail"] | detail, kept["trials"]
+        command = f"{kept['command']}; the same day again with --only {' '.join(names)}"
     record("detection", figures, command, learned_from=LEARNED_FROM, detail=detail, trials=recipes, notes=NOTES)
 
 
@@ -350,7 +355,7 @@ def write_template(state: dict, row: dict) -> None:
     """``hog_caltech``: one convolution and its card."""
     kernel = nn.Conv2d(*state["weights"].shape[1::-1], state["weights"].shape[2:])
     kernel.load_state_dict({"weight": state["weights"], "bias": torch.tensor([state["bias"]])})
-    about = {"data": CALTECH, "terms": "Research and teaching: learned from photos found on the web."}
+    about = {"data": LEARNED_FROM["hog"], "terms": "Research and teaching: learned from photos found on the web."}
     path = weights.FOLDER / "hog_caltech.safetensors"
     weights.write(path, kernel, {"cell": state["cell"], "signed": state["signed"]}, about)
     figures = {name: row[name] for name in ("ap@0.3", "ap@0.5", "rate@50fp", "wider/ap@0.3", "drawn/ap@0.3")}

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 from torchvision.transforms.v2 import functional as V
 
 from dlsfaces.detect.boxes import Detections, suppressed
@@ -17,7 +16,7 @@ from dlsfaces.geometry import to_float
 #: An image float32 ``(1, 3, H, W)`` in [0, 1] to the scores ``(rows, columns)`` of all windows that lie in it.
 ScoreMap = Callable[[Tensor], Tensor]
 
-TILE = 1024  #: pixels a side that are scored at once, so that memory is bounded
+TILE = 512  #: pixels a side that are scored at once, so that memory is bounded
 MOST = 5000  #: windows of a photo, the surest, that reach non-maximum suppression
 
 

@@ -92,7 +92,7 @@ def test_windows_one_by_one_all_at_once_and_in_tiles_score_alike(cell, signed, m
     whole, edge = list(detector.maps(image)), detector.beyond + cell
     grey = F.pad(to_grey(image[None].float() / 255), (edge,) * 4, mode="replicate")
     slow = taught.slow_scan(grey, template)
-    assert slow.std() > 0.1 and torch.allclose(slow, taught.fast_scan(grey, template), **CLOSE)
+    assert slow.std() > 0.1 and torch.allclose(slow, taught.fast_scan(grey, template)[0], **CLOSE)
     assert torch.allclose(slow, whole[0][0], **CLOSE)
     monkeypatch.setattr("dlsfaces.detect.windows.TILE", 30)
     for (one, size), (other, same_size) in zip(whole, detector.maps(image), strict=True):
@@ -109,16 +109,12 @@ def stripes(count, seed):
 
 @pytest.mark.parametrize(("cell", "signed"), [(6, False), (3, False), (4, True)])
 def test_a_template_scores_as_scikit_learns_machine(cell, signed):
-    (windows, is_face), (new, truth), rows = stripes(40, 0), stripes(9, 6), []
-    template = taught.learn_template(windows, is_face, cell, signed, C=0.1)
-    scores, known = (template(taught.describe(new, cell, signed)), taught.describe(windows, cell, signed))
+    (windows, is_face), (new, truth) = stripes(40, 0), stripes(9, 6)
+    known, rows = (taught.describe(part, cell, signed) for part in (windows, new))
+    scores = taught.learn_template(windows, is_face, cell, signed, C=0.1)(rows)
     assert torch.equal(scores > 0, truth)
-    for window in F.pad(new, (cell,) * 4, mode="replicate")[:, 0].double().numpy():
-        theirs = skimage.feature.hog(window, 9, (cell, cell), (2, 2), feature_vector=False)
-        blocks = signed_by_loops(window, cell) if signed else theirs.reshape(*theirs.shape[:2], 36)
-        rows.append(blocks[1:-1, 1:-1].transpose(2, 0, 1).ravel())
     machine = LinearSVC(C=0.1, dual=False, tol=1e-3).fit(known.numpy(), is_face.numpy())
-    assert np.allclose(scores, machine.decision_function(np.stack(rows)), rtol=0, atol=1e-3)
+    assert np.allclose(scores, machine.decision_function(rows.numpy()), **CLOSE)
 
 
 @pytest.mark.parametrize(("y", "x", "side"), [(20, 61, 36), (70, 11, 60), (31, 40, 95)])
@@ -201,14 +197,11 @@ def test_a_haar_feature_is_a_difference_of_sums_of_pixels():
     wanted = [summed(images[n, y:, x:], 2, 1, 4, 2) for n, y, x in ((0, 0, 0), (0, 1, 1), (0, 1, 4), (1, 2, 1))]
     sums = taught.box_sum(taught.integral(images).flatten(), 8, where, (2, 1, 4, 2))
     assert torch.allclose(sums, torch.tensor(wanted).double())
-    for side in (2, 3, 5, 8):  # how many there are: Lienhart and Maydt 2002, section 2.1
+    for side in (2, 3, 5, 10):  # how many there are: Lienhart and Maydt 2002, section 2.1
         every = taught.haar_features(side)
         fits = [sum(side + 1 - n * k for k in range(1, side // n + 1)) for n in (1, 2, 3)]
         assert len(every) == 2 * fits[0] * (fits[1] + fits[2]) + fits[1] ** 2 == len(every.unique(dim=0))
-    features, windows = (
-        taught.haar_features(10)[::37],
-        noise(6, 10, 10).double() * torch.logspace(0, -3, 6)[:, None, None],
-    )
+    windows, features = noise(6, 10, 10).double() * torch.logspace(0, -3, 6)[:, None, None], every[::17]
     values = taught.haar_values(windows, features)
     for n, k in np.ndindex(values.shape):
         plain = sum(weight * summed(windows[n], *box) for *box, weight in features[k].tolist())
@@ -225,7 +218,7 @@ def test_the_best_stump_has_the_least_error():
     for seed in range(20):
         values = (noise(30, 8, seed=seed) * (2 + seed)).floor()  # many ties
         values[:, 3] = 1
-        is_face, weights = noise(30, seed=seed + 50) < 0.4, noise(30, seed=seed + 100).double()
+        is_face, weights = noise(30, seed=seed + 50) < (0.2, 0.8)[seed % 2], noise(30, seed=seed + 100).double()
         ordered, orders = values.T.sort(dim=1)
         error, k, cut, polarity = taught.best_stump(orders, ordered[:, 1:] == ordered[:, :-1], is_face, weights, 3)
         says = polarity * values[:, k] < polarity * ordered[k, cut : cut + 2].mean()
@@ -294,8 +287,10 @@ def test_a_cascade_keeps_faces_and_rejects_the_rest(monkeypatch):
     wall = [torch.full((3, 50, 50), 90, dtype=torch.uint8)]
     assert len(taught.train_cascade(faces, held_out, wall, (2, 3), candidates=150, negatives=100).sizes) == 1
     for empty in ((faces[:0], held_out, photos), (faces, held_out[:0], photos), (faces, held_out, [])):
-        with pytest.raises(ValueError, match="empty"):
+        with pytest.raises(ValueError, match="give faces"):
             taught.train_cascade(*empty, (2,))
+    with pytest.raises(ValueError, match="no face is left after 1 stages"):
+        taught.train_cascade(faces, 1 - held_out, photos, (2, 3), candidates=150, negatives=100)
 
 
 @pytest.mark.parametrize("parts", [1, 2, 4])
@@ -303,8 +298,7 @@ def test_a_bag_counts_words_in_each_part_of_a_window(parts):
     grey, centres = to_grey(photo(60, 68)[None] / 255), noise(7, 36, seed=1) * 0.3
     weights = noise(parts, parts, 7, seed=2) - 0.5
     fast = taught.Bag(centres, weights, 0.5).maps(torch.cat((grey, grey.flip(3))))
-    tops, lefts = range(0, 60 - 43, 4), range(0, 68 - 43, 4)
-    windows = torch.cat([grey[..., y : y + 44, x : x + 44] for y in tops for x in lefts])
+    windows = torch.cat([grey[..., y : y + 44, x : x + 44] for y in range(0, 17, 4) for x in range(0, 25, 4)])
     descriptors = hog(windows.double(), 4)[..., 1:-1, 1:-1]
     words = (descriptors[:, None] - centres.double()[:, :, None, None]).square().sum(2).argmin(1)
     wanted = torch.zeros(len(words), parts, parts, 7)
@@ -313,19 +307,18 @@ def test_a_bag_counts_words_in_each_part_of_a_window(parts):
     assert (wanted.sum((0, 1, 2)) > 0.1).sum() > 3
     assert np.allclose(taught.counted(words, 7, parts).toarray(), wanted.flatten(1), **EXACT)
     slow = (wanted * weights).sum((1, 2, 3)) + 0.5
-    assert fast.shape == (2, len(tops), len(lefts)) and torch.allclose(fast[0].flatten(), slow, **CLOSE)
+    assert fast.shape == (2, 5, 7) and torch.allclose(fast[0].flatten(), slow, **CLOSE)
     if parts == 1:
         assert torch.allclose(taught.plain_map(grey, centres, weights[0, 0], 0.5), fast[0], **CLOSE)
-    moved = taught.counted(words.flatten(1)[:, torch.randperm(64)].view_as(words), 7, parts).toarray()
+    moved = taught.counted(words.flatten(1)[:, noise(64).argsort()].view_as(words), 7, parts).toarray()
     assert np.allclose(moved, wanted.flatten(1), **EXACT) == (parts == 1)
 
 
-def test_learned_words_are_centres_and_too_few_descriptors_are_refused():
+def test_a_bag_learns_and_too_few_descriptors_are_refused():
     (windows, is_face), (new, truth) = stripes(20, 0), stripes(9, 6)
+    bag = taught.train_bag(windows[is_face], windows[~is_face], words=12, parts=2)
+    assert bag.centres.shape == (12, 36) and torch.equal(taught.window_scores(bag.maps, new) > 0, truth)
     with pytest.raises(ValueError, match="words=65"):
         taught.learn_words(windows[:1], 65)
-    centres, again = (taught.learn_words(windows, 12) for _ in range(2))
-    assert centres.shape == (12, 36) and torch.equal(centres, again)
-    bag = taught.train_bag(windows[is_face], windows[~is_face], words=12, parts=2)
-    padded = F.pad(new, (4,) * 4, mode="replicate")
-    assert torch.equal(bag.maps(padded)[:, 0, 0] > 0, truth)
+    with pytest.raises(ValueError, match="parts=-2"):
+        taught.train_bag(windows[is_face], windows[~is_face], words=12, parts=-2)
