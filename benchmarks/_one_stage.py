@@ -1,0 +1,195 @@
+"""How the one-stage detector is trained on a CPU with two cores.
+
+    python -m benchmarks._one_stage --minutes 60 --data all --out FILE.safetensors [--root FOLDER] [--threads 1]
+
+``drawn`` are scenes of built-in people alone; ``all`` adds WIDER's small training part and the portraits of CelebA-500
+pasted into photos without people. A run that was stopped goes on from FILE.pt, and ends with the weights in FILE.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from itertools import count
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms.v2 import functional as V
+
+from benchmarks._photos import SMALLEST, split_boxes, wider_photos
+from benchmarks._record import ROOT
+from dlsfaces import data, evaluate, geometry, rng, train, weights
+from dlsfaces.data import Augmentation
+from dlsfaces.data.records import Photo
+from dlsfaces.detect import BoxShift, DetectionLoss, Detections, OneStageDetector, OneStageNet, pack_faces
+from dlsfaces.files import written_whole
+
+SIDE, BATCH = 320, 16
+FACES = (10.0, 300.0)  # widths of a crop's chosen face, log-uniform, where the photo's own size allows it
+ZOOM = (0.3, 3.0)  # the photo's size in a crop by its own
+SCENES = 600  # drawn ones, and as many composed ones: 0.55 GB each
+#: From the course's box to WIDER's: the median of 362 faces of its training part, whose landmarks YuNet found.
+TO_WIDER = BoxShift(0.0, -0.024, 0.74, 0.85)
+COLOURS = Augmentation(
+    **dict.fromkeys(("flip", "rotation", "zoom", "shift", "cutout"), 0),
+    **dict(brightness=0.4, contrast=0.4, saturation=0.5, tint=0.1, grey=0.15, blur=0.15, coarse=0.05),
+)
+JPEG, LOWEST = 0.3, 20  # the probability of a crop that was compressed, and the worst quality
+SETTINGS = train.Settings(epochs=1, lr=0.003, weight_decay=0.01, warmup=0.03, optimizer="adamw")
+AVERAGE = 0.998  # of the weights, from step to step
+SAVE_EVERY, LOOK_EVERY = 180.0, 600.0  # seconds
+
+
+class Sample(NamedTuple):
+    """A photo with WIDER's boxes; landmarks are NaN where they are not known."""
+
+    image: Tensor  # uint8 (3, H, W)
+    boxes: Tensor  # (F, 4)
+    landmarks: Tensor  # (F, 5, 2)
+    ignored: Tensor  # bool (F,)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--root", type=Path, default=ROOT.parent / "shared" / "data", help="the real photos")
+    parser.add_argument("--minutes", type=float, default=60, help="of training, in all")
+    parser.add_argument("--data", choices=["all", "drawn"], default="all")
+    parser.add_argument("--out", type=Path, required=True, help="a .safetensors file")
+    parser.add_argument("--threads", type=int, default=1, help="of the training; another process makes the crops")
+    chosen = parser.parse_args()
+    torch.set_num_threads(chosen.threads)
+    model = fit(Crops(samples(chosen.data, chosen.root)), 60 * chosen.minutes, chosen.out, chosen.root)
+    row = {"ap@0.5": wider_ap(model, chosen.root), "minutes": chosen.minutes}
+    weights.write(chosen.out, model, model.settings, {"data": chosen.data, **row})
+    print(row, flush=True)
+
+
+def samples(which: str, root: Path) -> list[list[Sample]]:
+    """The photos of each source, decoded; a crop is taken from each source as often."""
+    crowd = data.SceneSettings(faces_per_photo=(0, 20), face_width=(10, None))
+    sources = [[_drawn(photo) for photo in data.scenes("train", SCENES, settings=crowd)]]
+    if which == "all":
+        faces = data.load("celeba500", "train", root, framing="loose")
+        composed = data.scenes("train", SCENES, settings=crowd, faces=faces, backgrounds=root / "non_face_scenes")
+        sources += [[_drawn(photo) for photo in composed]]
+        real = [
+            Sample(photo.image, photo.boxes, torch.full((len(photo.boxes), 5, 2), torch.nan), photo.ignored)
+            for photo in wider_photos(root, "train")
+        ]
+        sources += [real, real]  # half of all crops
+    return sources
+
+
+def _drawn(photo: Photo) -> Sample:
+    if not photo.faces:
+        return Sample(photo.image, torch.zeros(0, 4), torch.zeros(0, 5, 2), torch.zeros(0, dtype=torch.bool))
+    boxes, landmarks = (torch.stack([getattr(face, name) for face in photo.faces]) for name in ("box", "landmarks"))
+    shifted = TO_WIDER(Detections(boxes.float(), torch.ones(len(boxes)))).boxes
+    return Sample(photo.image, shifted, landmarks.float(), torch.zeros(len(boxes), dtype=torch.bool))
+
+
+class Crops(Dataset):
+    """Batch ``i`` of crops, uint8 ``(BATCH, 3, SIDE, SIDE)``, with targets; its number alone decides what is in it."""
+
+    def __init__(self, sources: list[list[Sample]]) -> None:
+        self.sources = sources
+
+    def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
+        dice = [rng.Dice(36, number, k) for k in range(BATCH)]
+        crops = [crop(_one_of(_one_of(self.sources, one), one), one) for one in dice]
+        images = COLOURS(torch.stack([part.image for part in crops]), rng.key(37, number, torch.arange(BATCH)))
+        images = (images * 255).round().byte()
+        images = [V.jpeg(x, d.integer(LOWEST, 90)) if d.happens(JPEG) else x for x, d in zip(images, dice)]
+        boxes, landmarks, ignored = zip(*(part[1:] for part in crops))
+        return torch.stack(images), pack_faces(boxes, landmarks, ignored)
+
+
+def _one_of(things: list, dice: rng.Dice) -> list | Sample:
+    return things[dice.integer(0, len(things) - 1)]
+
+
+def crop(sample: Sample, dice: rng.Dice) -> Sample:
+    """A square of a photo, scaled to ``SIDE``, mostly so that some face has a size of ``FACES``; grey beyond it.
+
+    Faces that it cuts end at its border; those whose centre is outside, or that became tiny, are ignored.
+    """
+    height, width = sample.image.shape[1:]
+    usable = (~sample.ignored).nonzero()[:, 0].tolist()
+    if usable and dice.happens(0.85):
+        box = sample.boxes[_one_of(usable, dice)]
+        zoom, middle = dice.log(*FACES) / float((box[2:] - box[:2]).max()), ((box[:2] + box[2:]) / 2).tolist()
+    else:
+        zoom, middle = dice.log(SIDE / max(height, width), 1.0), (dice(0, width), dice(0, height))
+    side = round(SIDE / min(max(zoom, ZOOM[0]), ZOOM[1]))
+    left, top = (
+        round(min(max(at - dice(0, side), min(0, end - side)), max(0, end - side)))
+        for at, end in zip(middle, (width, height))
+    )
+    part = sample.image[:, max(0, top) : top + side, max(0, left) : left + side]
+    x, y = max(0, -left), max(0, -top)
+    image = V.pad(part, [x, y, side - x - part.shape[2], side - y - part.shape[1]], fill=114)
+    image, corner, scale = V.resize(image, [SIDE, SIDE]), torch.tensor([left, top]), SIDE / side
+    boxes, landmarks = (sample.boxes - corner.repeat(2)) * scale, (sample.landmarks - corner) * scale
+    if dice.happens(0.5):
+        image, mirror = image.flip(2), torch.tensor([[-1.0, 0.0, SIDE], [0.0, 1.0, 0.0]])
+        boxes = geometry.move_points(mirror, boxes.view(-1, 2, 2)).flatten(1)[:, [2, 1, 0, 3]]
+        landmarks = geometry.move_points(mirror, landmarks)[:, [1, 0, 2, 4, 3]]
+    centre, seen = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes.clamp(0, SIDE)
+    size = (seen[:, 2:] - seen[:, :2]).amin(1)
+    ignored = sample.ignored | ((centre < 0) | (centre > SIDE)).any(1) | (size < SMALLEST)
+    return Sample(image, seen[size > 0], landmarks[size > 0], ignored[size > 0])
+
+
+def fit(crops: Crops, seconds: float, out: Path, root: Path) -> OneStageNet:
+    """The average of the weights after so many seconds; ``train.fit`` counts epochs, and keeps no average."""
+    torch.manual_seed(0)
+    model, loss, at = OneStageNet(), DetectionLoss(), {"step": 0, "seconds": 0.0}
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE), use_buffers=True)
+    optimizer, file = SETTINGS.make_optimizer(model), out.with_suffix(".pt")
+    parts = {"model": model, "average": average, "optimizer": optimizer}
+    if file.exists():
+        state = torch.load(file, weights_only=True)
+        at = state["at"]
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+    saved = looked = at["seconds"]
+    batches = DataLoader(crops, batch_size=None, sampler=count(at["step"]), num_workers=1, prefetch_factor=4)
+    started = time.perf_counter()
+    for images, targets in batches:  # another process makes the next ones in the meantime
+        if at["seconds"] >= seconds:
+            break
+        for group in optimizer.param_groups:
+            group["lr"] = SETTINGS.lr_at(round(1e6 * at["seconds"] / seconds), 1_000_000)
+        value = loss.parts(model(data.to_float(images)), targets)
+        optimizer.zero_grad()
+        sum(value.values()).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 10.0)
+        optimizer.step()
+        average.update_parameters(model)
+        now = time.perf_counter()
+        at, started = {"step": at["step"] + 1, "seconds": at["seconds"] + now - started}, now
+        if at["seconds"] > looked + LOOK_EVERY:
+            looked, row = at["seconds"], {name: round(part.item(), 3) for name, part in value.items()}
+            print(at | row | {"ap@0.5 of 60": wider_ap(average.module, root, 60)}, flush=True)
+            started = time.perf_counter()  # looking is no training
+        if at["seconds"] > saved + SAVE_EVERY or at["seconds"] >= seconds:
+            saved = at["seconds"]
+            with written_whole(file) as path:
+                torch.save({"at": at, **{name: part.state_dict() for name, part in parts.items()}}, path)
+    return average.module
+
+
+def wider_ap(model: OneStageNet, root: Path, photos: int | None = None) -> float:
+    """Average precision at 0.5 on WIDER's validation photos, or the first few."""
+    detector, scenes = OneStageDetector(model, threshold=0.02), list(wider_photos(root, "val", photos))
+    found = [one for scene in scenes for one in detector([scene.image])]
+    boxes, scores = [one.boxes for one in found], [one.scores for one in found]
+    return evaluate.detection_score(boxes, scores, *split_boxes(scenes)).average_precision
+
+
+if __name__ == "__main__":
+    main()
