@@ -16,7 +16,8 @@ pytestmark = pytest.mark.real
 @pytest.fixture(scope="module")
 def detector():
     state, about = weights.read(weights.path_of("hog_caltech"))
-    return hog_of({"weights": state["weight"], "bias": float(state["bias"]), **{k: about[k] for k in ("cell", "signed")}})
+    kept = {name: about[name] for name in ("cell", "signed")}
+    return hog_of({"weights": state["weight"], "bias": float(state["bias"]), **kept})
 
 
 def test_the_template_finds_the_face_of_a_portrait_first(detector, real_data):
