@@ -33,11 +33,12 @@ if TYPE_CHECKING:
 SIZES = ("smoke", "cpu", "gpu")
 DATA_NAMES = ("synthetic", "celeba500", "celeba", "lfw")
 
-# What `start` installs where it is missing: the package's requirements, and what accelerate and scikit-learn need in
-# turn. Never torch, torchvision, numpy or ipywidgets: they belong to the machine.
+# What `start` installs where it is missing: the package's requirements and chapter 07's, and what these need in turn.
+# Never torch, torchvision, numpy or ipywidgets: they belong to the machine.
 NEEDED = (
     *("accelerate", "huggingface_hub", "psutil", "pyyaml", "packaging", "safetensors", "tqdm", "gdown", "filelock"),
     *("matplotlib", "pillow", "scikit-learn", "scipy", "joblib", "threadpoolctl", "narwhals"),
+    *("scikit-image", "imageio", "lazy-loader", "networkx", "tifffile"),
 )
 
 NO_GPU_ADVICE = {
