@@ -37,6 +37,15 @@ class Detections:
         return Detections(self.boxes[rows], self.scores[rows], marks)
 
 
+def as_bytes(photo: Tensor) -> Tensor:
+    """A photo ``(3, H, W)`` as uint8, a quarter of the memory of floats; ``ValueError`` where it is something else."""
+    if photo.dim() != 3 or photo.shape[0] != 3 or not photo.numel():
+        raise ValueError(f"a photo is (3, height, width), not {tuple(photo.shape)}; a grey one: .expand(3, -1, -1)")
+    if photo.is_floating_point():
+        photo = (geometry.to_float(photo).clamp(0, 1) * 255).round().byte()
+    return photo
+
+
 class Detector(Protocol):
     """Anything that finds faces: photos uint8 ``(3, H, W)``, each of its own size; detections by photo, in order."""
 

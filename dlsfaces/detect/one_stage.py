@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.transforms.v2 import functional as V
 
-from dlsfaces.detect.boxes import Detections, suppressed
+from dlsfaces.detect.boxes import Detections, as_bytes, suppressed
 from dlsfaces.detect.windows import MOST
 from dlsfaces.geometry import check_images, to_float
 
@@ -161,7 +161,7 @@ class OneStageDetector:
     def __call__(self, photos: Iterable[Tensor]) -> list[Detections]:
         """Photos uint8 or float ``(3, H, W)``, each of its own size; neighbours of one size are looked at together."""
         found: list[Detections] = []
-        for size, alike in groupby(map(self._checked, photos), key=lambda photo: photo.shape[1:]):
+        for size, alike in groupby(map(as_bytes, photos), key=lambda photo: photo.shape[1:]):
             batch: list[Tensor] = []
             height, width = self._scaled(size)
             for photo in alike:
@@ -170,13 +170,6 @@ class OneStageDetector:
                     found, batch = found + self._find(batch, size), []
             found += self._find(batch, size) if batch else []
         return found
-
-    def _checked(self, photo: Tensor) -> Tensor:
-        if photo.dim() != 3 or photo.shape[0] != 3 or not photo.numel():
-            raise ValueError(f"a photo is (3, height, width), not {tuple(photo.shape)}; a grey one: .expand(3, -1, -1)")
-        if photo.is_floating_point():
-            photo = (to_float(photo).clamp(0, 1) * 255).round().byte()
-        return photo
 
     def _scaled(self, size: tuple[int, int]) -> tuple[int, int]:
         factor = min(self.enlarge, self.longest / max(size))

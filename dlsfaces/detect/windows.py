@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as V
 
-from dlsfaces.detect.boxes import Detections, suppressed
+from dlsfaces.detect.boxes import Detections, as_bytes, suppressed
 from dlsfaces.geometry import to_float
 
 #: An image float32 ``(1, 3, H, W)`` in [0, 1] to the scores ``(rows, columns)`` of all windows that lie in it.
@@ -69,10 +69,7 @@ class WindowDetector:
     @torch.no_grad()
     def maps(self, photo: Tensor) -> Iterator[tuple[Tensor, tuple[int, int]]]:
         """The scores ``(rows, columns)`` of each scale, with the scale's ``(height, width)``."""
-        if photo.dim() != 3 or photo.shape[0] != 3:
-            raise ValueError(f"a photo is (3, height, width), not {tuple(photo.shape)}; a grey one: .expand(3, -1, -1)")
-        if photo.is_floating_point():
-            photo = (to_float(photo).clamp(0, 1) * 255).round().byte()  # a quarter of the memory
+        photo = as_bytes(photo)
         for level in pyramid(photo.shape[1:], self.window, self.smallest, self.step):
             yield scan(self.score, V.resize(photo, list(level)), self), level
 
