@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
@@ -36,8 +37,9 @@ SCENES = 600  # drawn ones, and as many composed ones: 0.55 GB each
 TO_WIDER = BoxShift(0.0, -0.024, 0.74, 0.85)
 COLOURS = Augmentation(
     **dict.fromkeys(("flip", "rotation", "zoom", "shift", "cutout"), 0),
-    **dict(brightness=0.4, contrast=0.4, saturation=0.5, tint=0.1, grey=0.15, blur=0.15, coarse=0.05),
+    **dict(brightness=0.4, contrast=0.4, saturation=0.5, tint=0.1, grey=0.25, blur=0.15, coarse=0.05),
 )
+HARD = replace(COLOURS, blur=0.25, coarse=0.1, screen=0.1, grain=0.08)  # drawn scenes are cleaner than any photo
 JPEG, LOWEST = 0.3, 20  # the probability of a crop that was compressed, and the worst quality
 SETTINGS = train.Settings(epochs=1, lr=0.003, weight_decay=0.01, warmup=0.03, optimizer="adamw")
 AVERAGE = 0.998  # of the weights, from step to step
@@ -62,7 +64,12 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1, help="of the training; another process makes the crops")
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
-    model = fit(Crops(samples(chosen.data, chosen.root)), 60 * chosen.minutes, chosen.out, chosen.root)
+    model = fit(
+        Crops(samples(chosen.data, chosen.root), HARD if chosen.data == "drawn" else COLOURS),
+        60 * chosen.minutes,
+        chosen.out,
+        chosen.root,
+    )
     row = {"ap@0.5": wider_ap(model, chosen.root), "minutes": chosen.minutes}
     weights.write(chosen.out, model, model.settings, {"data": chosen.data, **row})
     print(row, flush=True)
@@ -95,13 +102,13 @@ def _drawn(photo: Photo) -> Sample:
 class Crops(Dataset):
     """Batch ``i`` of crops, uint8 ``(BATCH, 3, SIDE, SIDE)``, with targets; its number alone decides what is in it."""
 
-    def __init__(self, sources: list[list[Sample]]) -> None:
-        self.sources = sources
+    def __init__(self, sources: list[list[Sample]], colours: Augmentation = COLOURS) -> None:
+        self.sources, self.colours = sources, colours
 
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
         dice = [rng.Dice(36, number, k) for k in range(BATCH)]
         crops = [crop(_one_of(_one_of(self.sources, one), one), one) for one in dice]
-        images = COLOURS(torch.stack([part.image for part in crops]), rng.key(37, number, torch.arange(BATCH)))
+        images = self.colours(torch.stack([part.image for part in crops]), rng.key(37, number, torch.arange(BATCH)))
         images = (images * 255).round().byte()
         images = [V.jpeg(x, d.integer(LOWEST, 90)) if d.happens(JPEG) else x for x, d in zip(images, dice)]
         boxes, landmarks, ignored = zip(*(part[1:] for part in crops))

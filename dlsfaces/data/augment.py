@@ -52,6 +52,8 @@ class Augmentation:
 
     def _move(self, images: Tensor, u: Tensor) -> Tensor:
         """Flip, turn, zoom and shift in one resampling; beyond the border the image is mirrored."""
+        if not (self.flip or self.rotation or self.zoom or self.shift):
+            return images
         n, _, height, width = images.shape
         angle, zoom, dx, dy = (2 * u[:, 1:] - 1).unbind(1)
         angle = angle * math.radians(self.rotation)
