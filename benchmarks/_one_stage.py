@@ -26,15 +26,13 @@ from benchmarks._record import ROOT
 from dlsfaces import data, evaluate, geometry, rng, train, weights
 from dlsfaces.data import Augmentation
 from dlsfaces.data.records import Photo
-from dlsfaces.detect import BoxShift, DetectionLoss, Detections, OneStageDetector, OneStageNet, pack_faces
+from dlsfaces.detect import TO_WIDER, DetectionLoss, Detections, OneStageDetector, OneStageNet, pack_faces
 from dlsfaces.files import written_whole
 
 SIDE, BATCH = 320, 16
 FACES = (10.0, 300.0)  # widths of a crop's chosen face, log-uniform, where the photo's own size allows it
 ZOOM = (0.3, 3.0)  # the photo's size in a crop by its own
 SCENES = 600  # drawn ones, and as many composed ones: 0.55 GB each
-#: From the course's box to WIDER's: the median of 362 faces of its training part, whose landmarks YuNet found.
-TO_WIDER = BoxShift(0.0, -0.024, 0.74, 0.85)
 COLOURS = Augmentation(
     **dict.fromkeys(("flip", "rotation", "zoom", "shift", "cutout"), 0),
     **dict(brightness=0.4, contrast=0.4, saturation=0.5, tint=0.1, grey=0.25, blur=0.15, coarse=0.05),

@@ -6,7 +6,7 @@ The code of the course's detectors stands in chapter 07 and is taken from there;
 (Caltech's crops against photos of places). Each detector then looks at each set in a process of its own, on one thread;
 two at a time, but one at a time where speed and memory are measured.
 ``--write`` also writes the HOG template that comes with the course. ``--only`` measures some anew and keeps the others'
-figures.
+figures; with ``--folder`` a run that was stopped need not learn again.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from benchmarks import _networks
 from benchmarks._peers import Finder, MissingPeerError, peer
 from benchmarks._photos import (
     Scene,
@@ -62,6 +63,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=[*LEARNED, *PEERS], default=[], help="these detectors alone")
     parser.add_argument("--write", action="store_true", help="write the HOG template and its card")
     parser.add_argument("--dry-run", action="store_true", help="measure and print, record nothing")
+    parser.add_argument("--folder", type=Path, help="where what was learned stays, and is found again")
     parser.add_argument("--step", nargs=3, metavar=("STEP", "NAME", "FILE"), help=argparse.SUPPRESS)  # in a process
     chosen = parser.parse_args()
     if chosen.step:
@@ -69,7 +71,8 @@ def main() -> None:
         print(json.dumps(STEPS[step](name, Path(file), chosen.root)))
         return
     names = chosen.only or [*LEARNED, *PEERS]
-    with TemporaryDirectory() as folder, ThreadPoolExecutor(2) as two:  # two processes at a time, but one for clocks
+    with TemporaryDirectory() as temporary, ThreadPoolExecutor(2) as two:  # two processes at a time, one for clocks
+        folder = chosen.folder or temporary
         run = partial(in_own_process, folder=Path(folder), root=chosen.root)
         tried = two.submit(run, "trials", "hog") if not chosen.only else None
         detail = dict(zip(names, two.map(partial(run, "accuracy"), names)))
@@ -79,7 +82,7 @@ def main() -> None:
             print(name, json.dumps(detail[name]), flush=True)
         if chosen.write and "hog" in names:
             write_template(torch.load(Path(folder) / "hog.pt"), detail["hog"])
-    figures = {f"{name}/{figure}": row[figure] for name, row in detail.items() for figure in FIGURES}
+    figures = {f"{name}/{figure}": row[figure] for name, row in detail.items() for figure in FIGURES if figure in row}
     if chosen.dry_run:
         print(json.dumps(figures, indent=1))
         return
@@ -91,7 +94,10 @@ def main() -> None:
     record("detection", figures, command, learned_from=LEARNED_FROM, detail=detail, trials=recipes, notes=NOTES)
 
 
-FIGURES = ("ap@0.3", "ap@0.5", "rate@50fp", "photos_per_second", "megapixels_per_cpu_second", "peak_mib")
+FIGURES = (
+    *("ap@0.3", "ap@0.5", "rate@50fp", "photos_per_second", "megapixels_per_cpu_second", "peak_mib"),
+    *("parameters", "wider_val_ap@0.5", "nme_cmu_mit", "ms_640x480"),  # of networks
+)
 CALTECH = "6,713 grey crops of Caltech's web faces and 274 photos of places"
 LEARNED_FROM = {
     "hog": f"{CALTECH}; hard windows of these and of 200 WIDER photos",
@@ -193,12 +199,14 @@ def bag_of(state: dict) -> Detector:
     return detector_of(bag(**state), smallest=SMALLEST["bag_of_features"], threshold=-1.0)
 
 
+#: What the processes hand on of each detector, and the detector that is made of it.
 LEARNED: dict[str, Callable[[Path], dict]] = {
     "hog": learn_hog,
     "viola_jones": learn_viola_jones,
     "bag_of_features": learn_bag,
+    **_networks.LEARNED,
 }
-LEARNED_DETECTOR = {"hog": hog_of, "viola_jones": cascade_of, "bag_of_features": bag_of}
+LEARNED_DETECTOR = {"hog": hog_of, "viola_jones": cascade_of, "bag_of_features": bag_of, **_networks.DETECTOR}
 
 
 # --- other people's ------------------------------------------------------------------------------------------------
@@ -273,7 +281,7 @@ def accuracy(name: str, file: Path, root: Path) -> dict:
     """Learns a detector of the course into its file; then CMU+MIT, WIDER and drawn photos, read one at a time."""
     torch.set_num_threads(1)
     started = time.perf_counter()
-    if name in LEARNED:
+    if name in LEARNED and not file.exists():
         torch.save(LEARNED[name](root), file)
     row = {"minutes_of_learning": (time.perf_counter() - started) / 60} if name in LEARNED else {}
     detector = detector_from(name, file)
@@ -281,6 +289,7 @@ def accuracy(name: str, file: Path, root: Path) -> dict:
     row |= scored("", shift, *looks(detector, cmu_mit_photos(root))[:2]) | {"shift": asdict(shift)}
     shift = fitted(detector, wider_photos(root, "train", FITTED_ON))
     row |= scored("wider/", shift, *looks(detector, wider_photos(root, "val"))[:2]) | {"wider/shift": asdict(shift)}
+    row |= _networks.more_of(name, detector, root)
     found, scenes, _ = looks(detector, drawn_photos())
     shift = BoxShift.fitted(found, split_boxes(scenes)[0])  # on the same photos: of these only the order is of interest
     return row | scored("drawn/", shift, found, scenes)
@@ -299,6 +308,7 @@ def clock(name: str, file: Path, root: Path) -> dict:
         "photos_per_second": len(scenes) / took["seconds"],
         "megapixels_per_cpu_second": took["megapixels"] / took["cpu_seconds"],
         "peak_mib": memory_mib("VmHWM") - before,
+        **_networks.speed_of(name, torch.load(file) if name in LEARNED else {}),
     }
 
 

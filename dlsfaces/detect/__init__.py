@@ -2,10 +2,22 @@
 
 from dlsfaces.detect.assignment import DetectionLoss, assign, pack_faces
 from dlsfaces.detect.boxes import BoxShift, Detections, Detector, suppressed
-from dlsfaces.detect.one_stage import Candidates, OneStageDetector, OneStageNet, export_onnx, fused
+from dlsfaces.detect.one_stage import (
+    TO_WIDER,
+    Candidates,
+    OneStageDetector,
+    OneStageNet,
+    cells_of,
+    decode,
+    encode,
+    export_onnx,
+    fused,
+    load_detector,
+)
 from dlsfaces.detect.windows import WindowDetector, pyramid
 
 __all__ = [
+    "TO_WIDER",
     "BoxShift",
     "Candidates",
     "DetectionLoss",
@@ -15,8 +27,12 @@ __all__ = [
     "OneStageNet",
     "WindowDetector",
     "assign",
+    "cells_of",
+    "decode",
+    "encode",
     "export_onnx",
     "fused",
+    "load_detector",
     "pack_faces",
     "pyramid",
     "suppressed",

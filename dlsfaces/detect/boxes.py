@@ -91,6 +91,10 @@ class BoxShift:
         shift, scale = (centre[:, 1] - centre[:, 0]) / size[:, 0], size[:, 1] / size[:, 0]
         return cls(*(float(v) for v in torch.cat((shift.median(0).values, scale.median(0).values))))
 
+    def inverse(self) -> BoxShift:
+        """The step back."""
+        return BoxShift(-self.right / self.width, -self.down / self.height, 1 / self.width, 1 / self.height)
+
     def __call__(self, found: Detections) -> Detections:
         """The same detections with the other convention's boxes; landmarks stay where they are."""
         centre, size = (found.boxes[:, :2] + found.boxes[:, 2:]) / 2, found.boxes[:, 2:] - found.boxes[:, :2]

@@ -19,12 +19,16 @@ from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.transforms.v2 import functional as V
 
-from dlsfaces.detect.boxes import Detections, as_bytes, suppressed
+from dlsfaces import weights
+from dlsfaces.detect.boxes import BoxShift, Detections, as_bytes, suppressed
 from dlsfaces.detect.windows import MOST
 from dlsfaces.geometry import check_images, to_float
 
 STRIDES = (8, 16, 32)  #: pixels from one cell to the next, by grid; the finest comes first
 LARGEST = 8.0  #: of the logarithm of a size in strides, either way, so that no size is infinite
+#: From the course's box to WIDER's: the median of 362 faces of its training part, whose landmarks YuNet found.
+TO_WIDER = BoxShift(0.0, -0.024, 0.74, 0.85)
+TRAINED_ON = ("synthetic", "wider")  #: the course's own networks
 AT_ONCE = 4_000_000  #: pixels of the photos that go through the network together
 
 
@@ -187,6 +191,18 @@ class OneStageDetector:
             best = best[score[best] >= self.threshold]
             found.append(suppressed(Detections(box[best], score[best], points[best]), self.iou_threshold))
         return found
+
+
+def load_detector(trained_on: str | Path = "synthetic", **options: float) -> OneStageDetector:
+    """The course's detector, on the CPU; ``options`` are those of :class:`OneStageDetector`.
+
+    ``trained_on`` is ``"synthetic"`` (drawn scenes alone, MIT), ``"wider"`` (with WIDER FACE and CelebA; research
+    only), or a file that ``weights.write`` wrote of a :class:`OneStageNet`. Boxes are from the forehead to the chin, as
+    WIDER's annotators draw them; ``TO_WIDER.inverse()`` leads to the course's.
+    """
+    path = weights.path_of(f"detector_{trained_on}") if trained_on in TRAINED_ON else Path(trained_on)
+    model = weights.load(path, lambda about: OneStageNet(int(about["width"])), "a one-stage detector")
+    return OneStageDetector(model, **options)
 
 
 class _Answer(nn.Module):

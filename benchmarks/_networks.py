@@ -1,0 +1,173 @@
+"""The networks that :mod:`benchmarks.detection` measures: the course's one-stage detector, chapter 08's, and YuNet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import onnxruntime
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from benchmarks import cmu_mit
+from benchmarks._photos import split_boxes, wider_photos
+from dlsfaces import align, detect, evaluate, geometry, weights
+from dlsfaces.detect import Detections, Detector, OneStageDetector, OneStageNet, suppressed
+from dlsfaces.detect.one_stage import STRIDES
+
+THRESHOLD = 0.02  # low, so that the curve goes on
+IOU_THRESHOLD = 0.45
+SURE = 0.3  # detections whose landmarks are measured
+
+#: An image float32 (1, 3, H, W) in [0, 1], sides divisible by 32, to scores (A,), boxes (A, 4) and points (A, 5, 2).
+Network = Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]
+
+
+@dataclass(frozen=True)
+class OnnxDetector:
+    """A network that onnxruntime runs, one photo at a time, with the same steps around it for ours and YuNet."""
+
+    network: Network
+
+    def __call__(self, photos: Iterable[Tensor]) -> list[Detections]:
+        return [self.found(photo) for photo in photos]
+
+    def found(self, photo: Tensor) -> Detections:
+        image = photo[None].float() / 255
+        image = F.pad(image, (0, -image.shape[3] % 32, 0, -image.shape[2] % 32))
+        scores, boxes, points = self.network(image)
+        sure = scores >= THRESHOLD
+        return suppressed(Detections(boxes[sure], scores[sure], points[sure]), IOU_THRESHOLD)
+
+
+def session(file: str | Path, threads: int = 1) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = threads, 3
+    return onnxruntime.InferenceSession(str(file), options)
+
+
+def ours(run: onnxruntime.InferenceSession) -> Network:
+    def network(image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return tuple(torch.from_numpy(part[0]) for part in run.run(None, {"images": image.numpy()}))
+
+    return network
+
+
+def yunet(run: onnxruntime.InferenceSession) -> Network:
+    """Its answers are decoded as its authors do: score = sqrt(cls * obj), centres and points in strides from a cell."""
+    names = [f"{part}_{stride}" for stride in STRIDES for part in ("cls", "obj", "bbox", "kps")]
+    taken = run.get_inputs()[0].name
+
+    def network(image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        pixels = np.ascontiguousarray(image[:, [2, 1, 0]].numpy() * 255)  # BGR
+        parts = [torch.from_numpy(part).flatten(0, -2) for part in run.run(names, {taken: pixels})]
+        classes, seen, boxes, points = (torch.cat(parts[k::4]) for k in range(4))
+        boxes, points = detect.decode(torch.cat((boxes, points), dim=1), detect.cells_of(image.shape[2:]))
+        return (classes[:, 0].clamp(0, 1) * seen[:, 0].clamp(0, 1)).sqrt(), boxes, points
+
+    return network
+
+
+def shipped(name: str) -> OneStageNet:
+    path = weights.path_of(f"detector_{name}")
+    return weights.load(path, lambda about: OneStageNet(int(about["width"])), "a one-stage detector")
+
+
+def wider_ap(detector: Detector, root: Path) -> float:
+    """Average precision at 0.5 on WIDER's validation photos, boxes as they come."""
+    scenes = list(wider_photos(root, "val"))
+    found = [detector([scene.image])[0] for scene in scenes]
+    boxes, scores = [f.boxes for f in found], [f.scores for f in found]
+    return evaluate.detection_score(boxes, scores, *split_boxes(scenes)).average_precision
+
+
+def landmark_errors(detector: Detector, root: Path) -> dict[str, float]:
+    """Mean distance by that of the eyes on CMU+MIT, of the detector and of the aligner after it."""
+    aligner, first, second, faces = align.load_landmark_net("hourglass", "celeba"), [], [], 0
+    for photo in cmu_mit.load(root):
+        found = detector([photo.image])[0]
+        known = [face.landmarks for face in photo.faces if face.landmarks is not None]
+        found, faces = found[found.scores >= SURE], faces + len(known)
+        if not len(found) or not known:
+            continue
+        true = torch.stack(known)
+        overlap, best = geometry.iou(geometry.face_box(true), geometry.face_box(found.landmarks)).max(1)
+        true, marks = true[overlap >= 0.3], found.landmarks[best[overlap >= 0.3]]
+        images = photo.image.expand(len(marks), -1, -1, -1)
+        refined = align.find_landmarks(aligner, images, geometry.face_box(marks)).points
+        eyes = (true[:, 1] - true[:, 0]).norm(dim=1)
+        first.append((marks - true).norm(dim=2).mean(1) / eyes)
+        second.append((refined - true).norm(dim=2).mean(1) / eyes)
+    before, after = torch.cat(first), torch.cat(second)
+    row = {
+        "nme_cmu_mit": before.mean(),
+        "nme_cmu_mit/median": before.median(),
+        "nme_cmu_mit/found": len(before) / faces,
+    }
+    row |= {"nme_cmu_mit/aligned": after.mean(), "nme_cmu_mit/aligned/median": after.median()}
+    return {name: float(value) for name, value in row.items()}
+
+
+def milliseconds(function: Callable[[Tensor], object], image: Tensor, times: int = 40) -> float:
+    """The median of some runs."""
+    taken = []
+    with torch.no_grad():
+        for _ in range(times + 5):
+            started = time.perf_counter()
+            function(image)
+            taken.append(1000 * (time.perf_counter() - started))
+    return float(np.median(taken[5:]))
+
+
+def one_stage_of(state: dict) -> Detector:
+    return OneStageDetector(shipped(state["name"]), THRESHOLD, IOU_THRESHOLD)
+
+
+def onnx_of(state: dict, threads: int = 1) -> Detector:
+    with TemporaryDirectory() as folder:
+        detect.export_onnx(shipped(state["name"]), Path(folder) / "detector.onnx")
+        return OnnxDetector(ours(session(Path(folder) / "detector.onnx", threads)))
+
+
+def yunet_of(state: dict, threads: int = 1) -> Detector:
+    return OnnxDetector(yunet(session(state["file"], threads)))
+
+
+SHIPPED = {"one_stage": "wider", "one_stage_drawn": "synthetic", "one_stage_onnx": "wider"}
+LEARNED: dict[str, Callable[[Path], dict]] = {
+    **{name: lambda root, which=which: {"name": which} for name, which in SHIPPED.items()},
+    "peer_yunet": lambda root: {"file": str(root / "peers" / "yunet_n_dynamic.onnx")},
+}
+DETECTOR = {
+    "one_stage": one_stage_of,
+    "one_stage_drawn": one_stage_of,
+    "one_stage_onnx": onnx_of,
+    "peer_yunet": yunet_of,
+}
+PARAMETERS = {"peer_yunet": 75_856, "peer_mtcnn": 495_850}  # those that are not the course's, as their authors count
+
+
+def more_of(name: str, detector: Detector, root: Path) -> dict[str, float]:
+    """What is measured of networks that give landmarks in the same pass, and how many weights each has."""
+    row = {"parameters": PARAMETERS[name]} if name in PARAMETERS else {}
+    if name in SHIPPED:
+        row["parameters"] = sum(value.numel() for value in shipped(SHIPPED[name]).parameters())
+    if name in (*SHIPPED, "peer_yunet"):
+        row |= {"wider_val_ap@0.5": wider_ap(detector, root), **landmark_errors(detector, root)}
+    return row
+
+
+def speed_of(name: str, state: dict) -> dict[str, float]:
+    """Milliseconds of the network alone for one photo of 640x480 on two cores: its layers, no suppression."""
+    torch.set_num_threads(2)
+    image, networks = torch.rand(1, 3, 480, 640), {"one_stage_onnx": onnx_of, "peer_yunet": yunet_of}
+    if name in networks:
+        return {"ms_640x480": milliseconds(networks[name](state, threads=2).network, image)}
+    if name in ("one_stage", "one_stage_drawn"):
+        return {"ms_640x480": milliseconds(one_stage_of(state).model, image)}
+    return {}
