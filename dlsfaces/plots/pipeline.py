@@ -10,14 +10,17 @@ from matplotlib.patches import ConnectionPatch
 from torch import Tensor
 
 import drawpeople
-from dlsfaces import geometry
+from dlsfaces import detect, geometry
 from dlsfaces.plots.common import DPI, LINE, OTHER, SAME, as_image, bare, mark, outline
-from drawpeople.rendering import Rendering
 
 
 def pipeline(seed: int = 0) -> Figure:
-    """A photo, the face found in it, put upright, made a vector (pooled grey levels, for show), and named."""
-    tilted, upright, gallery = _pipeline_faces(seed)
+    """A photo, the face that the course's detector finds in it, put upright by its landmarks, made a vector (pooled
+    grey levels, for show), and named."""
+    photo, gallery = _pipeline_faces(seed)
+    found = detect.TO_WIDER.inverse()(detect.load_detector("synthetic")([photo])[0])[:1]
+    to_crop = geometry.similarity(found.landmarks, geometry.TIGHT.landmarks)
+    upright = geometry.warp(photo[None], to_crop, geometry.TIGHT.size)[0]
     figure, panels = plt.subplots(
         1, 5, figsize=(12.5, 3.2), dpi=DPI, width_ratios=(1.25, 1, 1, 0.42, 2.2), layout="constrained"
     )
@@ -26,9 +29,9 @@ def pipeline(seed: int = 0) -> Figure:
     for axes, title in zip(panels, titles, strict=True):
         bare(axes).set_title(title, fontsize=12, weight="bold")
     for axes in panels[:2]:
-        axes.imshow(as_image(tilted.images[0]), extent=(0, 178, 218, 0))
-    outline(panels[1], tilted.boxes[0].tolist())
-    mark(panels[1], tilted.landmarks[0])
+        axes.imshow(as_image(photo), extent=(0, 178, 218, 0))
+    outline(panels[1], found.boxes[0].tolist())
+    mark(panels[1], found.landmarks[0])
     panels[2].imshow(as_image(upright), aspect="equal")
     vector = torch.nn.functional.adaptive_avg_pool2d(upright.float().mean(0, keepdim=True), (20, 2)).flatten()
     panels[3].imshow(vector.view(-1, 2).numpy(), cmap="coolwarm", aspect="auto")
@@ -40,20 +43,19 @@ def pipeline(seed: int = 0) -> Figure:
     return figure
 
 
-def _pipeline_faces(seed: int) -> tuple[Rendering, Tensor, Tensor]:
-    """A tilted built-in person, the same face upright and cropped, and four people of a gallery."""
-    ids = torch.tensor([79, 79, 79, 75, 81, 77])
+def _pipeline_faces(seed: int) -> tuple[Tensor, Tensor]:
+    """A photo of a tilted built-in person, and the crops of four people of a gallery, the same person first."""
+    ids = torch.tensor([79, 79, 75, 81, 77])
     people = drawpeople.people(ids, seed)
     shots = drawpeople.neutral_shots(len(ids))
-    shots["back_colour"] = torch.linspace(0.2, 0.9, len(ids))
-    shots["yaw"][:2], shots["back_contrast"][:2], shots["smile"][:2] = 12.0, 0.8, 0.25
+    shots["back_colour"] = torch.cat((torch.tensor([0.2]), torch.linspace(0.5, 0.9, len(ids) - 1)))
+    shots["yaw"][0], shots["back_contrast"][0], shots["smile"][0] = 12.0, 0.8, 0.25
     shots["roll"][0], shots["scale"][0] = 18.0, 0.8
 
-    def take(rows: slice, framing: geometry.Framing) -> Rendering:
-        return drawpeople.render(*({k: v[rows] for k, v in d.items()} for d in (people, shots)), framing)
+    def take(rows: slice, framing: geometry.Framing) -> Tensor:
+        return drawpeople.render(*({k: v[rows] for k, v in d.items()} for d in (people, shots)), framing).images
 
-    upright, gallery = take(slice(1, 2), geometry.TIGHT), take(slice(2, None), geometry.TIGHT)
-    return take(slice(0, 1), geometry.LOOSE), upright.images[0], gallery.images
+    return take(slice(0, 1), geometry.LOOSE)[0], take(slice(1, None), geometry.TIGHT)
 
 
 def _draw_gallery(axes: Axes, images: Tensor) -> None:
