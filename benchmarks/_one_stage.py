@@ -3,9 +3,9 @@
     python -m benchmarks._one_stage --minutes 75 --data wider --out FILE.safetensors [--root FOLDER] [--threads 1]
     python -m benchmarks._one_stage --data wider --out FILE.safetensors --ship
 
-``synthetic`` are scenes of built-in people alone; ``wider`` adds WIDER's small training part and the portraits of CelebA-500
-pasted into photos without people. A run that was stopped goes on from FILE.pt, and ends with the weights in FILE.
-``--ship`` makes them the course's, with a card that takes its figures from ``detection.json``.
+``synthetic`` are scenes of built-in people alone; ``wider`` adds WIDER's small training part and the portraits of
+CelebA-500 pasted into photos without people. A run that was stopped goes on from FILE.pt, and ends with the weights in
+FILE. ``--ship`` makes them the course's, with a card that takes its figures from ``detection.json``.
 """
 
 from __future__ import annotations
