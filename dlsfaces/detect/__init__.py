@@ -4,7 +4,6 @@ from dlsfaces.detect.assignment import DetectionLoss, assign, pack_faces
 from dlsfaces.detect.boxes import BoxShift, Detections, Detector, suppressed
 from dlsfaces.detect.one_stage import (
     TO_WIDER,
-    Candidates,
     OneStageDetector,
     OneStageNet,
     cells_of,
@@ -14,12 +13,11 @@ from dlsfaces.detect.one_stage import (
     fused,
     load_detector,
 )
-from dlsfaces.detect.windows import WindowDetector, pyramid
+from dlsfaces.detect.windows import WindowDetector
 
 __all__ = [
     "TO_WIDER",
     "BoxShift",
-    "Candidates",
     "DetectionLoss",
     "Detections",
     "Detector",
@@ -34,6 +32,5 @@ __all__ = [
     "fused",
     "load_detector",
     "pack_faces",
-    "pyramid",
     "suppressed",
 ]

@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from dlsfaces.detect import Candidates, DetectionLoss, OneStageNet, assign, pack_faces
+from dlsfaces.detect import DetectionLoss, OneStageNet, assign, pack_faces
 from dlsfaces.detect.assignment import IGNORED, NOTHING
-from dlsfaces.detect.one_stage import cells_of
+from dlsfaces.detect.one_stage import Candidates, cells_of
 from dlsfaces.geometry import iou
 
 FACE, CELLS, FOUND = torch.tensor([[16.0, 16, 48, 48]]), cells_of((64, 64)), torch.zeros(1, dtype=torch.bool)

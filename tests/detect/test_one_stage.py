@@ -1,13 +1,15 @@
 """The one-stage network: its code for boxes and points, sizes, fusing, export, and the detector around it."""
 
 import pytest
+import skimage.data
 import torch
 from torch.nn import functional as F
 from torchvision.transforms.v2 import functional as V
 
-from dlsfaces.detect import Candidates, DetectionLoss, OneStageDetector, OneStageNet, export_onnx, fused, pack_faces
-from dlsfaces.detect.one_stage import cells_of, decode, encode
-from dlsfaces.geometry import iou
+from dlsfaces import detect, weights
+from dlsfaces.detect import DetectionLoss, OneStageDetector, OneStageNet, export_onnx, fused, pack_faces
+from dlsfaces.detect.one_stage import Candidates, cells_of, decode, encode
+from dlsfaces.geometry import face_box, iou
 
 
 def network(width=16):
@@ -149,3 +151,37 @@ def test_one_photo_is_learned_by_heart():
     overlap, which = iou(boxes, found.boxes).max(1)
     assert len(found) == 3 and (overlap > 0.7).all()
     assert (found.landmarks[which[:2]] - points[:2]).norm(dim=-1).max() < 4
+
+
+def test_a_step_and_its_inverse():
+    box = torch.tensor([[10.0, 20, 70, 88], [0, 0, 30, 34]])
+    moved = detect.TO_WIDER(detect.Detections(box, torch.ones(2)))
+    assert torch.allclose(moved.boxes[0], torch.tensor([17.8, 23.468, 62.2, 81.268]), atol=1e-3)
+    assert torch.allclose(detect.TO_WIDER.inverse()(moved).boxes, box, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["synthetic", "wider"])
+def test_the_shipped_detectors_find_the_astronaut(name):
+    """In a photo that none has learned from: her face first, its landmarks where we marked them by hand."""
+    photo = torch.from_numpy(skimage.data.astronaut()).permute(2, 0, 1)
+    marks = torch.tensor([(203.0, 101.0), (246.5, 103.5), (225.0, 127.0), (204.0, 140.0), (245.0, 141.0)])
+    (found,) = detect.load_detector(name)([photo])
+    box = detect.TO_WIDER.inverse()(found).boxes[0]
+    assert iou(box[None], face_box(marks)[None]) > 0.5
+    assert (found.landmarks[0] - marks).norm(dim=1).mean() < 0.2 * 43.5  # of the distance between the eyes
+    path = weights.path_of(f"detector_{name}")
+    assert path.stat().st_size < 300_000 and path.with_suffix(".md").is_file()
+
+
+def test_a_detector_from_a_file_of_ones_own(tmp_path):
+    model = network()
+    weights.write(tmp_path / "mine.safetensors", model, model.settings)
+    loaded = detect.load_detector(tmp_path / "mine.safetensors", threshold=0.9).model
+    image = torch.rand(1, 3, 64, 96)
+    with torch.no_grad():
+        assert torch.allclose(loaded(image).logits, model(image).logits, atol=0.05)  # half precision
+    with pytest.raises(FileNotFoundError, match="no weights"):
+        detect.load_detector("real")
+    face_net = weights.path_of("faces_synthetic")
+    with pytest.raises(ValueError, match="is not a one-stage detector's file"):
+        detect.load_detector(face_net)

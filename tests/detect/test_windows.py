@@ -5,7 +5,8 @@ import torch
 from torch.nn import functional as F
 from torchvision.transforms.v2 import functional as V
 
-from dlsfaces.detect import WindowDetector, pyramid, windows
+from dlsfaces.detect import WindowDetector, windows
+from dlsfaces.detect.windows import pyramid
 from dlsfaces.geometry import iou
 
 TEMPLATE = torch.randn(1, 3, 14, 14, generator=torch.Generator().manual_seed(0))  # a window of 12, a margin of 1

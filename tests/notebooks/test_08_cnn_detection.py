@@ -24,7 +24,7 @@ def scene(height=120, width=160):
     return Scene(image, boxes, torch.stack([torch.stack(p, 1) for p in marks], 1), torch.zeros(2, dtype=torch.bool))
 
 
-FILE_COLUMNS = "blur expression illumination invalid occlusion pose".split()
+FILE_COLUMNS = ["blur", "expression", "illumination", "invalid", "occlusion", "pose"]
 
 
 def row(x, y, width, height, **columns):
