@@ -2,10 +2,13 @@
 
     python -m benchmarks._one_stage --minutes 75 --data wider --out FILE.safetensors [--root FOLDER] [--threads 1]
     python -m benchmarks._one_stage --data wider --out FILE.safetensors --ship
+    python -m benchmarks._one_stage --rows FOLDER
 
 ``synthetic`` are scenes of built-in people alone; ``wider`` adds WIDER's small training part and the portraits of
 CelebA-500 pasted into photos without people. A run that was stopped goes on from FILE.pt, and ends with the weights in
-FILE. ``--ship`` makes them the course's, with a card that takes its figures from ``detection.json``.
+FILE. ``--ship`` makes them the course's, with a card that takes its figures from ``detection.json``. ``--rows`` measures what
+each kind of data is worth: FOLDER holds NAME.safetensors of ``plain``, ``synthetic``, ``portraits`` and ``wider``, each
+trained for as many minutes.
 """
 
 from __future__ import annotations
@@ -23,12 +26,20 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.v2 import functional as V
 
-from benchmarks._photos import SMALLEST, split_boxes, wider_photos
-from benchmarks._record import ROOT, machine
+from benchmarks._photos import SMALLEST, cmu_mit_photos, portraits, split_boxes, wider_photos
+from benchmarks._record import ROOT, machine, record
 from dlsfaces import course, data, evaluate, geometry, rng, train, weights
 from dlsfaces.data import Augmentation
 from dlsfaces.data.records import Photo
-from dlsfaces.detect import TO_WIDER, DetectionLoss, Detections, OneStageDetector, OneStageNet, pack_faces
+from dlsfaces.detect import (
+    TO_WIDER,
+    DetectionLoss,
+    Detections,
+    OneStageDetector,
+    OneStageNet,
+    load_detector,
+    pack_faces,
+)
 from dlsfaces.files import written_whole
 
 SIDE, BATCH = 320, 16
@@ -59,25 +70,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, default=ROOT.parent / "shared" / "data", help="the real photos")
     parser.add_argument("--minutes", type=float, default=60, help="of training, in all")
-    parser.add_argument("--data", choices=["wider", "synthetic"], default="wider")
-    parser.add_argument("--out", type=Path, required=True, help="a .safetensors file")
+    parser.add_argument("--data", choices=DATA, default="wider")
+    parser.add_argument("--out", type=Path, help="a .safetensors file")
     parser.add_argument("--threads", type=int, default=1, help="of the training; another process makes the crops")
+    parser.add_argument("--rows", type=Path, metavar="FOLDER", help="train nothing: measure and record four networks")
     parser.add_argument("--ship", action="store_true", help="train nothing: write the course's weights and their card")
     chosen = parser.parse_args()
+    if chosen.rows:
+        return measure_rows(chosen.rows, chosen.root)
+    if chosen.out is None:
+        parser.error("--out names the file of the weights")
     if chosen.ship:
         return ship(chosen.data, chosen.out)
     torch.set_num_threads(chosen.threads)
-    model = fit(
-        Crops(samples(chosen.data, chosen.root), HARD if chosen.data == "synthetic" else COLOURS),
-        60 * chosen.minutes,
-        chosen.out,
-        chosen.root,
-    )
+    crops = Crops(samples(chosen.data, chosen.root), HARD if chosen.data == "synthetic" else COLOURS)
+    model = fit(crops, 60 * chosen.minutes, chosen.out, chosen.root)
     row = {"wider_val_ap@0.5": wider_ap(model, chosen.root), "minutes": chosen.minutes}
-    weights.write(chosen.out, model, model.settings, ABOUT[chosen.data] | row)
+    weights.write(chosen.out, model, model.settings, ABOUT.get(chosen.data, {}) | row)
     print(row, flush=True)
 
 
+DATA = {
+    "plain": "drawn scenes of built-in people, colours varied",
+    "synthetic": "the same, with more blur, grain and print",
+    "portraits": "plain, and CelebA-500's portraits pasted into photos of places",
+    "wider": "these, and 1,400 photos of WIDER",
+}
 ABOUT = {
     "synthetic": {
         "data": "600 drawn scenes of synthetic people",
@@ -106,6 +124,28 @@ def ship(which: str, file: Path) -> None:
     parameters = sum(value.numel() for value in model.parameters())
     text = CARD.format(which=which, parameters=parameters, table=table, machine=machine(), **kept, **model.settings)
     path.with_suffix(".md").write_text(text, encoding="utf-8")
+
+
+def measure_rows(folder: Path, root: Path) -> None:
+    """``one_stage.json``: each network on CMU+MIT and on WIDER's validation photos."""
+    from benchmarks.detection import fitted, looks, scored
+
+    figures, minutes = {}, set()
+    for name in DATA:
+        path = folder / f"{name}.safetensors"
+        detector = load_detector(path, threshold=0.02)
+        row = scored("", fitted(detector, portraits(root)), *looks(detector, cmu_mit_photos(root))[:2])
+        figures |= {f"{name}/{figure}": row[figure] for figure in ("ap@0.3", "ap@0.5")}
+        about = weights.read(path)[1]
+        figures[f"{name}/wider_val_ap@0.5"] = about["wider_val_ap@0.5"]
+        minutes.add(about["minutes"])
+    if len(minutes) > 1:
+        raise ValueError(f"{folder}: the networks were trained for {sorted(minutes)} minutes, so they do not compare")
+    notes = [f"{name}: {text}." for name, text in DATA.items()]
+    notes.append(
+        f"Each trained for {minutes.pop():g} minutes of one core; the course's own networks were trained longer."
+    )
+    record("one_stage", figures, "python -m benchmarks._one_stage --rows FOLDER", data=DATA, notes=notes)
 
 
 MEASURED = {
@@ -140,10 +180,11 @@ def samples(which: str, root: Path) -> list[list[Sample]]:
     """The photos of each source, decoded; a crop is taken from each source as often."""
     crowd = data.SceneSettings(faces_per_photo=(0, 20), face_width=(10, None))
     sources = [[_drawn(photo) for photo in data.scenes("train", SCENES, settings=crowd)]]
-    if which == "wider":
+    if which in ("portraits", "wider"):
         faces = data.load("celeba500", "train", root, framing="loose")
         composed = data.scenes("train", SCENES, settings=crowd, faces=faces, backgrounds=root / "non_face_scenes")
         sources += [[_drawn(photo) for photo in composed]]
+    if which == "wider":
         real = [
             Sample(photo.image, photo.boxes, torch.full((len(photo.boxes), 5, 2), torch.nan), photo.ignored)
             for photo in wider_photos(root, "train")
