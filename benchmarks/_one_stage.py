@@ -1,20 +1,19 @@
 """How the one-stage detector is trained on a CPU with two cores.
 
-    python -m benchmarks._one_stage --minutes 75 --data wider --out FILE.safetensors [--root FOLDER] [--threads 1]
+    python -m benchmarks._one_stage --steps 10000 --data wider --out FILE.safetensors [--root FOLDER] [--threads 1]
     python -m benchmarks._one_stage --data wider --out FILE.safetensors --ship
     python -m benchmarks._one_stage --rows FOLDER
 
 ``synthetic`` are scenes of built-in people alone; ``wider`` adds WIDER's small training part and the portraits of
 CelebA-500 pasted into photos without people. A run that was stopped goes on from FILE.pt, and ends with the weights in
-FILE. ``--ship`` makes them the course's, with a card that takes its figures from ``detection.json``. ``--rows`` measures what
-each kind of data is worth: FOLDER holds NAME.safetensors of ``plain``, ``synthetic``, ``portraits`` and ``wider``, each
-trained for as many minutes.
+FILE. ``--ship`` makes them the course's, with a card that takes its figures from ``detection.json``. ``--rows``
+measures what each kind of data is worth: FOLDER holds NAME.safetensors of ``plain``, ``synthetic``, ``portraits`` and
+``wider``, each trained for as many steps.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -54,7 +53,7 @@ HARD = replace(COLOURS, blur=0.25, coarse=0.1, screen=0.1, grain=0.08)  # drawn 
 JPEG, LOWEST = 0.3, 20  # the probability of a crop that was compressed, and the worst quality
 SETTINGS = train.Settings(epochs=1, lr=0.003, weight_decay=0.01, warmup=0.03, optimizer="adamw")
 AVERAGE = 0.998  # of the weights, from step to step
-SAVE_EVERY, LOOK_EVERY = 180.0, 600.0  # seconds
+SAVE_EVERY, LOOK_EVERY = 500, 1500  # steps
 
 
 class Sample(NamedTuple):
@@ -69,7 +68,7 @@ class Sample(NamedTuple):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, default=ROOT.parent / "shared" / "data", help="the real photos")
-    parser.add_argument("--minutes", type=float, default=60, help="of training, in all")
+    parser.add_argument("--steps", type=int, default=10_000, help="of training, in all: 0.4 seconds each on one core")
     parser.add_argument("--data", choices=DATA, default="wider")
     parser.add_argument("--out", type=Path, help="a .safetensors file")
     parser.add_argument("--threads", type=int, default=1, help="of the training; another process makes the crops")
@@ -84,8 +83,8 @@ def main() -> None:
         return ship(chosen.data, chosen.out)
     torch.set_num_threads(chosen.threads)
     crops = Crops(samples(chosen.data, chosen.root), HARD if chosen.data == "synthetic" else COLOURS)
-    model = fit(crops, 60 * chosen.minutes, chosen.out, chosen.root)
-    row = {"wider_val_ap@0.5": wider_ap(model, chosen.root), "minutes": chosen.minutes}
+    model = fit(crops, chosen.steps, chosen.out, chosen.root)
+    row = {"wider_val_ap@0.5": wider_ap(model, chosen.root), "steps": chosen.steps}
     weights.write(chosen.out, model, model.settings, ABOUT.get(chosen.data, {}) | row)
     print(row, flush=True)
 
@@ -116,7 +115,7 @@ def ship(which: str, file: Path) -> None:
     model = OneStageNet(int(about["width"]))
     model.load_state_dict(state)
     path = weights.FOLDER / f"detector_{which}.safetensors"
-    kept = {name: about[name] for name in ("data", "terms", "wider_val_ap@0.5", "minutes")}
+    kept = {name: about[name] for name in ("data", "terms", "wider_val_ap@0.5", "steps")}
     weights.write(path, model, model.settings, kept)
     figures = course.recorded("detection")["figures"]
     rows = {title: figures.get(f"{NAMES[which]}/{name}") for title, name in MEASURED.items()}
@@ -130,7 +129,7 @@ def measure_rows(folder: Path, root: Path) -> None:
     """``one_stage.json``: each network on CMU+MIT and on WIDER's validation photos."""
     from benchmarks.detection import fitted, looks, scored
 
-    figures, minutes = {}, set()
+    figures, steps = {}, set()
     for name in DATA:
         path = folder / f"{name}.safetensors"
         detector = load_detector(path, threshold=0.02)
@@ -138,13 +137,11 @@ def measure_rows(folder: Path, root: Path) -> None:
         figures |= {f"{name}/{figure}": row[figure] for figure in ("ap@0.3", "ap@0.5")}
         about = weights.read(path)[1]
         figures[f"{name}/wider_val_ap@0.5"] = about["wider_val_ap@0.5"]
-        minutes.add(about["minutes"])
-    if len(minutes) > 1:
-        raise ValueError(f"{folder}: the networks were trained for {sorted(minutes)} minutes, so they do not compare")
+        steps.add(about["steps"])
+    if len(steps) > 1:
+        raise ValueError(f"{folder}: the networks were trained for {sorted(steps)} steps, so they do not compare")
     notes = [f"{name}: {text}." for name, text in DATA.items()]
-    notes.append(
-        f"Each trained for {minutes.pop():g} minutes of one core; the course's own networks were trained longer."
-    )
+    notes.append(f"Each trained for {steps.pop():,} steps; the course's own networks were trained longer.")
     record("one_stage", figures, "python -m benchmarks._one_stage --rows FOLDER", data=DATA, notes=notes)
 
 
@@ -162,8 +159,8 @@ Finds the faces of a photo and five landmarks of each, in one pass: `detect.load
 - **Input**: photos of any size, RGB. Boxes run from the forehead to the chin, as WIDER's annotators draw them;
   `detect.TO_WIDER.inverse()` leads to the course's.
 - **Data**: {data}.
-- **Recipe**: random crops of 320 pixels in batches of 16 for {minutes:.0f} minutes of one CPU core, AdamW, the average
-  of the weights; SimOTA, quality focal loss, GIoU.
+- **Recipe**: random crops of 320 pixels in batches of 16 for {steps:,} steps, AdamW, the average of the
+  weights; SimOTA, quality focal loss, GIoU.
 - **Terms**: {terms}
 - **Made by** `python -m benchmarks._one_stage --data {which}` on: {machine}.
 
@@ -253,40 +250,39 @@ def crop(sample: Sample, dice: rng.Dice) -> Sample:
     return Sample(image, seen[size > 0], landmarks[size > 0], ignored[size > 0])
 
 
-def fit(crops: Crops, seconds: float, out: Path, root: Path) -> OneStageNet:
-    """The average of the weights after so many seconds; ``train.fit`` counts epochs, and keeps no average."""
+def fit(crops: Crops, steps: int, out: Path, root: Path) -> OneStageNet:
+    """The average of the weights after so many steps; ``train.fit`` counts epochs, and keeps no average."""
     torch.manual_seed(0)
-    model, loss, at = OneStageNet(), DetectionLoss(), {"step": 0, "seconds": 0.0}
+    model, loss, at = OneStageNet(), DetectionLoss(), {"step": 0, "steps": steps}
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE), use_buffers=True)
     optimizer, file = SETTINGS.make_optimizer(model), out.with_suffix(".pt")
     parts = {"model": model, "average": average, "optimizer": optimizer}
     if file.exists():
         state = torch.load(file, weights_only=True)
         at = state["at"]
+        if at["steps"] != steps:
+            raise ValueError(
+                f"{file} is of a run of {at['steps']} steps, not {steps}: remove it, or take another --out"
+            )
         for name, part in parts.items():
             part.load_state_dict(state[name])
-    saved = looked = at["seconds"]
     batches = DataLoader(crops, batch_size=None, sampler=count(at["step"]), num_workers=1, prefetch_factor=4)
-    started = time.perf_counter()
     for images, targets in batches:  # another process makes the next ones in the meantime
-        if at["seconds"] >= seconds:
+        if at["step"] >= steps:
             break
         for group in optimizer.param_groups:
-            group["lr"] = SETTINGS.lr_at(round(1e6 * at["seconds"] / seconds), 1_000_000)
+            group["lr"] = SETTINGS.lr_at(at["step"], steps)
         value = loss.parts(model(data.to_float(images)), targets)
         optimizer.zero_grad()
         sum(value.values()).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 10.0)
         optimizer.step()
         average.update_parameters(model)
-        now = time.perf_counter()
-        at, started = {"step": at["step"] + 1, "seconds": at["seconds"] + now - started}, now
-        if at["seconds"] > looked + LOOK_EVERY:
-            looked, row = at["seconds"], {name: round(part.item(), 3) for name, part in value.items()}
+        at["step"] += 1
+        if at["step"] % LOOK_EVERY == 0:
+            row = {name: round(part.item(), 3) for name, part in value.items()}
             print(at | row | {"ap@0.5 of 60": wider_ap(average.module, root, 60)}, flush=True)
-            started = time.perf_counter()  # looking is no training
-        if at["seconds"] > saved + SAVE_EVERY or at["seconds"] >= seconds:
-            saved = at["seconds"]
+        if at["step"] % SAVE_EVERY == 0 or at["step"] >= steps:
             with written_whole(file) as path:
                 torch.save({"at": at, **{name: part.state_dict() for name, part in parts.items()}}, path)
     return average.module
