@@ -42,8 +42,8 @@ from dlsfaces.detect import (
 from dlsfaces.files import written_whole
 
 SIDE, BATCH = 320, 16
-FACES = (10.0, 300.0)  # widths of a crop's chosen face, log-uniform, where the photo's own size allows it
-ZOOM = (0.3, 3.0)  # the photo's size in a crop by its own
+FACES = (8.0, 160.0)  # widths of a crop's chosen face, log-uniform, where the photo's own size allows it
+ZOOM = (0.3, 2.0)  # the photo's size in a crop by its own
 SCENES = 600  # drawn ones, and as many composed ones: 0.55 GB each
 COLOURS = Augmentation(
     **dict.fromkeys(("flip", "rotation", "zoom", "shift", "cutout"), 0),
@@ -69,6 +69,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, default=ROOT.parent / "shared" / "data", help="the real photos")
     parser.add_argument("--steps", type=int, default=10_000, help="of training, in all: 0.4 seconds each on one core")
+    parser.add_argument("--lr", type=float, default=SETTINGS.lr, help="the highest learning rate")
+    parser.add_argument("--after", type=Path, help="the weights that it goes on from, such as the course's")
     parser.add_argument("--data", choices=DATA, default="wider")
     parser.add_argument("--out", type=Path, help="a .safetensors file")
     parser.add_argument("--threads", type=int, default=1, help="of the training; another process makes the crops")
@@ -83,7 +85,7 @@ def main() -> None:
         return ship(chosen.data, chosen.out)
     torch.set_num_threads(chosen.threads)
     crops = Crops(samples(chosen.data, chosen.root), HARD if chosen.data == "synthetic" else COLOURS)
-    model = fit(crops, chosen.steps, chosen.out, chosen.root)
+    model = fit(crops, chosen.steps, chosen.out, chosen.root, replace(SETTINGS, lr=chosen.lr), chosen.after)
     row = {"wider_val_ap@0.5": wider_ap(model, chosen.root), "steps": chosen.steps}
     weights.write(chosen.out, model, model.settings, ABOUT.get(chosen.data, {}) | row)
     print(row, flush=True)
@@ -186,7 +188,7 @@ def samples(which: str, root: Path) -> list[list[Sample]]:
             Sample(photo.image, photo.boxes, torch.full((len(photo.boxes), 5, 2), torch.nan), photo.ignored)
             for photo in wider_photos(root, "train")
         ]
-        sources += [real, real]  # half of all crops
+        sources += [real] * 4  # two of three crops
     return sources
 
 
@@ -250,12 +252,16 @@ def crop(sample: Sample, dice: rng.Dice) -> Sample:
     return Sample(image, seen[size > 0], landmarks[size > 0], ignored[size > 0])
 
 
-def fit(crops: Crops, steps: int, out: Path, root: Path) -> OneStageNet:
+def fit(
+    crops: Crops, steps: int, out: Path, root: Path, settings: train.Settings = SETTINGS, after: Path | None = None
+) -> OneStageNet:
     """The average of the weights after so many steps; ``train.fit`` counts epochs, and keeps no average."""
     torch.manual_seed(0)
     model, loss, at = OneStageNet(), DetectionLoss(), {"step": 0, "steps": steps}
+    if after is not None:
+        model.load_state_dict(weights.read(after)[0])
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE), use_buffers=True)
-    optimizer, file = SETTINGS.make_optimizer(model), out.with_suffix(".pt")
+    optimizer, file = settings.make_optimizer(model), out.with_suffix(".pt")
     parts = {"model": model, "average": average, "optimizer": optimizer}
     if file.exists():
         state = torch.load(file, weights_only=True)
@@ -271,7 +277,7 @@ def fit(crops: Crops, steps: int, out: Path, root: Path) -> OneStageNet:
         if at["step"] >= steps:
             break
         for group in optimizer.param_groups:
-            group["lr"] = SETTINGS.lr_at(at["step"], steps)
+            group["lr"] = settings.lr_at(at["step"], steps)
         value = loss.parts(model(data.to_float(images)), targets)
         optimizer.zero_grad()
         sum(value.values()).backward()
