@@ -14,11 +14,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from benchmarks import cmu_mit
+from benchmarks import _one_stage, cmu_mit
+from benchmarks._one_stage import Sample
 from benchmarks._photos import split_boxes, wider_photos
 from dlsfaces import align, detect, evaluate, geometry, weights
 from dlsfaces.detect import Detections, Detector, OneStageDetector, OneStageNet, suppressed
 from dlsfaces.detect.one_stage import STRIDES
+from tests.from_notebook import definitions
 
 THRESHOLD = 0.02  # low, so that the curve goes on
 IOU_THRESHOLD = 0.45
@@ -138,12 +140,90 @@ def yunet_of(state: dict, threads: int = 1) -> Detector:
     return OnnxDetector(yunet(session(state["file"], threads)))
 
 
+# --- chapter 08's ---------------------------------------------------------------------------------------------------
+
+CHAPTER = "08_cnn_detection"
+DRAWN = 300  # of the drawn scenes, and of the portraits in photos of places, beside all of WIDER's small training part
+LEARNED_FROM = f"WIDER's small training part (1,400 photos), {DRAWN} photos with CelebA-500's portraits, {DRAWN} drawn"
+PATCHES, DDFD_STEPS = (120_000, 40_000), (6_000, 3_000)  # at first, and with hard windows
+#: Of the cascade's networks: windows of a photo (no faces, parts, faces), steps, windows a step, learning rate.
+STAGES = {
+    "PNet": ((60, 20, 20), 9000, 300, 0.003),
+    "RNet": ((50, 15, 15), 6000, 200, 0.003),
+    "ONet": ((30, 12, 12), 5000, 64, 0.002),
+}
+LOW = (0.15, 0.03)  # thresholds of what the next network learns from
+CASCADE = {"smallest": 12, "most": 1000}
+
+
+def learning_photos(root: Path) -> list[Sample]:
+    drawn, composed, real, *_ = _one_stage.samples("wider", root)
+    return [*drawn[:DRAWN], *composed[:DRAWN], *real]
+
+
+def learn_ddfd(root: Path) -> dict:
+    patches_of, patch_net, train, hard_patches, with_hard = definitions(
+        CHAPTER, "patches_of", "patch_net", "train_patches", "hard_patches", "with_hard"
+    )
+    photos = learning_photos(root)
+    windows = patches_of(photos, PATCHES[0])
+    net = train(patch_net(), *windows, DDFD_STEPS[0])
+    hard = hard_patches(net, photos[:: max(1, len(photos) * 30 // PATCHES[1])])
+    net = train(net, *with_hard(*windows, hard), DDFD_STEPS[1], lr=0.003, seed=1)
+    return {"state": net.state_dict(), "parameters": count(net)}
+
+
+def ddfd_of(state: dict) -> Detector:
+    patch_net, detector_of = definitions(CHAPTER, "patch_net", "ddfd_detector")
+    net = patch_net().eval()
+    net.load_state_dict(state["state"])
+    return detector_of(net, smallest=24, threshold=-3.0)
+
+
+def learn_cascade(root: Path) -> dict:
+    """Each network learns from what those before it let pass, with low thresholds."""
+    first, make, train, through = definitions(CHAPTER, "first_squares", "make_samples", "train_stage", "let_through")
+    photos, networks = learning_photos(root), []
+    for seed, (name, (most, steps, batch, rate)) in enumerate(STAGES.items()):
+        torch.manual_seed(seed)
+        network = definitions(CHAPTER, name)()
+        if networks:
+            squares = through(cascade_from(networks, LOW[:seed]), photos)
+        else:
+            squares = first(photos, 2 * most[0], CASCADE["smallest"])
+        windows = make(photos, squares, network.side, most, seed=seed)
+        train(network, windows, steps, batch, rate, landmark_weight=1.0 if name == "ONet" else 0.5, seed=seed)
+        networks.append(network.eval())
+    return {"states": [network.state_dict() for network in networks], "parameters": sum(map(count, networks))}
+
+
+def cascade_of(state: dict) -> Detector:
+    networks = [definitions(CHAPTER, name)().eval() for name in STAGES]
+    for network, weights_of in zip(networks, state["states"], strict=True):
+        network.load_state_dict(weights_of)
+    return cascade_from(networks, (0.3, 0.3, THRESHOLD))
+
+
+def cascade_from(networks: list[torch.nn.Module], thresholds: tuple[float, ...]) -> Detector:
+    return definitions(CHAPTER, "CascadeDetector")(tuple(networks), thresholds, **CASCADE)
+
+
+def count(network: torch.nn.Module) -> int:
+    return sum(value.numel() for value in network.parameters())
+
+
+# --- all of them ----------------------------------------------------------------------------------------------------
+
 SHIPPED = {"one_stage": "wider", "one_stage_drawn": "synthetic", "one_stage_onnx": "wider"}
 LEARNED: dict[str, Callable[[Path], dict]] = {
+    "ddfd": learn_ddfd,
+    "cascade": learn_cascade,
     **{name: lambda root, which=which: {"name": which} for name, which in SHIPPED.items()},
     "peer_yunet": lambda root: {"file": str(root / "peers" / "yunet_n_dynamic.onnx")},
 }
 DETECTOR = {
+    "ddfd": ddfd_of,
+    "cascade": cascade_of,
     "one_stage": one_stage_of,
     "one_stage_drawn": one_stage_of,
     "one_stage_onnx": onnx_of,
@@ -152,11 +232,12 @@ DETECTOR = {
 PARAMETERS = {"peer_yunet": 75_856, "peer_mtcnn": 495_850}  # those that are not the course's, as their authors count
 
 
-def more_of(name: str, detector: Detector, root: Path) -> dict[str, float]:
+def more_of(name: str, state: dict, detector: Detector, root: Path) -> dict[str, float]:
     """What is measured of networks that give landmarks in the same pass, and how many weights each has."""
     row = {"parameters": PARAMETERS[name]} if name in PARAMETERS else {}
+    row |= {"parameters": state["parameters"]} if "parameters" in state else {}
     if name in SHIPPED:
-        row["parameters"] = sum(value.numel() for value in shipped(SHIPPED[name]).parameters())
+        row["parameters"] = count(shipped(SHIPPED[name]))
     if name in (*SHIPPED, "peer_yunet"):
         row |= {"wider_val_ap@0.5": wider_ap(detector, root), **landmark_errors(detector, root)}
     return row

@@ -42,8 +42,7 @@ from dlsfaces.detect import (
 from dlsfaces.files import written_whole
 
 SIDE, BATCH = 320, 16
-FACES = (8.0, 160.0)  # widths of a crop's chosen face, log-uniform, where the photo's own size allows it
-ZOOM = (0.3, 2.0)  # the photo's size in a crop by its own
+ZOOM = (0.4, 2.0)  # of a crop, log-uniform: about the size at which photos are looked at
 SCENES = 600  # drawn ones, and as many composed ones: 0.55 GB each
 COLOURS = Augmentation(
     **dict.fromkeys(("flip", "rotation", "zoom", "shift", "cutout"), 0),
@@ -86,7 +85,8 @@ def main() -> None:
     torch.set_num_threads(chosen.threads)
     crops = Crops(samples(chosen.data, chosen.root), HARD if chosen.data == "synthetic" else COLOURS)
     model = fit(crops, chosen.steps, chosen.out, chosen.root, replace(SETTINGS, lr=chosen.lr), chosen.after)
-    row = {"wider_val_ap@0.5": wider_ap(model, chosen.root), "steps": chosen.steps}
+    before = weights.read(chosen.after)[1]["steps"] if chosen.after else 0
+    row = {"wider_val_ap@0.5": wider_ap(model, chosen.root), "steps": before + chosen.steps}
     weights.write(chosen.out, model, model.settings, ABOUT.get(chosen.data, {}) | row)
     print(row, flush=True)
 
@@ -221,7 +221,7 @@ def _one_of(things: list, dice: rng.Dice) -> list | Sample:
 
 
 def crop(sample: Sample, dice: rng.Dice) -> Sample:
-    """A square of a photo, scaled to ``SIDE``, mostly so that some face has a size of ``FACES``; grey beyond it.
+    """A square of a photo, scaled to ``SIDE``, mostly with some face in it; grey beyond it.
 
     Faces that it cuts end at its border; those whose centre is outside, or that became tiny, are ignored.
     """
@@ -229,10 +229,10 @@ def crop(sample: Sample, dice: rng.Dice) -> Sample:
     usable = (~sample.ignored).nonzero()[:, 0].tolist()
     if usable and dice.happens(0.85):
         box = sample.boxes[_one_of(usable, dice)]
-        zoom, middle = dice.log(*FACES) / float((box[2:] - box[:2]).max()), ((box[:2] + box[2:]) / 2).tolist()
+        middle = ((box[:2] + box[2:]) / 2).tolist()
     else:
-        zoom, middle = dice.log(SIDE / max(height, width), 1.0), (dice(0, width), dice(0, height))
-    side = round(SIDE / min(max(zoom, ZOOM[0]), ZOOM[1]))
+        middle = dice(0, width), dice(0, height)
+    side = round(SIDE / dice.log(*ZOOM))
     left, top = (
         round(min(max(at - dice(0, side), min(0, end - side)), max(0, end - side)))
         for at, end in zip(middle, (width, height))

@@ -103,6 +103,12 @@ LEARNED_FROM = {
     "hog": f"{CALTECH}; hard windows of these and of 200 WIDER photos",
     "viola_jones": CALTECH,
     "bag_of_features": CALTECH,
+    "ddfd": _networks.LEARNED_FROM,
+    "cascade": _networks.LEARNED_FROM,
+    "one_stage": "WIDER's small training part (1,400 photos), CelebA-500's portraits, drawn scenes",
+    "one_stage_drawn": "600 drawn scenes",
+    "one_stage_onnx": "the same network as one_stage, run by onnxruntime",
+    "peer_yunet": "WIDER FACE (12,880 photos)",
     "peer_haar": "OpenCV's frontal faces (Lienhart 2002: 5,000 faces)",
     "peer_dlib": "3,000 faces of LFW",
     "peer_mtcnn": "WIDER FACE and CelebA",
@@ -289,7 +295,7 @@ def accuracy(name: str, file: Path, root: Path) -> dict:
     row |= scored("", shift, *looks(detector, cmu_mit_photos(root))[:2]) | {"shift": asdict(shift)}
     shift = fitted(detector, wider_photos(root, "train", FITTED_ON))
     row |= scored("wider/", shift, *looks(detector, wider_photos(root, "val"))[:2]) | {"wider/shift": asdict(shift)}
-    row |= _networks.more_of(name, detector, root)
+    row |= _networks.more_of(name, torch.load(file) if name in LEARNED else {}, detector, root)
     found, scenes, _ = looks(detector, drawn_photos())
     shift = BoxShift.fitted(found, split_boxes(scenes)[0])  # on the same photos: of these only the order is of interest
     return row | scored("drawn/", shift, found, scenes)
