@@ -68,7 +68,7 @@ def start(seed: int = 0) -> Course:
     if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:  # this is a notebook
         from matplotlib_inline.backend_inline import set_matplotlib_formats
 
-        set_matplotlib_formats("jpeg", pil_kwargs={"quality": 88})  # sheets of faces take a fifth of a PNG's space
+        set_matplotlib_formats("jpeg", pil_kwargs={"quality": 70})  # sheets of faces take a fifth of a PNG's space
     setup = Course(platform(), device(), size(), data_name(size()), seed)
     print(" | ".join([setup.platform, *(f"{name} {version}" for name, version in versions().items())]))
     print(f"device {_device_name(setup.device)} | size {setup.size} | data {setup.data} | seed {seed}")
