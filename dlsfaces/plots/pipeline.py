@@ -10,16 +10,17 @@ from matplotlib.patches import ConnectionPatch
 from torch import Tensor
 
 import drawpeople
-from dlsfaces import detect, geometry
+from dlsfaces import align, detect, geometry
 from dlsfaces.plots.common import DPI, LINE, OTHER, SAME, as_image, bare, mark, outline
 
 
 def pipeline(seed: int = 0) -> Figure:
-    """A photo, the face that the course's detector finds in it, put upright by its landmarks, made a vector (pooled
-    grey levels, for show), and named."""
+    """A photo, the face that the course's detector finds in it, put upright by the landmarks that its aligner finds,
+    made a vector (pooled grey levels, for show), and named."""
     photo, gallery = _pipeline_faces(seed)
     found = detect.TO_WIDER.inverse()(detect.load_detector("synthetic")([photo])[0])[:1]
-    to_crop = geometry.similarity(found.landmarks, geometry.TIGHT.landmarks)
+    landmarks = align.find_landmarks(align.load_landmark_net("hourglass", "synthetic"), photo[None], found.boxes).points
+    to_crop = geometry.similarity(landmarks, geometry.TIGHT.landmarks)
     upright = geometry.warp(photo[None], to_crop, geometry.TIGHT.size)[0]
     figure, panels = plt.subplots(
         1, 5, figsize=(12.5, 3.2), dpi=DPI, width_ratios=(1.25, 1, 1, 0.42, 2.2), layout="constrained"
@@ -31,7 +32,7 @@ def pipeline(seed: int = 0) -> Figure:
     for axes in panels[:2]:
         axes.imshow(as_image(photo), extent=(0, 178, 218, 0))
     outline(panels[1], found.boxes[0].tolist())
-    mark(panels[1], found.landmarks[0])
+    mark(panels[1], landmarks[0])
     panels[2].imshow(as_image(upright), aspect="equal")
     vector = torch.nn.functional.adaptive_avg_pool2d(upright.float().mean(0, keepdim=True), (20, 2)).flatten()
     panels[3].imshow(vector.view(-1, 2).numpy(), cmap="coolwarm", aspect="auto")
