@@ -15,14 +15,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from benchmarks import _one_stage, cmu_mit
-from benchmarks._one_stage import Sample
-from benchmarks._photos import split_boxes, wider_photos
-from dlsfaces import align, detect, evaluate, geometry, weights
-from dlsfaces.detect import Detections, Detector, OneStageDetector, OneStageNet, suppressed
+from benchmarks._one_stage import THRESHOLD, Sample, wider_ap
+from dlsfaces import align, detect, geometry, weights
+from dlsfaces.detect import Detections, Detector, OneStageNet, suppressed
 from dlsfaces.detect.one_stage import STRIDES
 from tests.from_notebook import definitions
 
-THRESHOLD = 0.02  # low, so that the curve goes on
 IOU_THRESHOLD = 0.45
 SURE = 0.3  # detections whose landmarks are measured
 
@@ -80,14 +78,6 @@ def shipped(name: str) -> OneStageNet:
     return weights.load(path, lambda about: OneStageNet(int(about["width"])), "a one-stage detector")
 
 
-def wider_ap(detector: Detector, root: Path) -> float:
-    """Average precision at 0.5 on WIDER's validation photos, boxes as they come."""
-    scenes = list(wider_photos(root, "val"))
-    found = [detector([scene.image])[0] for scene in scenes]
-    boxes, scores = [f.boxes for f in found], [f.scores for f in found]
-    return evaluate.detection_score(boxes, scores, *split_boxes(scenes)).average_precision
-
-
 def landmark_errors(detector: Detector, root: Path) -> dict[str, float]:
     """Mean distance by that of the eyes on CMU+MIT, of the detector and of the aligner after it."""
     aligner, first, second, faces = align.load_landmark_net("hourglass", "celeba"), [], [], 0
@@ -127,7 +117,7 @@ def milliseconds(function: Callable[[Tensor], object], image: Tensor, times: int
 
 
 def one_stage_of(state: dict) -> Detector:
-    return OneStageDetector(shipped(state["name"]), THRESHOLD, IOU_THRESHOLD)
+    return detect.load_detector(state["name"], threshold=THRESHOLD, iou_threshold=IOU_THRESHOLD)
 
 
 def onnx_of(state: dict, threads: int = 1) -> Detector:
