@@ -11,17 +11,19 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import onnxruntime
 import torch
+from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 from torch.nn import functional as F
 
 from benchmarks import _one_stage, cmu_mit
 from benchmarks._one_stage import THRESHOLD, Sample, wider_ap
 from dlsfaces import align, detect, geometry, weights
-from dlsfaces.detect import Detections, Detector, OneStageNet, suppressed
+from dlsfaces.detect import TO_WIDER, Detections, Detector, OneStageNet, suppressed
 from dlsfaces.detect.one_stage import STRIDES
 from tests.from_notebook import definitions
 
 IOU_THRESHOLD = 0.45
+LONGEST = 1600  # no photo here is larger: all are looked at as they are
 SURE = 0.3  # detections whose landmarks are measured
 
 #: An image float32 (1, 3, H, W) in [0, 1], sides divisible by 32, to scores (A,), boxes (A, 4) and points (A, 5, 2).
@@ -117,7 +119,7 @@ def milliseconds(function: Callable[[Tensor], object], image: Tensor, times: int
 
 
 def one_stage_of(state: dict) -> Detector:
-    return detect.load_detector(state["name"], threshold=THRESHOLD, iou_threshold=IOU_THRESHOLD)
+    return detect.load_detector(state["name"], threshold=THRESHOLD, iou_threshold=IOU_THRESHOLD, longest=LONGEST)
 
 
 def onnx_of(state: dict, threads: int = 1) -> Detector:
@@ -142,6 +144,7 @@ STAGES = {
     "RNet": ((50, 15, 15), 6000, 200, 0.003),
     "ONet": ((30, 12, 12), 5000, 64, 0.002),
 }
+PARTS = {"people": 1000, "pictures": 20_000, "steps": 6_000, "hidden": 50_000, "photos": 300}  # of Faceness
 LOW = (0.15, 0.03)  # thresholds of what the next network learns from
 CASCADE = {"smallest": 12, "most": 1000}
 
@@ -152,15 +155,19 @@ def learning_photos(root: Path) -> list[Sample]:
 
 
 def learn_ddfd(root: Path) -> dict:
+    net = learned_patch_net(learning_photos(root))[0]
+    return {"state": net.state_dict(), "parameters": count(net)}
+
+
+def learned_patch_net(photos: list[Sample]) -> tuple[torch.nn.Module, tuple[Tensor, Tensor]]:
+    """DDFD's network after its round of hard windows, and the windows before them."""
     patches_of, patch_net, train, hard_patches, with_hard = definitions(
         CHAPTER, "patches_of", "patch_net", "train_patches", "hard_patches", "with_hard"
     )
-    photos = learning_photos(root)
     windows = patches_of(photos, PATCHES[0])
     net = train(patch_net(), *windows, DDFD_STEPS[0])
     hard = hard_patches(net, photos[:: max(1, len(photos) * 30 // PATCHES[1])])
-    net = train(net, *with_hard(*windows, hard), DDFD_STEPS[1], lr=0.003, seed=1)
-    return {"state": net.state_dict(), "parameters": count(net)}
+    return train(net, *with_hard(*windows, hard), DDFD_STEPS[1], lr=0.003, seed=1), windows
 
 
 def ddfd_of(state: dict) -> Detector:
@@ -168,6 +175,46 @@ def ddfd_of(state: dict) -> Detector:
     net = patch_net().eval()
     net.load_state_dict(state["state"])
     return detector_of(net, smallest=24, threshold=-3.0)
+
+
+def learn_faceness(root: Path) -> dict:
+    """Parts from drawn portraits; the classifier and the judges from photos, with faces half hidden, too."""
+    portraits, pictures, part_net, train_parts, half_hidden, patches_of, train, numbered, judge = definitions(
+        CHAPTER,
+        *("drawn_portraits", "part_pictures", "part_net", "train_parts", "half_hidden", "patches_of", "train_patches"),
+        *("numbered_windows", "learned_judge"),
+    )
+    back = TO_WIDER.inverse()  # the places of the parts are those in the course's box
+    photos = [
+        photo._replace(boxes=back(Detections(photo.boxes, torch.ones(len(photo.boxes)))).boxes)
+        for photo in learning_photos(root)
+    ]
+    parts = train_parts(part_net(), *pictures(portraits(PARTS["people"]), photos, PARTS["pictures"]), PARTS["steps"])
+    patches, windows = learned_patch_net(photos)
+    hidden = [half_hidden(photo, seed=k, share=0.5) for k, photo in enumerate(photos)]
+    taught = [torch.cat(pair) for pair in zip(windows, patches_of(hidden, PARTS["hidden"], seed=2))]
+    patches = train(patches, *taught, DDFD_STEPS[1], lr=0.003, seed=2)
+    numbers, is_face = numbered(hidden[:: max(1, len(hidden) // PARTS["photos"])], parts, patches)
+    judges = [judge(numbers[:, :known], is_face) for known in (5, 6)]
+    return {
+        "parts": parts.state_dict(),
+        "patches": patches.state_dict(),
+        "judges": [(torch.from_numpy(one.coef_), torch.from_numpy(one.intercept_)) for one in judges],
+        "parameters": count(parts) + count(patches),
+    }
+
+
+def faceness_of(state: dict) -> Detector:
+    part_net, patch_net, detector_of = definitions(CHAPTER, "part_net", "patch_net", "faceness_detector")
+    networks, judges = (part_net(), patch_net()), []
+    for network, name in zip(networks, ("parts", "patches"), strict=True):
+        network.eval().load_state_dict(state[name])
+    for weight, bias in state["judges"]:
+        judge = LogisticRegression()
+        judge.coef_, judge.intercept_, judge.classes_ = weight.numpy(), bias.numpy(), np.array([False, True])
+        judge.n_features_in_ = weight.shape[1]
+        judges.append(judge)
+    return detector_of(detect.fused(networks[0]), networks[1], *judges)
 
 
 def learn_cascade(root: Path) -> dict:
@@ -207,12 +254,14 @@ def count(network: torch.nn.Module) -> int:
 SHIPPED = {"one_stage": "wider", "one_stage_drawn": "synthetic", "one_stage_onnx": "wider"}
 LEARNED: dict[str, Callable[[Path], dict]] = {
     "ddfd": learn_ddfd,
+    "faceness": learn_faceness,
     "cascade": learn_cascade,
     **{name: lambda root, which=which: {"name": which} for name, which in SHIPPED.items()},
     "peer_yunet": lambda root: {"file": str(root / "peers" / "yunet_n_dynamic.onnx")},
 }
 DETECTOR = {
     "ddfd": ddfd_of,
+    "faceness": faceness_of,
     "cascade": cascade_of,
     "one_stage": one_stage_of,
     "one_stage_drawn": one_stage_of,

@@ -45,6 +45,7 @@ from dlsfaces.files import written_whole
 SIDE, BATCH = 320, 16
 THRESHOLD = 0.02  # of detectors that are measured: low, so that the curve goes on
 ZOOM = (0.4, 2.0)  # of a crop, log-uniform: about the size at which photos are looked at
+LARGE, FILLED = 0.12, (0.5, 1.1)  # of so many crops the chosen face fills so much, as in a photo by a phone
 SCENES = 600  # drawn ones, and as many composed ones: 0.55 GB each
 COLOURS = Augmentation(
     **dict.fromkeys(("flip", "rotation", "zoom", "shift", "cutout"), 0),
@@ -139,7 +140,7 @@ def measure_rows(folder: Path, root: Path) -> None:
     figures, steps = {}, set()
     for name in DATA:
         path = folder / f"{name}.safetensors"
-        detector = load_detector(path, threshold=THRESHOLD)
+        detector = load_detector(path, threshold=THRESHOLD, longest=1600)
         row = scored("", fitted(detector, portraits(root)), *looks(detector, cmu_mit_photos(root))[:2])
         figures |= {f"{name}/{figure}": row[figure] for figure in ("ap@0.3", "ap@0.5")}
         about = weights.read(path)[1]
@@ -175,7 +176,8 @@ Finds the faces of a photo and five landmarks of each, in one pass: `detect.load
 |:--|--:|
 {table}
 
-**Limits**: faces under 10 pixels; heads that lie on their side; it says where faces are and not whether they are real.
+**Limits**: faces under 10 to 20 pixels, or over 250 (400 of `wider`), after the photo was scaled to `longest`; heads
+that lie on their side; it says where faces are and not whether they are real.
 It has learned from few photos: measure it on yours before you rely on it.
 """
 
@@ -232,14 +234,16 @@ def crop(sample: Sample, dice: rng.Dice) -> Sample:
     """
     height, width = sample.image.shape[1:]
     usable = (~sample.ignored).nonzero()[:, 0].tolist()
+    side, place = round(SIDE / dice.log(*ZOOM)), (0, 1)  # of the middle in the crop, both ways
     if usable and dice.happens(0.85):
         box = sample.boxes[_one_of(usable, dice)]
-        middle = ((box[:2] + box[2:]) / 2).tolist()
+        middle, longer = ((box[:2] + box[2:]) / 2).tolist(), (box[2:] - box[:2]).max().item()
+        if longer > 30 and dice.happens(LARGE):
+            side, place = round(longer / dice(*FILLED)), (0.35, 0.65)
     else:
         middle = dice(0, width), dice(0, height)
-    side = round(SIDE / dice.log(*ZOOM))
     left, top = (
-        round(min(max(at - dice(0, side), min(0, end - side)), max(0, end - side)))
+        round(min(max(at - side * dice(*place), min(0, end - side)), max(0, end - side)))
         for at, end in zip(middle, (width, height))
     )
     part = sample.image[:, max(0, top) : top + side, max(0, left) : left + side]
@@ -262,7 +266,7 @@ def fit(
 ) -> OneStageNet:
     """The average of the weights after so many steps; ``train.fit`` counts epochs, and keeps no average."""
     torch.manual_seed(0)
-    model, loss, at = OneStageNet(), DetectionLoss(), {"step": 0, "steps": steps}
+    model, loss, at = OneStageNet(), DetectionLoss(landmarks=4.0), {"step": 0, "steps": steps}
     if after is not None:
         model.load_state_dict(weights.read(after)[0])
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE), use_buffers=True)

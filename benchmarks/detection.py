@@ -104,6 +104,7 @@ LEARNED_FROM = {
     "viola_jones": CALTECH,
     "bag_of_features": CALTECH,
     "ddfd": _networks.LEARNED_FROM,
+    "faceness": f"parts: drawn portraits; the rest: {_networks.LEARNED_FROM}",
     "cascade": _networks.LEARNED_FROM,
     "one_stage": "WIDER's small training part (1,400 photos), CelebA-500's portraits, drawn scenes",
     "one_stage_drawn": "600 drawn scenes",
@@ -286,10 +287,10 @@ def in_own_process(step: str, name: str, folder: Path, root: Path) -> dict:
 def accuracy(name: str, file: Path, root: Path) -> dict:
     """Learns a detector of the course into its file; then CMU+MIT, WIDER and drawn photos, read one at a time."""
     torch.set_num_threads(1)
-    started = time.perf_counter()
+    row, started = {}, time.perf_counter()
     if name in LEARNED and not file.exists():
         torch.save(LEARNED[name](root), file)
-    row = {"minutes_of_learning": (time.perf_counter() - started) / 60} if name in LEARNED else {}
+        row["minutes_of_learning"] = (time.perf_counter() - started) / 60
     detector = detector_from(name, file)
     shift = fitted(detector, portraits(root))
     row |= scored("", shift, *looks(detector, cmu_mit_photos(root))[:2]) | {"shift": asdict(shift)}

@@ -15,7 +15,7 @@ from dlsfaces.geometry import iou
 NOTHING, IGNORED = -1, -2  #: of a cell that is to find no face, and of one that may say what it likes
 RADIUS = 2.5  #: strides to either side of a face's centre in which cells may find it
 MOST_CELLS = 10  #: that find the same face
-FAR = 1e5  #: added to the cost of a cell whose centre is outside the face
+FAR = 1e3  #: added to the cost of a cell whose centre is outside the face
 
 
 @torch.no_grad()
@@ -69,11 +69,18 @@ def pack_faces(
     """
     most = max(map(len, boxes), default=0)
     packed = torch.full((len(boxes), most, 15), torch.nan)
-    for k, box in enumerate(boxes):
-        packed[k, : len(box), :4] = box
-        packed[k, : len(box), 14] = 0 if ignored is None else ignored[k].float()
-        if landmarks is not None and landmarks[k] is not None:
-            packed[k, : len(box), 4:14] = landmarks[k].flatten(1)
+    unknown = [None] * len(boxes)
+    rows = (boxes, unknown if landmarks is None else landmarks, unknown if ignored is None else ignored)
+    for k, (box, points, leave) in enumerate(zip(*rows, strict=True)):
+        points = torch.full((len(box), 5, 2), torch.nan) if points is None else points
+        leave = torch.zeros(len(box)) if leave is None else leave
+        shapes = [tuple(part.shape) for part in (box, points, leave)]
+        if shapes != [(len(box), 4), (len(box), 5, 2), (len(box),)]:
+            raise ValueError(f"photo {k}: boxes, landmarks and ignored are (F, 4), (F, 5, 2) and (F,), not {shapes}")
+        face = packed[k, : len(box)]
+        face[:, :4], face[:, 4:14], face[:, 14] = box, points.flatten(1), leave
+        if not (face[:, :4].isfinite().all() and (face[:, 2:4] > face[:, :2])[face[:, 14] == 0].all()):
+            raise ValueError(f"photo {k}: boxes are (x1, y1, x2, y2), x1 < x2 and y1 < y2; ignore faces without area")
     return packed
 
 

@@ -24,7 +24,7 @@ class Detections:
     def __post_init__(self) -> None:
         shapes = [tuple(self.boxes.shape), tuple(self.scores.shape)]
         shapes += [] if self.landmarks is None else [tuple(self.landmarks.shape)]
-        count = len(self.scores)
+        count = self.scores.numel()
         if shapes != [(count, 4), (count,), (count, 5, 2)][: len(shapes)]:
             raise ValueError(f"boxes, scores and landmarks are (N, 4), (N,) and (N, 5, 2), not {shapes}")
 
@@ -39,9 +39,11 @@ class Detections:
 
 def as_bytes(photo: Tensor) -> Tensor:
     """A photo ``(3, H, W)`` as uint8, a quarter of the memory of floats; ``ValueError`` where it is something else."""
-    if photo.dim() != 3 or photo.shape[0] != 3 or not photo.numel():
-        raise ValueError(f"a photo is (3, height, width), not {tuple(photo.shape)}; a grey one: .expand(3, -1, -1)")
-    if photo.is_floating_point():
+    if not isinstance(photo, Tensor) or photo.dim() != 3 or photo.shape[0] != 3 or not photo.numel():
+        given = f"{type(photo).__name__} {tuple(getattr(photo, 'shape', ()))}"
+        way = "one photo alone: [photo]; a grey one: .expand(3, -1, -1); a file: data.read_image"
+        raise ValueError(f"photos are a list of tensors (3, height, width), but one is {given}; {way}")
+    if photo.dtype != torch.uint8:
         photo = (geometry.to_float(photo).clamp(0, 1) * 255).round().byte()
     return photo
 
@@ -98,6 +100,6 @@ class BoxShift:
     def __call__(self, found: Detections) -> Detections:
         """The same detections with the other convention's boxes; landmarks stay where they are."""
         centre, size = (found.boxes[:, :2] + found.boxes[:, 2:]) / 2, found.boxes[:, 2:] - found.boxes[:, :2]
-        centre = centre + size * size.new_tensor([self.right, self.down])
-        half = size * size.new_tensor([self.width, self.height]) / 2
+        centre = centre + size * centre.new_tensor([self.right, self.down])
+        half = size * centre.new_tensor([self.width, self.height]) / 2
         return Detections(torch.cat((centre - half, centre + half), dim=1), found.scores, found.landmarks)

@@ -28,7 +28,6 @@ STRIDES = (8, 16, 32)  #: pixels from one cell to the next, by grid; the finest 
 LARGEST = 8.0  #: of the logarithm of a size in strides, either way, so that no size is infinite
 #: From the course's box to WIDER's: the median of 362 faces of its training part, whose landmarks YuNet found.
 TO_WIDER = BoxShift(0.0, -0.024, 0.74, 0.85)
-TRAINED_ON = ("synthetic", "wider")  #: the course's own networks
 AT_ONCE = 4_000_000  #: pixels of the photos that go through the network together
 
 
@@ -134,6 +133,8 @@ class OneStageNet(nn.Module):
 
 def fused(model: nn.Module) -> nn.Module:
     """A copy in evaluation mode whose convolutions have taken in the batch normalisation that follows each."""
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"model is a network, not {type(model).__name__}; of a detector give detector.model")
     model = copy.deepcopy(model).eval()
     for part in [part for part in model.modules() if isinstance(part, nn.Sequential)]:
         for k, (first, second) in enumerate(pairwise(part)):
@@ -146,20 +147,23 @@ def fused(model: nn.Module) -> nn.Module:
 class OneStageDetector:
     """Finds faces and landmarks with a trained network, of which it takes a fused copy, where that is.
 
-    A photo is scaled as a whole, not cut into tiles: memory is bounded by ``longest``, and so is the smallest face
-    that is found in a large photo. It is about 10 pixels after scaling.
+    A photo is scaled down as a whole until no side is longer than ``longest``. Faces are found from 10 to 20 pixels on,
+    counted after scaling, and up to 250 (``"wider"``: 400). So a portrait that fills its photo is found at the 640
+    pixels that detectors usually take, but small faces in a large photo need a larger ``longest``, and more time.
     """
 
     model: nn.Module
     threshold: float = 0.3
     iou_threshold: float = 0.45
     enlarge: float = 1.0  # photos are scaled by this factor, 2 for faces half as large,
-    longest: int = 1600  # but no side becomes longer than so many pixels
+    longest: int = 640  # but no side becomes longer than so many pixels
 
     def __post_init__(self) -> None:
         if not (0 < self.enlarge < math.inf and self.longest >= STRIDES[-1]):
             wrong = f"enlarge={self.enlarge} is a factor over 0, longest={self.longest} are pixels"
             raise ValueError(f"{wrong}, at least {STRIDES[-1]}")
+        if not (0 <= self.threshold <= 1 and 0 <= self.iou_threshold <= 1):
+            raise ValueError(f"threshold={self.threshold} and iou_threshold={self.iou_threshold} are from 0 to 1")
         object.__setattr__(self, "model", fused(self.model))
 
     def __call__(self, photos: Iterable[Tensor]) -> list[Detections]:
@@ -198,9 +202,10 @@ def load_detector(trained_on: str | Path = "synthetic", **options: float) -> One
 
     ``trained_on`` is ``"synthetic"`` (drawn scenes alone, MIT), ``"wider"`` (with WIDER FACE and CelebA; research
     only), or a file that ``weights.write`` wrote of a :class:`OneStageNet`. Boxes are from the forehead to the chin, as
-    WIDER's annotators draw them; ``TO_WIDER.inverse()`` leads to the course's.
+    WIDER's annotators draw them; ``TO_WIDER.inverse()`` leads to the course's. The detector holds a fused copy: to
+    train on, take a :class:`OneStageNet` with the file's weights.
     """
-    path = weights.path_of(f"detector_{trained_on}") if trained_on in TRAINED_ON else Path(trained_on)
+    path = Path(trained_on) if Path(trained_on).suffix else weights.path_of(f"detector_{trained_on}")
     model = weights.load(path, lambda about: OneStageNet(int(about["width"])), "a one-stage detector")
     return OneStageDetector(model, **options)
 

@@ -94,5 +94,9 @@ def scan(score: ScoreMap, image: Tensor, how: WindowDetector) -> Tensor:
             )
             # Beyond the photo its edge is repeated.
             y, x = (places.sub(edge).clamp(0, side - 1) for places, side in zip((y, x), image.shape[1:]))
-            found[top : top + down, left : left + right] = score(to_float(image[:, y[:, None], x])[None])
+            scores = score(to_float(image[:, y[:, None], x])[None])
+            if scores.shape[-2:] != (down, right):
+                given = f"score gave {tuple(scores.shape)} for {(down, right)} windows"
+                raise ValueError(f"{given}: window, stride and margin have to be those with which it looks")
+            found[top : top + down, left : left + right] = scores
     return found

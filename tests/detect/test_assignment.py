@@ -26,7 +26,7 @@ def slowly_assigned(logits, boxes, cells, faces, ignored):
                 found[a] = IGNORED
             if not ignored[f] and away < 2.5:
                 score = 1 / (1 + math.exp(-logits[a].item()))
-                prices[a] = -math.log(score) - 3 * math.log(overlap[f, a].item() + 1e-8) + (0 if inside else 1e5)
+                prices[a] = -math.log(score) - 3 * math.log(overlap[f, a].item() + 1e-8) + (0 if inside else 1e3)
         best = sorted((overlap[f, a].item() for a in prices), reverse=True)[:10]
         for a in sorted(prices, key=prices.get)[: max(1, int(sum(best)))]:
             claims.setdefault(a, []).append((prices[a], f))
@@ -118,3 +118,26 @@ def test_targets_of_another_shape_are_refused():
     for wrong in (torch.zeros(2, 1, 15), torch.zeros(1, 15), torch.zeros(1, 1, 14)):
         with pytest.raises(ValueError, match="pack_faces"):
             DetectionLoss()(answer(0.0, FACE, torch.zeros(5, 2)), wrong)
+
+
+@pytest.mark.parametrize(
+    ("boxes", "landmarks", "ignored"),
+    [
+        ([torch.tensor([10.0, 10, 40, 50])], None, None),  # one face, not a list of faces
+        ([FACE.repeat(2, 1)], [torch.zeros(1, 5, 2)], None),
+        ([FACE.repeat(2, 1)], None, [torch.tensor([True])]),
+        ([FACE], [torch.zeros(1, 2, 5)], None),
+        ([torch.tensor([[20.0, 20, 20, 20]])], None, None),  # without area: its gradient would be NaN
+        ([torch.tensor([[20.0, 20, 10, 30]])], None, None),
+    ],
+)
+def test_wrong_faces_are_refused_by_their_photo(boxes, landmarks, ignored):
+    with pytest.raises(ValueError, match="photo 0"):
+        pack_faces(boxes, landmarks, ignored)
+
+
+def test_an_ignored_face_may_have_no_area():
+    packed = pack_faces([torch.tensor([[20.0, 20, 20, 20]])], None, [torch.tensor([True])])
+    model = OneStageNet(8)
+    DetectionLoss()(model(torch.rand(1, 3, 64, 64)), packed).backward()
+    assert all(value.grad is None or value.grad.isfinite().all() for value in model.parameters())

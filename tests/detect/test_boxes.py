@@ -89,3 +89,8 @@ def test_a_shift_is_found_again():
 def test_a_shift_is_not_fitted_on_a_handful():
     with pytest.raises(ValueError, match="only 1 detections"):
         BoxShift.fitted([detections([0, 0, 10, 10, 1])], [torch.tensor([[0.0, 0, 10, 10]])])
+
+
+def test_a_shift_of_whole_numbers():
+    whole = Detections(torch.tensor([[10, 20, 50, 80]]), torch.ones(1))
+    assert BoxShift(0.05, -0.1, 0.8, 1.25)(whole).boxes.tolist() == [[16, 6.5, 48, 81.5]]

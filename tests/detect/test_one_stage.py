@@ -1,5 +1,6 @@
 """The one-stage network: its code for boxes and points, sizes, fusing, export, and the detector around it."""
 
+import numpy as np
 import pytest
 import skimage.data
 import torch
@@ -185,3 +186,26 @@ def test_a_detector_from_a_file_of_ones_own(tmp_path):
     face_net = weights.path_of("faces_synthetic")
     with pytest.raises(ValueError, match="is not a one-stage detector's file"):
         detect.load_detector(face_net)
+
+
+@pytest.mark.parametrize("name", ["synthetic", "wider"])
+def test_a_large_portrait(name):
+    """A photo of 1,800 pixels that her head fills, as a phone makes it."""
+    photo = V.resize(torch.from_numpy(skimage.data.astronaut()).permute(2, 0, 1)[:, :240, 104:344], [1800, 1800])
+    (found,) = detect.load_detector(name)([photo])
+    marks = (
+        torch.tensor([(203.0, 101.0), (246.5, 103.5), (225.0, 127.0), (204.0, 140.0)]) - torch.tensor([104, 0])
+    ) * 7.5
+    assert (found.landmarks[0, :4] - marks).norm(dim=1).mean() < 0.25 * 43.5 * 7.5
+
+
+@pytest.mark.parametrize("options", [{"threshold": 30}, {"threshold": float("nan")}, {"iou_threshold": 45}])
+def test_what_is_no_share_is_refused(options):
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        detect.load_detector(**options)
+
+
+@pytest.mark.parametrize("photo", [torch.zeros(64, 64), np.zeros((64, 64, 3), np.uint8), torch.zeros(1, 3, 64, 64)])
+def test_what_is_no_photo_is_refused(photo):
+    with pytest.raises(ValueError, match="list of tensors"):
+        detect.load_detector()([photo])

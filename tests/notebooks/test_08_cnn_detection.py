@@ -124,7 +124,7 @@ def test_targets_of_windows_and_the_way_back_are_inverses():
     torch.manual_seed(0)
     boxes = torch.rand(20, 2) * 50
     boxes = torch.cat((boxes, boxes + 10 + 40 * torch.rand(20, 2)), dim=1)
-    marks, squares = torch.rand(20, 5, 2) * 90, taught.squared(boxes + torch.randn(20, 1))
+    marks, squares = torch.rand(20, 5, 2) * 90, taught.squares_around(boxes + torch.randn(20, 1))
     assert torch.allclose(squares[:, 2] - squares[:, 0], (boxes[:, 2:] - boxes[:, :2]).amax(1), atol=1e-4)
     offsets, points = taught.targets_of(squares, boxes, marks)
     back = taught.placed(squares, torch.cat((torch.zeros(20, 1), offsets, points), dim=1))

@@ -50,7 +50,7 @@ def test_wider_has_faces_to_ignore(real_data):
 def test_the_one_stage_detectors_on_grey_photos(name, least, real_data):
     """Boxes in the course's convention, landmarks near those that were marked by hand."""
     scenes = list(islice(cmu_mit_photos(real_data), 0, 130, 13))
-    found = load_detector(name, threshold=0.02)(scene.image for scene in scenes)
+    found = load_detector(name, threshold=0.02, longest=1600)(scene.image for scene in scenes)
     moved = [TO_WIDER.inverse()(of_photo) for of_photo in found]
     boxes, scores = [f.boxes for f in moved], [f.scores for f in moved]
     score = evaluate.detection_score(boxes, scores, *split_boxes(scenes), iou_threshold=0.3)
@@ -60,6 +60,6 @@ def test_the_one_stage_detectors_on_grey_photos(name, least, real_data):
 def test_the_one_stage_detector_on_crowds(real_data):
     """WIDER's photos in WIDER's boxes, faces from 8 pixels; the public YuNet has 0.80 on all of them."""
     scenes = list(islice(wider_photos(real_data, "val"), 40))
-    found = load_detector("wider", threshold=0.02)(scene.image for scene in scenes)
+    found = load_detector("wider", threshold=0.02, longest=1600)(scene.image for scene in scenes)
     score = evaluate.detection_score([f.boxes for f in found], [f.scores for f in found], *split_boxes(scenes))
     assert score.average_precision > 0.5

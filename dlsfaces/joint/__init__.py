@@ -1,0 +1,15 @@
+"""Where are the faces, and whose are they, in one pass?"""
+
+from dlsfaces.joint.grid import AnchorGrid, size_iou
+from dlsfaces.joint.loss import JointLoss, pack_people
+from dlsfaces.joint.network import FoundPeople, JointNet, JointOutput
+
+__all__ = [
+    "AnchorGrid",
+    "FoundPeople",
+    "JointLoss",
+    "JointNet",
+    "JointOutput",
+    "pack_people",
+    "size_iou",
+]
