@@ -137,14 +137,14 @@ def yunet_of(state: dict, threads: int = 1) -> Detector:
 CHAPTER = "08_cnn_detection"
 DRAWN = 300  # of the drawn scenes, and of the portraits in photos of places, beside all of WIDER's small training part
 LEARNED_FROM = f"WIDER's small training part (1,400 photos), {DRAWN} photos with CelebA-500's portraits, {DRAWN} drawn"
-PATCHES, DDFD_STEPS = (120_000, 40_000), (6_000, 3_000)  # at first, and with hard windows
+PATCHES, DDFD_STEPS = (80_000, 20_000), (5_000, 2_000)  # at first, and with hard windows
 #: Of the cascade's networks: windows of a photo (no faces, parts, faces), steps, windows a step, learning rate.
 STAGES = {
     "PNet": ((60, 20, 20), 9000, 300, 0.003),
     "RNet": ((50, 15, 15), 6000, 200, 0.003),
     "ONet": ((30, 12, 12), 5000, 64, 0.002),
 }
-PARTS = {"people": 1000, "pictures": 20_000, "steps": 6_000, "hidden": 50_000, "photos": 300}  # of Faceness
+PARTS = {"people": 600, "pictures": 12_000, "steps": 4_000, "hidden": 30_000, "photos": 200}  # of Faceness
 LOW = (0.15, 0.03)  # thresholds of what the next network learns from
 CASCADE = {"smallest": 12, "most": 1000}
 

@@ -2,7 +2,7 @@
 
 from dlsfaces.joint.grid import AnchorGrid, size_iou
 from dlsfaces.joint.loss import JointLoss, pack_people
-from dlsfaces.joint.network import FoundPeople, JointNet, JointOutput
+from dlsfaces.joint.network import FoundPeople, JointNet, JointOutput, found_in
 
 __all__ = [
     "AnchorGrid",
@@ -10,6 +10,7 @@ __all__ = [
     "JointLoss",
     "JointNet",
     "JointOutput",
+    "found_in",
     "pack_people",
     "size_iou",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -45,16 +46,14 @@ class JointNet(nn.Module):
     the one before, beside the backbone's map of its size (a bridge).
 
     Args:
-        backbone: normalised images to a dict of maps, the coarsest last, such as torchvision's
-            ``create_feature_extractor`` makes of any network.
+        backbone: images float ``(N, 3, H, W)`` in [0, 1], which it normalises itself, to a dict of maps, the coarsest
+            last; torchvision's ``create_feature_extractor`` makes such of any network.
         width: channels of the maps of which the answers are read.
     """
 
     def __init__(self, backbone: nn.Module, grid: AnchorGrid, embedding_dim: int = 128, width: int = 256) -> None:
         super().__init__()
         self.backbone, self.grid, self.embedding_dim = backbone, grid, embedding_dim
-        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1), persistent=False)
         training = backbone.training
         with torch.no_grad():
             channels = [x.shape[1] for x in backbone.eval()(torch.zeros(1, 3, 64, 64)).values()]
@@ -81,14 +80,16 @@ class JointNet(nn.Module):
     def forward(self, images: Tensor) -> JointOutput:
         """Images float ``(N, 3, H, W)`` in [0, 1], RGB, all of one size."""
         geometry.check_images(images)
-        x = ((images.to(self.mean.dtype) - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
-        maps = list(self.backbone(x).values())[::-1]
+        size = images.new_tensor(images.shape[:1:-1], dtype=torch.float32)
+        return self.answer(list(self.backbone(images.contiguous(memory_format=torch.channels_last)).values()), size)
+
+    def answer(self, maps: Sequence[Tensor], size: Tensor) -> JointOutput:
+        """What the network says of images of ``size`` (width, height) whose maps the backbone has made."""
+        maps = maps[::-1]
         x, grids = self.neck(maps[0]), []
         if any(have < want for have, want in zip(x.shape[2:], self.grid.cells[0])):
             have, want = tuple(x.shape[2:]), self.grid.cells[0]
-            raise ValueError(
-                f"images {tuple(images.shape[2:])} have only {have} places for {want} cells; take larger ones"
-            )
+            raise ValueError(f"the images have only {have} places for {want} cells; take larger ones")
         x = F.adaptive_avg_pool2d(x, self.grid.cells[0])
         for k, cells in enumerate(self.grid.cells):
             if k:  # 5 cells become 11, and 11 become 23: then those of the grid are taken between them
@@ -97,22 +98,21 @@ class JointNet(nn.Module):
             grids.append((self.where[k](x), self.who[k](x)))
         where, who = (torch.cat([self._by_slot(part) for part in parts], dim=1).float() for parts in zip(*grids))
         numbers = torch.cat((where[..., :2].sigmoid(), where[..., 2:4]), dim=-1)
-        return JointOutput(numbers, where[..., 4], who, images.new_tensor(images.shape[:1:-1], dtype=torch.float32))
+        return JointOutput(numbers, where[..., 4], who, size)
 
     def _by_slot(self, answer: Tensor) -> Tensor:
         """``(N, A * C, rows, columns)`` to ``(N, rows * columns * A, C)``."""
         return answer.unflatten(1, (len(self.grid.anchors[0]), -1)).permute(0, 3, 4, 1, 2).flatten(1, 3)
 
-    @torch.no_grad()
-    def find(
-        self, images: Tensor, threshold: float = 0.5, iou_threshold: float = 0.45, most: int = 100
-    ) -> list[FoundPeople]:
-        """The faces of each image, after non-maximum suppression, at most so many."""
-        out, found = self(images), []
-        for boxes, scores, vectors in zip(
-            self.grid.decode(out.numbers, out.size), out.confidence.sigmoid(), out.embeddings
-        ):
-            sure = (scores >= threshold).nonzero()[:, 0]
-            sure = sure[nms(boxes[sure], scores[sure], iou_threshold)][:most]
-            found.append(FoundPeople(Detections(boxes[sure], scores[sure]), vectors[sure]))
-        return found
+
+@torch.no_grad()
+def found_in(
+    grid: AnchorGrid, out: JointOutput, threshold: float = 0.5, iou_threshold: float = 0.45
+) -> list[FoundPeople]:
+    """The faces of each image of a network's answer, after non-maximum suppression."""
+    found = []
+    for boxes, scores, vectors in zip(grid.decode(out.numbers, out.size), out.confidence.sigmoid(), out.embeddings):
+        sure = (scores >= threshold).nonzero()[:, 0]
+        sure = sure[nms(boxes[sure], scores[sure], iou_threshold)]
+        found.append(FoundPeople(Detections(boxes[sure], scores[sure]), vectors[sure]))
+    return found

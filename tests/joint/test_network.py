@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from dlsfaces import geometry, recognize
-from dlsfaces.joint import AnchorGrid, JointLoss, JointNet, JointOutput, pack_people
+from dlsfaces.joint import AnchorGrid, JointLoss, JointNet, JointOutput, found_in, pack_people
 
 ANCHORS = (((0.5, 0.6), (0.3, 0.3), (0.1, 0.2)), ((0.2, 0.2), (0.1, 0.1), (0.05, 0.06)), ((0.04, 0.04),) * 3)
 GRID = AnchorGrid(((5, 5),), ANCHORS[:1])
@@ -113,7 +113,7 @@ def test_it_learns_four_photos_by_heart():
         optimizer.zero_grad()
         loss(net(images), targets).backward()
         optimizer.step()
-    for k, found in enumerate(net.eval().find(images)):
+    for k, found in enumerate(found_in(GRID, net.eval()(images))):
         assert len(found.faces) == 1 and loss.identify.logits(found.embeddings)[0].argmax() == k
         torch.testing.assert_close(found.faces.boxes[0], boxes[k][0], atol=2.0, rtol=0)
 
@@ -121,7 +121,7 @@ def test_it_learns_four_photos_by_heart():
 def test_faces_that_overlap_are_found_once():
     net = small_net().eval()
     net.where[0][-1].bias.data[4::5] = 9.0  # sure everywhere
-    (found,) = net.find(torch.rand(1, 3, 320, 320), iou_threshold=0.3)
+    (found,) = found_in(GRID, net(torch.rand(1, 3, 320, 320)), iou_threshold=0.3)
     overlap = geometry.iou(found.faces.boxes, found.faces.boxes)
     assert len(found.faces) < 75 and (overlap - torch.eye(len(overlap))).max() <= 0.3 + 1e-6
     assert len(found.embeddings) == len(found.faces)
