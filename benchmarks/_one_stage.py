@@ -170,14 +170,15 @@ Finds the faces of a photo and five landmarks of each, in one pass: `detect.load
 - **Recipe**: random crops of 320 pixels in batches of 16 for {steps:,} steps, AdamW, the average of the
   weights; SimOTA, quality focal loss, GIoU.
 - **Terms**: {terms}
-- **Made by** `python -m benchmarks._one_stage --data {which}` on: {machine}.
+- **Made by** `python -m benchmarks._one_stage --data {which}`, in several runs that go on from each other (`--after`),
+  the last of them with some crops that a face fills, on: {machine}.
 
 | measured on | value |
 |:--|--:|
 {table}
 
-**Limits**: faces under 10 to 20 pixels, or over 250 (400 of `wider`), after the photo was scaled to `longest`; heads
-that lie on their side; it says where faces are and not whether they are real.
+**Limits**: faces under 10 to 20 pixels, or over 400, after the photo was scaled to `longest`; heads that lie on their
+side; it says where faces are and not whether they are real.
 It has learned from few photos: measure it on yours before you rely on it.
 """
 
@@ -269,7 +270,7 @@ def fit(
     model, loss, at = OneStageNet(), DetectionLoss(landmarks=4.0), {"step": 0, "steps": steps}
     if after is not None:
         model.load_state_dict(weights.read(after)[0])
-    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE), use_buffers=True)
+    average = AveragedModel(model, multi_avg_fn=_averaged, use_buffers=True)
     optimizer, file = settings.make_optimizer(model), out.with_suffix(".pt")
     parts = {"model": model, "average": average, "optimizer": optimizer}
     if file.exists():
@@ -303,6 +304,12 @@ def fit(
             with written_whole(file) as path:
                 torch.save({"at": at, **{name: part.state_dict() for name, part in parts.items()}}, path)
     return average.module
+
+
+def _averaged(average: list[Tensor], now: list[Tensor], count: Tensor) -> None:
+    """A moving average that forgets the first steps sooner, so that a short run is not an average with noise."""
+    decay = min(AVERAGE, (1 + float(count)) / (10 + float(count)))
+    get_ema_multi_avg_fn(decay)(average, now, count)
 
 
 def wider_ap(detector: Detector, root: Path, photos: int | None = None) -> float:

@@ -148,8 +148,8 @@ class OneStageDetector:
     """Finds faces and landmarks with a trained network, of which it takes a fused copy, where that is.
 
     A photo is scaled down as a whole until no side is longer than ``longest``. Faces are found from 10 to 20 pixels on,
-    counted after scaling, and up to 250 (``"wider"``: 400). So a portrait that fills its photo is found at the 640
-    pixels that detectors usually take, but small faces in a large photo need a larger ``longest``, and more time.
+    counted after scaling, and up to 400. So the 640 pixels that detectors usually take will do for a portrait, unless
+    its face fills more than half of it; small faces in a large photo need a larger ``longest``, and more time.
     """
 
     model: nn.Module
