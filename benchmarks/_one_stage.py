@@ -74,6 +74,7 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=SETTINGS.lr, help="the highest learning rate")
     parser.add_argument("--after", type=Path, help="the weights that it goes on from, such as the course's")
     parser.add_argument("--data", choices=DATA, default="wider")
+    parser.add_argument("--hard", action="store_true", help="more blur, grain and print; drawn scenes always have it")
     parser.add_argument("--out", type=Path, help="a .safetensors file")
     parser.add_argument("--threads", type=int, default=1, help="of the training; another process makes the crops")
     parser.add_argument("--rows", type=Path, metavar="FOLDER", help="train nothing: measure and record four networks")
@@ -87,7 +88,7 @@ def main() -> None:
         return ship(chosen.data, chosen.out)
     torch.set_num_threads(chosen.threads)
     before = weights.read(chosen.after)[1]["steps"] if chosen.after else 0
-    crops = Crops(samples(chosen.data, chosen.root), HARD if chosen.data == "synthetic" else COLOURS)
+    crops = Crops(samples(chosen.data, chosen.root), HARD if chosen.hard or chosen.data == "synthetic" else COLOURS)
     model = fit(crops, chosen.steps, chosen.out, chosen.root, replace(SETTINGS, lr=chosen.lr), chosen.after)
     row = {
         "wider_val_ap@0.5": wider_ap(OneStageDetector(model, THRESHOLD), chosen.root),
