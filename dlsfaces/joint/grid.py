@@ -42,6 +42,7 @@ class AnchorGrid:
             raise ValueError(f"cells={self.cells} are (rows, columns), at least 1 each")
 
     @cached_property
+    @torch.inference_mode(False)  # what is made in that mode would be of no use in training later
     def slots(self) -> Tensor:
         """``(K, 6)``: column, row, columns, rows of the slot's grid, and its anchor's width and height."""
         parts = []
@@ -76,13 +77,13 @@ class AnchorGrid:
         size best first. Where two ask for a slot in the same round, the better overlap gets it.
 
         Args:
-            boxes: pixels ``(N, F, 4)``, NaN where an image has fewer than F faces. A centre outside the image counts
-                as one in the nearest cell.
+            boxes: pixels ``(N, F, 4)``, NaN, or without area, where an image has fewer than F faces. A centre outside
+                the image counts as one in the nearest cell.
         Returns:
             The slot of each face, int64 ``(N, F)``: -1 where there is no face, or all of its slots were taken. And
             bool ``(N, K)``: slots without a face in a cell that holds one's centre, whose anchor is like the face.
         """
-        there = boxes.isfinite().all(-1)
+        there = boxes.isfinite().all(-1) & (boxes[..., 2:] > boxes[..., :2]).all(-1)
         boxes = torch.where(there[..., None], boxes, boxes.new_tensor([0.0, 0.0, 1.0, 1.0]))
         centre, extent = (boxes[..., :2] + boxes[..., 2:]) / 2 / size, (boxes[..., 2:] - boxes[..., :2]) / size
         asked, overlap, first = [], [], 0

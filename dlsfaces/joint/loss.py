@@ -18,10 +18,17 @@ def pack_people(boxes: Sequence[Tensor], identities: Sequence[Tensor]) -> Tensor
 
     A row is a box in pixels and an identity (-1: unknown); it is NaN where an image has fewer than F faces.
     """
-    most = max(map(len, boxes), default=0)
-    packed = torch.full((len(boxes), most, 5), torch.nan)
-    for row, box, who in zip(packed, boxes, identities, strict=True):
-        row[: len(box)] = torch.cat((box, who[:, None].to(box.dtype)), dim=1)
+    packed = torch.full((len(boxes), max(map(len, boxes), default=0), 5), torch.nan)
+    for k, (box, who) in enumerate(zip(boxes, identities, strict=True)):
+        if (tuple(box.shape), tuple(who.shape)) != ((len(box), 4), (len(box),)):
+            raise ValueError(
+                f"image {k}: boxes, identities are (F, 4), (F,), not {tuple(box.shape)}, {tuple(who.shape)}"
+            )
+        face = packed[k, : len(box)]
+        face[:, :4], face[:, 4] = box, who
+        if not (face.isfinite().all() and (face[:, 2:4] > face[:, :2]).all() and (who >= UNKNOWN).all()):
+            rule = f"boxes are (x1, y1, x2, y2) with an area, identities from 0, or {UNKNOWN} where not known"
+            raise ValueError(f"image {k}: {rule}; leave out faces without area")
     return packed
 
 
@@ -51,6 +58,9 @@ class JointLoss(nn.Module):
         if targets.dim() != 3 or targets.shape[::2] != (len(out.confidence), 5):
             given = f"targets {tuple(targets.shape)} for {len(out.confidence)} images"
             raise ValueError(f"{given}: they are (N, F, 5), as joint.pack_people makes them")
+        if out.confidence.shape[1] != len(self.grid.slots):
+            slots = out.confidence.shape[1], len(self.grid.slots)
+            raise ValueError(f"the answer has {slots[0]} slots, the grid {slots[1]}: give the network's own grid")
         slot, free = self.grid.place(targets[..., :4], out.size)
         image, face = (slot >= 0).nonzero(as_tuple=True)
         slot, true = slot[image, face], targets[image, face]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,10 +55,9 @@ class JointNet(nn.Module):
     def __init__(self, backbone: nn.Module, grid: AnchorGrid, embedding_dim: int = 128, width: int = 256) -> None:
         super().__init__()
         self.backbone, self.grid, self.embedding_dim = backbone, grid, embedding_dim
-        training = backbone.training
+        trial = copy.deepcopy(backbone).cpu().float().eval()  # the user's own keeps what is frozen in it
         with torch.no_grad():
-            channels = [x.shape[1] for x in backbone.eval()(torch.zeros(1, 3, 64, 64)).values()]
-        backbone.train(training)
+            channels = [x.shape[1] for x in trial(torch.zeros(1, 3, 64, 64)).values()]
         finer = len(grid.cells) - 1
         if finer > len(channels):
             raise ValueError(f"{finer + 1} grids, but the backbone has {len(channels)} maps to bridge to")
@@ -110,6 +110,8 @@ def found_in(
     grid: AnchorGrid, out: JointOutput, threshold: float = 0.5, iou_threshold: float = 0.45
 ) -> list[FoundPeople]:
     """The faces of each image of a network's answer, after non-maximum suppression."""
+    if not (0 <= threshold <= 1 and 0 <= iou_threshold <= 1):
+        raise ValueError(f"threshold={threshold} and iou_threshold={iou_threshold} are from 0 to 1")
     found = []
     for boxes, scores, vectors in zip(grid.decode(out.numbers, out.size), out.confidence.sigmoid(), out.embeddings):
         sure = (scores >= threshold).nonzero()[:, 0]

@@ -136,3 +136,38 @@ def test_more_grids_than_maps_are_refused():
 def test_images_too_small_for_the_grid_are_refused():
     with pytest.raises(ValueError, match="larger ones"):
         small_net()(torch.rand(1, 3, 40, 320))
+
+
+@pytest.mark.parametrize(
+    ("box", "who"),
+    [
+        (torch.tensor([[20.0, 30, 20, 50]]), torch.tensor([0])),  # without area: its loss would be infinite
+        (torch.tensor([[80.0, 110, 20, 30]]), torch.tensor([0])),
+        (torch.tensor([20.0, 30, 80, 110]), torch.tensor([0])),
+        (torch.tensor([[20.0, 30, 80, 110]]), torch.tensor([0, 1])),
+        (torch.tensor([[20.0, 30, 80, 110]]), torch.tensor([-2])),
+    ],
+)
+def test_wrong_faces_are_refused_by_their_image(box, who):
+    with pytest.raises(ValueError, match="image 0"):
+        pack_people([box], [who])
+
+
+def test_whole_numbers_keep_their_identity():
+    packed = pack_people([torch.tensor([[20, 30, 80, 110]], dtype=torch.uint8)], [torch.tensor([3001])])
+    assert packed.tolist() == [[[20, 30, 80, 110, 3001]]]
+
+
+def test_what_is_frozen_in_the_backbone_stays_so():
+    backbone = nn.Sequential(ThreeMaps())
+    backbone.train()
+    backbone[0].eval()
+    JointNet(backbone, GRID, embedding_dim=16, width=32)
+    assert backbone.training and not backbone[0].training
+
+
+def test_another_grid_and_other_thresholds_are_refused():
+    with pytest.raises(ValueError, match="own grid"):
+        JointLoss(FINE, recognize.CrossEntropy(16, 5))(random_output(), torch.zeros(3, 0, 5))
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        found_in(GRID, random_output(), threshold=50)
