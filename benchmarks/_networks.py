@@ -16,14 +16,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from benchmarks import _one_stage, cmu_mit
-from benchmarks._one_stage import THRESHOLD, Sample, wider_ap
+from benchmarks._one_stage import LONGEST, THRESHOLD, Sample, wider_ap
 from dlsfaces import align, detect, geometry, weights
 from dlsfaces.detect import TO_WIDER, Detections, Detector, OneStageNet, suppressed
 from dlsfaces.detect.one_stage import STRIDES
 from tests.from_notebook import definitions
 
 IOU_THRESHOLD = 0.45
-LONGEST = 1600  # no photo here is larger: all are looked at as they are
 SURE = 0.3  # detections whose landmarks are measured
 
 #: An image float32 (1, 3, H, W) in [0, 1], sides divisible by 32, to scores (A,), boxes (A, 4) and points (A, 5, 2).

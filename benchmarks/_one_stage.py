@@ -44,6 +44,7 @@ from dlsfaces.files import written_whole
 
 SIDE, BATCH = 320, 16
 THRESHOLD = 0.02  # of detectors that are measured: low, so that the curve goes on
+LONGEST = 1600  # no photo that is measured on is larger: all are looked at as they are
 ZOOM = (0.4, 2.0)  # of a crop, log-uniform: about the size at which photos are looked at
 LARGE, FILLED = 0.12, (0.5, 1.1)  # of so many crops the chosen face fills so much, as in a photo by a phone
 SCENES = 600  # drawn ones, and as many composed ones: 0.55 GB each
@@ -54,6 +55,7 @@ COLOURS = Augmentation(
 HARD = replace(COLOURS, blur=0.25, coarse=0.1, screen=0.1, grain=0.08)  # drawn scenes are cleaner than any photo
 JPEG, LOWEST = 0.3, 20  # the probability of a crop that was compressed, and the worst quality
 SETTINGS = train.Settings(epochs=1, lr=0.003, weight_decay=0.01, warmup=0.03, optimizer="adamw")
+LANDMARKS = 4.0  # weight in the loss, twice the usual: few of the crops have any
 AVERAGE = 0.998  # of the weights, from step to step
 SAVE_EVERY, LOOK_EVERY = 500, 1500  # steps
 
@@ -141,7 +143,7 @@ def measure_rows(folder: Path, root: Path) -> None:
     figures, steps = {}, set()
     for name in DATA:
         path = folder / f"{name}.safetensors"
-        detector = load_detector(path, threshold=THRESHOLD, longest=1600)
+        detector = load_detector(path, threshold=THRESHOLD, longest=LONGEST)
         row = scored("", fitted(detector, portraits(root)), *looks(detector, cmu_mit_photos(root))[:2])
         figures |= {f"{name}/{figure}": row[figure] for figure in ("ap@0.3", "ap@0.5")}
         about = weights.read(path)[1]
@@ -268,7 +270,7 @@ def fit(
 ) -> OneStageNet:
     """The average of the weights after so many steps; ``train.fit`` counts epochs, and keeps no average."""
     torch.manual_seed(0)
-    model, loss, at = OneStageNet(), DetectionLoss(landmarks=4.0), {"step": 0, "steps": steps}
+    model, loss, at = OneStageNet(), DetectionLoss(landmarks=LANDMARKS), {"step": 0, "steps": steps}
     if after is not None:
         model.load_state_dict(weights.read(after)[0])
     average = AveragedModel(model, multi_avg_fn=_averaged, use_buffers=True)
