@@ -53,6 +53,8 @@ COLOURS = Augmentation(
     **dict(brightness=0.4, contrast=0.4, saturation=0.5, tint=0.1, grey=0.25, blur=0.15, coarse=0.05),
 )
 HARD = replace(COLOURS, blur=0.25, coarse=0.1, screen=0.1, grain=0.08)  # drawn scenes are cleaner than any photo
+#: Of the second set to choose on: WIDER's validation photos as in print, grey and with grain, some dotted or blurred.
+PRINTED = replace(COLOURS, grey=1.0, blur=0.5, coarse=0.0, screen=0.5, grain=0.08)
 JPEG, LOWEST = 0.3, 20  # the probability of a crop that was compressed, and the worst quality
 SETTINGS = train.Settings(epochs=1, lr=0.003, weight_decay=0.01, warmup=0.03, optimizer="adamw")
 LANDMARKS = 4.0  # weight in the loss, twice the usual: few of the crops have any
@@ -92,10 +94,7 @@ def main() -> None:
     before = weights.read(chosen.after)[1]["steps"] if chosen.after else 0
     crops = Crops(samples(chosen.data, chosen.root), HARD if chosen.hard or chosen.data == "synthetic" else COLOURS)
     model = fit(crops, chosen.steps, chosen.out, chosen.root, replace(SETTINGS, lr=chosen.lr), chosen.after)
-    row = {
-        "wider_val_ap@0.5": wider_ap(OneStageDetector(model, THRESHOLD), chosen.root),
-        "steps": before + chosen.steps,
-    }
+    row = chosen_by(OneStageDetector(model, THRESHOLD), chosen.root) | {"steps": before + chosen.steps}
     weights.write(chosen.out, model, model.settings, ABOUT.get(chosen.data, {}) | row)
     print(row, flush=True)
 
@@ -315,9 +314,21 @@ def _averaged(average: list[Tensor], now: list[Tensor], count: Tensor) -> None:
     get_ema_multi_avg_fn(decay)(average, now, count)
 
 
-def wider_ap(detector: Detector, root: Path, photos: int | None = None) -> float:
+def chosen_by(detector: Detector, root: Path) -> dict[str, float]:
+    """What weights are chosen by: average precision at 0.5 on photos as they are, and as in print."""
+    return {
+        "wider_val_ap@0.5": wider_ap(detector, root),
+        "wider_val_printed_ap@0.5": wider_ap(detector, root, printed=True),
+    }
+
+
+def wider_ap(detector: Detector, root: Path, photos: int | None = None, printed: bool = False) -> float:
     """Average precision at 0.5 on WIDER's validation photos, or the first few, boxes as they come."""
     scenes = list(wider_photos(root, "val", photos))
+    if printed:
+        keys = rng.key(38, torch.arange(len(scenes)))
+        looks = (PRINTED(scene.image[None], key[None])[0] for scene, key in zip(scenes, keys))
+        scenes = [replace(scene, image=(look * 255).round().byte()) for scene, look in zip(scenes, looks)]
     found = [one for scene in scenes for one in detector([scene.image])]
     boxes, scores = [one.boxes for one in found], [one.scores for one in found]
     return evaluate.detection_score(boxes, scores, *split_boxes(scenes)).average_precision

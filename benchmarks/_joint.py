@@ -1,0 +1,365 @@
+"""The photos and networks of ``benchmarks.joint``: people of the studio and of real photos, and how each is learned."""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, TensorDataset
+from torchvision.models.feature_extraction import create_feature_extractor
+from torchvision.models.resnet import BasicBlock, ResNet
+from torchvision.ops import roi_align
+from torchvision.transforms.v2 import functional as V
+
+from benchmarks._photos import without_faces
+from dlsfaces import align, data, evaluate, geometry, joint, recognize, rng, train
+from dlsfaces.data import Augmentation
+from dlsfaces.data.images import read_image
+from tests.from_notebook import definitions
+
+SIDE, HALF = 320, 160  # of a photo, pixels; the joint networks halve it
+PEOPLE, IMAGES, SEED = 280, 14, 9  # of the studio: people whom no network of the course has seen
+CROP, MARGIN = 112, 1.3  # side of what ResNet34 names in a pipeline, and of the square in units of the box's height
+CELLS = (5, 5)
+BLOCKS = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
+DIM = 256  # of a vector, as the course's recogniser's
+COLOURS = Augmentation(flip=0, rotation=0, zoom=0, shift=0, blur=0.1, cutout=0, max_sigma=1.0)
+PLACED = 0.5  # of the photos to learn from stand before another place
+SETTINGS = train.Settings(epochs=1, lr=0.002, weight_decay=0.05, warmup=0.15, optimizer="adamw", save_every=10**6)
+BATCH = 32
+
+other_background, CentreNet, centre_loss, anchors_of, mirrored = definitions(
+    "09_joint", "on_other_background", "CentreNet", "centre_loss", "anchors_of", "mirrored"
+)
+
+
+class People(NamedTuple):
+    """Photos of one person each."""
+
+    images: Tensor  # uint8 (N, 3, SIDE, SIDE)
+    boxes: Tensor  # (N, 4), the course's face box
+    who: Tensor  # int64 (N,)
+    landmarks: Tensor  # (N, 5, 2)
+
+    def of(self, rows: Tensor) -> People:
+        return People(*(part[rows] for part in self))
+
+
+Splits = dict[str, People]  #: train, validation, test
+
+
+def studio() -> Splits:
+    """The built-in people: ten photos of each to learn from, two to choose on, two to measure on."""
+    splits = {}
+    for split in ("train", "validation", "test"):
+        photos = list(data.studio(split, SIDE, people=PEOPLE, images_per_person=IMAGES, seed=SEED))
+        faces = [photo.faces[0] for photo in photos]
+        boxes, marks = (torch.stack([getattr(face, name) for face in faces]).float() for name in ("box", "landmarks"))
+        who = torch.tensor([face.identity for face in faces])
+        splits[split] = People(torch.stack([photo.image for photo in photos]), boxes, who, marks)
+    return splits
+
+
+def real(root: Path) -> Splits:
+    """Georgia Tech and Caltech: of each person the first three fifths by number, a fifth, and the rest.
+
+    Numbers follow time, so that what is measured on is mostly of another moment than what was learned.
+    """
+    by_person = defaultdict(list)
+    with (root / "joint_real" / "boxes.csv").open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            by_person[row["file"].rsplit("/", 1)[0]].append(row)
+    parts = defaultdict(list)
+    for who, person in enumerate(sorted(by_person)):
+        rows = sorted(by_person[person], key=lambda row: row["file"])
+        ends = round(0.6 * len(rows)), round(0.8 * len(rows))
+        for k, row in enumerate(rows):
+            split = "train" if k < ends[0] else "validation" if k < ends[1] else "test"
+            numbers = torch.tensor([float(value) for name, value in row.items() if name not in ("file", "score")])
+            image = read_image(root / "joint_real" / row["file"])
+            image, down = _square(image)
+            numbers[1::2] += down
+            parts[split].append((image, numbers[:4], torch.tensor(who), numbers[4:].view(5, 2)))
+    return {split: People(*map(torch.stack, zip(*rows))) for split, rows in parts.items()}
+
+
+def _square(image: Tensor) -> tuple[Tensor, int]:
+    """A photo in the middle of a grey square, and how far it went down."""
+    height, width = image.shape[1:]
+    down, right = (SIDE - height) // 2, (SIDE - width) // 2
+    return V.pad(image, [right, down, SIDE - width - right, SIDE - height - down], fill=114), down
+
+
+def places(root: Path, split: str) -> Tensor:
+    """Photos without people, uint8 ``(M, 3, SIDE, SIDE)``: every other one to learn from, the rest to measure with."""
+    chosen = without_faces(root)[int(split == "test") :: 2]
+    return torch.stack([V.center_crop(V.resize(photo, [SIDE], max_size=None), [SIDE, SIDE]) for photo in chosen])
+
+
+def teacher_vectors(people: People, trained_on: str) -> Tensor:
+    """What the course's recogniser says of each face, put upright by its true landmarks: ``(N, DIM)``."""
+    recogniser = recognize.load_face_net(trained_on=trained_on)
+    return torch.cat([upright(recogniser, *people.of(rows)[::3]) for rows in torch.arange(len(people.who)).split(50)])
+
+
+def upright(recogniser: recognize.Backbone, images: Tensor, landmarks: Tensor) -> Tensor:
+    """Vectors of faces by landmarks; with the mirror image, as everywhere in the course."""
+    to_crop = geometry.similarity(landmarks, geometry.TIGHT.landmarks, refuse_mirrored=False)
+    crops = geometry.warp(images, to_crop, geometry.TIGHT.size)
+    return recognize.embed(recogniser, V.resize(crops, list(recogniser.settings["image_size"])), mirror=True)
+
+
+# --- networks ------------------------------------------------------------------------------------------------------
+
+
+class Trunk(nn.Module):
+    """A ResNet from scratch: images to the map of an eighth, and one of a sixteenth that its last stage lies on."""
+
+    def __init__(self, depth: int) -> None:
+        super().__init__()
+        network = ResNet(BasicBlock, list(BLOCKS[depth]))
+        self.body = create_feature_extractor(network, {"layer2": "a", "layer3": "b", "layer4": "c"})
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        maps = self.body((images - 0.45) / 0.25)
+        last = F.interpolate(maps["c"], maps["b"].shape[2:], mode="nearest")
+        return {"eighth": maps["a"], "sixteenth": torch.cat((maps["b"], last), dim=1)}
+
+
+class AnchorFree(nn.Module):
+    """The chapter's network without anchors on a ResNet that learns with it."""
+
+    def __init__(self, depth: int, width: int = 128) -> None:
+        super().__init__()
+        self.backbone = Trunk(depth)
+        self.coarse, self.fine = nn.Conv2d(768, width, 1, bias=False), nn.Conv2d(128, width, 1)
+        self.norm, self.head = nn.BatchNorm2d(width), CentreNet(width, width, DIM)
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        maps = self.backbone(images.contiguous(memory_format=torch.channels_last))
+        above = F.interpolate(self.coarse(maps["sixteenth"]), maps["eighth"].shape[2:], mode="nearest")
+        return self.head(F.relu(self.norm(above + self.fine(maps["eighth"]))))
+
+
+class Who(nn.Module):
+    """The loss of a vector by the number of its photo: CosFace, and the distance to the recogniser's vector."""
+
+    def __init__(self, who: Tensor, teacher: Tensor, distilled: float = 2.0, margin: float = 0.2) -> None:
+        super().__init__()
+        self.names = recognize.cosface(DIM, int(who.max()) + 1, margin=margin, scale=24)
+        self.register_buffer("who", who)
+        self.register_buffer("teacher", teacher)
+        self.distilled = distilled
+
+    def forward(self, vectors: Tensor, number: Tensor) -> Tensor:
+        value = self.names(vectors, self.who[number])
+        if self.distilled:
+            value = value + self.distilled * (1 - F.cosine_similarity(vectors, self.teacher[number])).mean()
+        return value
+
+
+class AnchorLoss(nn.Module):
+    """Of rows ``(B, 15)``: a box, the photo's number, landmarks, which this network has no use for."""
+
+    def __init__(self, grid: joint.AnchorGrid, who: Who) -> None:
+        super().__init__()
+        self.loss = joint.JointLoss(grid, who)
+
+    def forward(self, out: joint.JointOutput, rows: Tensor) -> Tensor:
+        return self.loss(joint.JointOutput(*out), rows[:, None, :5])
+
+
+class CentreLoss(nn.Module):
+    """The chapter's, and names."""
+
+    def __init__(self, who: Who, cell: float) -> None:
+        super().__init__()
+        self.who, self.cell = who, cell
+
+    def forward(self, out: tuple[Tensor, ...], rows: Tensor) -> Tensor:
+        boxes, number, marks = rows[:, :4] / self.cell, rows[:, 4].long(), rows[:, 5:].view(-1, 5, 2) / self.cell
+        side = round(out[0].shape[1] ** 0.5)
+        column, row = ((boxes[:, :2] + boxes[:, 2:]) / 2).long().clamp(0, side - 1).unbind(1)
+        vectors = out[3][torch.arange(len(rows)), row * side + column]
+        names = self.who.names(vectors, self.who.who[number])
+        return centre_loss(out, boxes, marks, self.who.teacher[number]) + names
+
+
+@dataclass(frozen=True, eq=False)
+class Moved:
+    """Photos before other places, in a mirror, larger and smaller, and elsewhere; boxes and landmarks with them."""
+
+    places: Tensor
+
+    def __call__(self, images: Tensor, rows: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
+        u, count = rng.uniform(keys, 5), len(images)
+        boxes, marks = rows[:, :4], rows[:, 5:].view(count, 5, 2)
+        other = u[:, 0] < PLACED
+        if other.any():
+            images = images.clone()
+            images[other] = other_background(images[other], boxes[other], self.places, int(keys[0]) % 2**31)
+        side = images.shape[3]
+        zoom = (0.75 * (1.3 / 0.75) ** u[:, 1])[:, None]  # of the photo, log-uniform
+        room = ((boxes[:, :2] + boxes[:, 2:]) / 2 - side / 2) * zoom  # from the middle to the face, after it
+        limit = side / 2 - 0.4 * (boxes[:, 2:] - boxes[:, :2]) * zoom  # so that most of the face stays inside
+        shift = ((2 * u[:, 2:4] - 1) * 0.2 * side + room).clamp(-limit, limit) - room
+        mirror = torch.where(u[:, 4] < 0.5, -1.0, 1.0)
+        zero, middle = torch.zeros(count), torch.tensor(side / 2)
+        to_new = torch.stack(
+            (
+                torch.stack((mirror * zoom[:, 0], zero, middle - mirror * (zoom[:, 0] * middle - shift[:, 0])), dim=1),
+                torch.stack((zero, zoom[:, 0], middle - zoom[:, 0] * middle + shift[:, 1]), dim=1),
+            ),
+            dim=1,
+        )
+        images = geometry.warp(images, to_new, (side, side), padding="edge")
+        corners = geometry.move_points(to_new, boxes.view(count, 2, 2))
+        boxes = torch.cat((corners.amin(1), corners.amax(1)), dim=1)
+        marks = geometry.move_points(to_new, marks)
+        marks = torch.where(mirror[:, None, None] < 0, marks[:, [1, 0, 2, 4, 3]], marks)
+        return images, torch.cat((boxes, rows[:, 4:5], marks.flatten(1)), dim=1)
+
+
+def rows_of(people: People, scale: float) -> Tensor:
+    """Targets ``(N, 15)``: box and landmarks in pixels of the photo times ``scale``, and the photo's number."""
+    number = torch.arange(len(people.who))[:, None].float()
+    return torch.cat((people.boxes * scale, number, people.landmarks.flatten(1) * scale), dim=1)
+
+
+def anchors(people: People) -> tuple[tuple[float, float], ...]:
+    """Three, of these boxes as :class:`Moved` makes them."""
+    sizes = (people.boxes[:, 2:] - people.boxes[:, :2]) / SIDE
+    return tuple(map(tuple, anchors_of(torch.cat([sizes * zoom for zoom in (0.8, 1.0, 1.25)])).tolist()))
+
+
+def halved(images: Tensor) -> Tensor:
+    """uint8 photos at half their size, float in [0, 1]."""
+    return F.avg_pool2d(data.to_float(images), 2)
+
+
+def learn(
+    model: nn.Module, loss: nn.Module, people: People, settings: train.Settings, file: Path, moved: train.loop.Move
+) -> nn.Module:
+    """Train on photos, halved but for crops; a run that was stopped goes on from ``file``."""
+    images, scale = people.images, 1.0
+    if isinstance(moved, Moved):
+        images = torch.cat([(halved(part) * 255).round().byte() for part in images.split(200)])
+        scale = HALF / SIDE
+    rows = rows_of(people, scale)
+    dataset = TensorDataset(images, rows, torch.arange(len(rows)))
+    batches = DataLoader(
+        dataset, BATCH, shuffle=True, drop_last=True, generator=torch.Generator().manual_seed(settings.seed)
+    )
+    train.fit(model, loss, batches, settings, move=moved, augment=COLOURS, checkpoint=file)
+    return model.eval()
+
+
+# --- looking -------------------------------------------------------------------------------------------------------
+
+Look = Callable[[Tensor], "tuple[Tensor, Tensor]"]  #: photos uint8 (N, 3, SIDE, SIDE) to boxes (N, 4), vectors (N, D)
+
+
+def anchor_look(model: joint.JointNet) -> Look:
+    @torch.no_grad()
+    def look(photos: Tensor) -> tuple[Tensor, Tensor]:
+        out = model(halved(photos))
+        rows, slot = torch.arange(len(photos)), out.confidence.argmax(1)
+        return 2 * model.grid.decode(out.numbers, out.size)[rows, slot], out.embeddings[rows, slot]
+
+    return look
+
+
+def centre_look(model: AnchorFree) -> Look:
+    @torch.no_grad()
+    def look(photos: Tensor) -> tuple[Tensor, Tensor]:
+        logits, boxes, _, vectors = model(halved(photos))
+        rows, cell = torch.arange(len(photos)), logits.argmax(1)
+        return SIDE / round(logits.shape[1] ** 0.5) * boxes[rows, cell], vectors[rows, cell]
+
+    return look
+
+
+def crops_of(photos: Tensor, boxes: Tensor, size: int = CROP) -> Tensor:
+    """Squares around boxes, one a photo: float ``(N, 3, size, size)``."""
+    centre, half = (boxes[:, :2] + boxes[:, 2:]) / 2, MARGIN / 2 * (boxes[:, 3:] - boxes[:, 1:2])
+    squares = torch.cat((torch.arange(len(boxes))[:, None], centre - half, centre + half), dim=1)
+    return roi_align(data.to_float(photos), squares, size, sampling_ratio=2, aligned=True)
+
+
+class CropNet(nn.Module):
+    """ResNet34 that names a crop, for the pipelines of others."""
+
+    def __init__(self, depth: int = 34) -> None:
+        super().__init__()
+        self.body = ResNet(BasicBlock, list(BLOCKS[depth]), num_classes=DIM)
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.body(((images - 0.45) / 0.25).contiguous(memory_format=torch.channels_last))
+
+
+class ByNumber(nn.Module):
+    """:class:`Who` of vectors and rows."""
+
+    def __init__(self, who: Who) -> None:
+        super().__init__()
+        self.who = who
+
+    def forward(self, vectors: Tensor, rows: Tensor) -> Tensor:
+        return self.who(vectors, rows[:, 4].long())
+
+
+@dataclass(frozen=True, eq=False)
+class CropMoved:
+    """Photos to crops around boxes that are a little off, as a detector's are; or to whole photos, halved."""
+
+    places: Tensor
+    whole: bool = False  # what one of the thesis' pipelines named
+
+    def __call__(self, images: Tensor, rows: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
+        u, boxes, images = rng.uniform(keys, 6), rows[:, :4].clone(), images.clone()
+        other, mirror = u[:, 0] < PLACED, u[:, 1] < 0.5
+        if other.any():
+            images[other] = other_background(images[other], boxes[other], self.places, int(keys[0]) % 2**31)
+        images[mirror], boxes[mirror] = mirrored(images[mirror], boxes[mirror])
+        if self.whole:
+            return halved(images), rows
+        off = 0.1 * (2 * u[:, 2:] - 1) * (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
+        return crops_of(images, boxes + off), rows
+
+
+def centres_of(look: Look, people: People) -> Tensor:
+    """Class centres of the vectors of photos to learn from, of those in which something was found."""
+    vectors = torch.cat([look(part)[1] for part in people.images.split(16)])
+    seen = vectors.norm(dim=1) > 0
+    return evaluate.class_centres(vectors[seen], people.who[seen], int(people.who.max()) + 1)
+
+
+def pipeline_look(find: Callable[[Tensor], tuple[Tensor, Tensor]], name: Callable[[Tensor, Tensor], Tensor]) -> Look:
+    """A detector of photos, then vectors of photos and boxes; where nothing was found, all is 0."""
+
+    @torch.no_grad()
+    def look(photos: Tensor) -> tuple[Tensor, Tensor]:
+        boxes, there = find(photos)
+        vectors = name(photos, boxes)
+        return boxes * there[:, None], vectors * there[:, None]
+
+    return look
+
+
+def own_networks(trained_on: str) -> tuple[nn.Module, recognize.Backbone]:
+    """The course's aligner and recogniser."""
+    return align.load_landmark_net("hourglass", trained_on), recognize.load_face_net(trained_on=trained_on)
+
+
+def own_name(trained_on: str) -> Callable[[Tensor, Tensor], Tensor]:
+    aligner, recogniser = own_networks(trained_on)
+    return lambda photos, boxes: upright(recogniser, photos, align.find_landmarks(aligner, photos, boxes).points)
