@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from benchmarks import _one_stage, cmu_mit
-from benchmarks._one_stage import LONGEST, THRESHOLD, Sample, wider_ap
+from benchmarks._one_stage import LONGEST, THRESHOLD, Sample, chosen_by
 from dlsfaces import align, detect, geometry, weights
 from dlsfaces.detect import TO_WIDER, Detections, Detector, OneStageNet, suppressed
 from dlsfaces.detect.one_stage import STRIDES
@@ -277,7 +277,7 @@ def more_of(name: str, state: dict, detector: Detector, root: Path) -> dict[str,
     if name in SHIPPED:
         row["parameters"] = count(shipped(SHIPPED[name]))
     if name in (*SHIPPED, "peer_yunet"):
-        row |= {"wider_val_ap@0.5": wider_ap(detector, root), **landmark_errors(detector, root)}
+        row |= {**chosen_by(detector, root), **landmark_errors(detector, root)}
     return row
 
 

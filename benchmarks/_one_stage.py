@@ -160,6 +160,7 @@ MEASURED = {
     "CMU+MIT: at 0.5": "ap@0.5",
     "CMU+MIT: landmarks' mean error by eye distance": "nme_cmu_mit",
     "250 photos of WIDER, faces from 8 pixels: average precision at 0.5": "wider_val_ap@0.5",
+    "the same photos in grey, with grain, dots and blur, as in print": "wider_val_printed_ap@0.5",
 }
 CARD = """# detector_{which}
 
@@ -173,7 +174,7 @@ Finds the faces of a photo and five landmarks of each, in one pass: `detect.load
   weights; SimOTA, quality focal loss, GIoU.
 - **Terms**: {terms}
 - **Made by** `python -m benchmarks._one_stage --data {which}`, in several runs that go on from each other (`--after`),
-  the last of them with some crops that a face fills, on: {machine}.
+  the last of them with `--hard` colours, on: {machine}.
 
 | measured on | value |
 |:--|--:|
