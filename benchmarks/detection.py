@@ -72,8 +72,9 @@ def main() -> None:
         return
     names = chosen.only or [*LEARNED, *PEERS]
     with TemporaryDirectory() as temporary, ThreadPoolExecutor(2) as two:  # two processes at a time, one for clocks
-        folder = chosen.folder or temporary
-        run = partial(in_own_process, folder=Path(folder), root=chosen.root)
+        folder = chosen.folder or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        run = partial(in_own_process, folder=folder, root=chosen.root)
         tried = two.submit(run, "trials", "hog") if not chosen.only else None
         detail = dict(zip(names, two.map(partial(run, "accuracy"), names)))
         recipes = tried.result() if tried else {}
@@ -81,7 +82,7 @@ def main() -> None:
             detail[name] |= run("clock", name)
             print(name, json.dumps(detail[name]), flush=True)
         if chosen.write and "hog" in names:
-            write_template(torch.load(Path(folder) / "hog.pt"), detail["hog"])
+            write_template(torch.load(folder / "hog.pt"), detail["hog"])
     figures = {f"{name}/{figure}": row[figure] for name, row in detail.items() for figure in FIGURES if figure in row}
     if chosen.dry_run:
         print(json.dumps(figures, indent=1))
@@ -241,7 +242,7 @@ def dlib_hog() -> Detector:
     detector = peer("dlib").get_frontal_face_detector()
 
     def found(photo: Tensor) -> Detections:
-        rectangles, scores, _ = detector.run(photo.permute(1, 2, 0).numpy(), 2, -0.5)
+        rectangles, scores, _ = detector.run(photo.permute(1, 2, 0).contiguous().numpy(), 2, -0.5)
         boxes = [(r.left(), r.top(), r.right() + 1, r.bottom() + 1) for r in rectangles]
         return Detections(torch.tensor(boxes).float().view(-1, 4), torch.tensor(list(scores)))
 

@@ -176,7 +176,7 @@ def dlib_boxes() -> Callable[[Tensor], tuple[Tensor, Tensor]]:
     def find(photos: Tensor) -> tuple[Tensor, Tensor]:
         found = []
         for photo in photos:
-            rectangles, scores, _ = detector.run(photo.permute(1, 2, 0).numpy(), 1, 0.0)
+            rectangles, scores, _ = detector.run(photo.permute(1, 2, 0).contiguous().numpy(), 1, 0.0)
             boxes = [(r.left(), r.top(), r.right() + 1, r.bottom() + 1) for r in rectangles]
             found.append(Detections(torch.tensor(boxes).float().view(-1, 4), torch.tensor(list(scores))))
         return surest(found)
