@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from torchvision.transforms.v2.functional import to_pil_image
 
 from dlsfaces import joint
 from dlsfaces.geometry import iou
@@ -11,7 +12,7 @@ from tests.from_notebook import definitions
 
 NAMES = (
     *("size_overlap", "anchors_of", "encode_slowly", "decode_slowly", "place_slowly", "on_other_background"),
-    *("fitted_grid", "CentreNet", "centre_loss", "mirrored", "surest"),
+    *("fitted_grid", "CentreNet", "centre_loss", "mirrored", "surest", "folder_photos", "fitted"),
 )
 
 
@@ -100,3 +101,39 @@ def test_a_network_without_anchors_learns_a_face_by_heart(taught):
     assert (iou(said[rows, cell], boxes).diagonal() > 0.85).all()
     assert (said_marks[rows, cell] - marks).abs().mean() < 0.2
     assert ((vectors[rows, cell] * teacher).sum(1) > 0.9).all()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two people with five photos each: a white face on black, whose box boxes.csv holds."""
+    rows = ["file,x1,y1,x2,y2," + ",".join(f"p{k}" for k in range(10)) + ",score"]
+    for who in ("anna", "bert"):
+        (tmp_path / "faces" / who).mkdir(parents=True)
+        for k in range(5):
+            image = torch.zeros(3, 60, 80, dtype=torch.uint8)
+            image[:, 20:40, 10 + k : 30 + k] = 255
+            to_pil_image(image).save(tmp_path / "faces" / who / f"{k}.png")
+            points = [10 + k, 20, 30 + k, 20, 20 + k, 30, 10 + k, 40, 30 + k, 40]
+            rows.append(",".join(map(str, [f"faces/{who}/{k}.png", 10 + k, 20, 30 + k, 40, *points, 1])))
+    (tmp_path / "boxes.csv").write_text("\n".join(rows))
+    return tmp_path
+
+
+def test_a_folder_of_photos_is_split_by_name_and_its_boxes_follow_the_pixels(taught, folder):
+    parts = taught.folder_photos(folder, 160)
+    assert [part[2].tolist() for part in parts] == [[0, 0, 0, 1, 1, 1], [0, 1], [0, 1]]
+    for images, boxes, _, marks in parts:
+        assert images.shape[1:] == (3, 160, 160)
+        for image, box, points in zip(images, boxes.round().int().tolist(), marks):
+            x1, y1, x2, y2 = box
+            assert (x2 - x1, y2 - y1) == (40, 40)
+            assert (image[:, y1 + 2 : y2 - 2, x1 + 2 : x2 - 2] > 250).all()
+            assert points[0].tolist() == [x1, y1] and points[4].tolist() == [x2, y2]
+
+
+def test_a_photo_without_a_face_is_named_and_not_dropped(taught, folder, monkeypatch):
+    table = folder / "boxes.csv"
+    table.write_text("\n".join(line for line in table.read_text().splitlines() if "bert/3" not in line))
+    monkeypatch.setitem(taught.folder_photos.__globals__, "first_face", lambda image: None)
+    with pytest.raises(ValueError, match=r"1 photos, such as faces/bert/3\.png.*boxes\.csv"):
+        taught.folder_photos(folder, 160)
