@@ -31,8 +31,8 @@ from dlsfaces import data, detect, geometry, joint
 from dlsfaces.detect import BoxShift, Detections
 
 SETS = {"studio": "synthetic", "real": "celeba"}  # and what the course's own networks for them have learned from
-EPOCHS = {"studio": {"crop34": 8, "joint": 8, "joint_light": 20, "joint_anchor_free": 20}}
-EPOCHS["real"] = {"crop34": 15, "joint": 12, "joint_light": 40, "joint_anchor_free": 40}
+EPOCHS = {"studio": {"crop34": 7, "joint": 7, "joint_light": 16, "joint_anchor_free": 14}}
+EPOCHS["real"] = {"crop34": 10, "joint": 8, "joint_light": 25, "joint_anchor_free": 25}
 LR = {"studio": 0.002, "real": 0.001}
 DEPTH = {"crop34": 34, "joint": 34, "joint_light": 10, "joint_anchor_free": 10}
 BATCH = 16  # photos at once, where the speed of many is measured
