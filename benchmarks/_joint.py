@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -268,6 +268,93 @@ def learn(
     )
     train.fit(model, loss, batches, settings, move=moved, augment=COLOURS, checkpoint=file)
     return model.eval()
+
+
+# --- the backbone first learns faces alone --------------------------------------------------------------------------
+
+FACE, CANVAS, CUT = 45, 96, 64  # pixels: a face's width as in halved photos, in squares with room to move, and cut out
+
+
+class FaceNet(nn.Module):
+    """A trunk and two heads: for built-in people the vectors of one recogniser, for real ones those of the other."""
+
+    def __init__(self, trunk: Trunk) -> None:
+        super().__init__()
+        self.trunk, self.heads = trunk, nn.Linear(768, 2 * DIM)
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, images: Tensor) -> Tensor:
+        maps = self.trunk(images.contiguous(memory_format=torch.channels_last))
+        return self.heads(maps["sixteenth"].mean((2, 3))).unflatten(1, (2, DIM))
+
+
+class Taught(nn.Module):
+    """1 - cosine to the teacher's vectors, by rows ``(B, 2)``: the number of a face, and which head."""
+
+    def __init__(self, teacher: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("teacher", teacher)
+
+    def forward(self, vectors: Tensor, rows: Tensor) -> Tensor:
+        number, head = rows.unbind(1)
+        vectors = vectors[torch.arange(len(rows)), head].float()
+        return (1 - F.cosine_similarity(vectors, self.teacher[number])).mean()
+
+
+def face_moved(images: Tensor, rows: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
+    """Squares of ``CANVAS`` pixels, larger and smaller, in a mirror, and cut."""
+    u = rng.uniform(keys, 4)
+    zoom, mirror = 0.75 * (1.3 / 0.75) ** u[:, 0], torch.where(u[:, 1] < 0.5, -1.0, 1.0)
+    shift = CUT / 2 + 6 * (2 * u[:, 2:] - 1)
+    zero = torch.zeros(len(u))
+    first = torch.stack((mirror * zoom, zero, shift[:, 0] - mirror * zoom * CANVAS / 2), dim=1)
+    second = torch.stack((zero, zoom, shift[:, 1] - zoom * CANVAS / 2), dim=1)
+    return geometry.warp(images, torch.stack((first, second), dim=1), (CUT, CUT), padding="edge"), rows
+
+
+def squares_of(images: Tensor, boxes: Tensor) -> Tensor:
+    """uint8 squares of ``CANVAS`` pixels with faces of the same width in the middle."""
+    zoom, middle = FACE / (boxes[:, 2] - boxes[:, 0]), (boxes[:, :2] + boxes[:, 2:]) / 2
+    zero, shift = torch.zeros(len(boxes)), CANVAS / 2 - zoom[:, None] * middle
+    matrices = torch.stack(
+        (torch.stack((zoom, zero, shift[:, 0]), dim=1), torch.stack((zero, zoom, shift[:, 1]), dim=1)), dim=1
+    )
+    parts = zip(images.split(100), matrices.split(100))
+    return torch.cat([(geometry.warp(*part, (CANVAS, CANVAS), "edge") * 255).round().byte() for part in parts])
+
+
+def face_trunk(depth: int, people: People, root: Path, folder: Path, epochs: int) -> Trunk:
+    """A trunk that has learned what two recognisers say of CelebA-500's faces and of these people's."""
+    file, trunk = folder / f"trunk{depth}.pt", Trunk(depth)
+    if file.exists():
+        trunk.load_state_dict(torch.load(file))
+        return trunk
+    celeba = data.load("celeba500", "train", root, framing="loose")
+    images = celeba.read(range(len(celeba)), None)
+    real_people = People(images, geometry.face_box(celeba.landmarks), celeba.identities, celeba.landmarks)
+    squares, teacher, heads = [], [], []
+    for head, (part, trained_on) in enumerate(((people, "synthetic"), (real_people, "celeba"))):
+        squares.append(squares_of(part.images, part.boxes))
+        teacher.append(teacher_vectors(part, trained_on))
+        heads += [head] * len(part.who)
+    squares, teacher = torch.cat(squares), torch.cat(teacher)
+    rows = torch.stack((torch.arange(len(heads)), torch.tensor(heads)), dim=1)
+    torch.manual_seed(0)
+    model = FaceNet(Trunk(depth))
+    order = torch.Generator().manual_seed(0)
+    batches = DataLoader(TensorDataset(squares, rows, rows[:, 0]), 64, shuffle=True, drop_last=True, generator=order)
+    settings = replace(SETTINGS, epochs=epochs, lr=0.003)
+    train.fit(
+        model,
+        Taught(teacher),
+        batches,
+        settings,
+        move=face_moved,
+        augment=COLOURS,
+        checkpoint=folder / f"trunk{depth}.run",
+    )
+    torch.save(model.trunk.state_dict(), file)
+    return model.trunk
 
 
 # --- looking -------------------------------------------------------------------------------------------------------

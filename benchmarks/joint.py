@@ -31,8 +31,9 @@ from dlsfaces import data, detect, geometry, joint
 from dlsfaces.detect import BoxShift, Detections
 
 SETS = {"studio": "synthetic", "real": "celeba"}  # and what the course's own networks for them have learned from
-EPOCHS = {"studio": {"crop34": 7, "joint": 7, "joint_light": 16, "joint_anchor_free": 14}}
+EPOCHS = {"studio": {"crop34": 4, "joint": 4, "joint_light": 10, "joint_anchor_free": 10}}
 EPOCHS["real"] = {"crop34": 10, "joint": 8, "joint_light": 25, "joint_anchor_free": 25}
+TRUNK_EPOCHS = {10: 16, 34: 8}  # of the backbones, which learn faces alone before
 LR = {"studio": 0.002, "real": 0.001}
 DEPTH = {"crop34": 34, "joint": 34, "joint_light": 10, "joint_anchor_free": 10}
 BATCH = 16  # photos at once, where the speed of many is measured
@@ -55,7 +56,7 @@ def main() -> None:
         splits = splits_of(part, chosen.root)
         places = {split: j.places(chosen.root, split) for split in ("train", "test")}
         for name in chosen.only:
-            learned(name, part, splits, places["train"], chosen.folder)
+            learned(name, part, splits, places["train"], chosen.folder, chosen.root)
         for name in chosen.only:
             file = chosen.folder / f"{name}_{part}.json"  # measured before
             if not file.exists():
@@ -122,15 +123,26 @@ def kept(name: str, part: str, folder: Path) -> nn.Module:
     return model.eval()
 
 
-def learned(name: str, part: str, splits: j.Splits, places: Tensor, folder: Path) -> None:
-    """Train what a name needs, unless it is there; on real photos from the studio's weights."""
+def learned(name: str, part: str, splits: j.Splits, places: Tensor, folder: Path, root: Path) -> None:
+    """Train what a name needs, unless it is there.
+
+    In the studio it begins with a backbone that has learned faces alone; on real photos with the studio's weights.
+    """
     name = "crop34" if name.startswith("peer") else name
     file = folder / f"{name}_{part}.pt"
     if name not in DEPTH or file.exists():
         return
     people, started = splits["train"], time.perf_counter()
     who = j.Who(people.who, j.teacher_vectors(people, SETS[part]))
-    model = new(name, j.anchors(people)) if part == "studio" else kept(name, "studio", folder)
+    if part == "studio":
+        model, depth = new(name, j.anchors(people)), DEPTH[name]
+        trunk = j.face_trunk(depth, people, root, folder, TRUNK_EPOCHS[depth])
+        if name == "crop34":
+            model.body.load_state_dict(trunk.body.state_dict(), strict=False)  # a classifier has a last layer, too
+        else:
+            model.backbone.load_state_dict(trunk.state_dict())
+    else:
+        model = kept(name, "studio", folder)
     small = V.resize(places, [j.HALF, j.HALF])
     moved = j.CropMoved(places) if name == "crop34" else j.Moved(small)
     loss = {"crop34": j.ByNumber, "joint_anchor_free": partial(j.CentreLoss, cell=8)}.get(name)
