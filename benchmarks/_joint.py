@@ -330,6 +330,7 @@ def face_trunk(depth: int, people: People, root: Path, folder: Path, epochs: int
         trunk.load_state_dict(torch.load(file))
         return trunk
     celeba = data.load("celeba500", "train", root, framing="loose")
+    celeba = celeba.subset(celeba.landmarks.isfinite().all((1, 2)))  # MTCNN has not found all
     images = celeba.read(range(len(celeba)), None)
     real_people = People(images, geometry.face_box(celeba.landmarks), celeba.identities, celeba.landmarks)
     squares, teacher, heads = [], [], []

@@ -96,7 +96,8 @@ def main() -> None:
         figures, recipes = kept["figures"] | figures, kept["trials"]
         before = kept["detail"] if chosen.clocks else {}
         detail = kept["detail"] | {name: before.get(name, {}) | row for name, row in detail.items()}
-        command = f"{kept['command']}; again with --only {' '.join(names)}{' --clocks' * chosen.clocks}"
+        again = f"again with --only {' '.join(names)}{' --clocks' * chosen.clocks}"
+        command = "; ".join(dict.fromkeys([*kept["command"].split("; "), again]))
     record("detection", figures, command, learned_from=LEARNED_FROM, detail=detail, trials=recipes, notes=NOTES)
 
 
