@@ -32,6 +32,9 @@ class AnchorGrid:
     anchors: tuple[tuple[tuple[float, float], ...], ...]  # (width, height) of each grid's, shares of the image's sides
 
     def __post_init__(self) -> None:
+        pairs = (*self.cells, *(anchor for anchors in self.anchors for anchor in anchors))
+        if not all(isinstance(pair, tuple) and len(pair) == 2 for pair in pairs):
+            raise ValueError(f"cells={self.cells}, anchors={self.anchors}: a pair a grid, and pairs for each grid")
         counts = {len(anchors) for anchors in self.anchors}
         sizes = [side for anchors in self.anchors for anchor in anchors for side in anchor]
         if len(self.cells) != len(self.anchors) or len(counts) != 1 or not sizes:
@@ -60,6 +63,8 @@ class AnchorGrid:
         logarithms of width and height in units of the anchor's. ``size`` is (width, height), a tensor.
         """
         slots = self.slots.to(numbers.device)
+        if numbers.shape[-2:] != (len(slots), 4):
+            raise ValueError(f"numbers {tuple(numbers.shape)}: four for each of the grid's {len(slots)} slots")
         centre = (slots[:, :2] + numbers[..., :2]) / slots[:, 2:4] * size
         half = slots[:, 4:] * numbers[..., 2:].clamp(-8, 8).exp() * size / 2
         return torch.cat((centre - half, centre + half), dim=-1)
@@ -83,6 +88,8 @@ class AnchorGrid:
             The slot of each face, int64 ``(N, F)``: -1 where there is no face, or all of its slots were taken. And
             bool ``(N, K)``: slots without a face in a cell that holds one's centre, whose anchor is like the face.
         """
+        if boxes.dim() != 3 or boxes.shape[2] != 4:
+            raise ValueError(f"boxes {tuple(boxes.shape)}: (N, F, 4), F for each of N images; of one image boxes[None]")
         there = boxes.isfinite().all(-1) & (boxes[..., 2:] > boxes[..., :2]).all(-1)
         boxes = torch.where(there[..., None], boxes, boxes.new_tensor([0.0, 0.0, 1.0, 1.0]))
         centre, extent = (boxes[..., :2] + boxes[..., 2:]) / 2 / size, (boxes[..., 2:] - boxes[..., :2]) / size

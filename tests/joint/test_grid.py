@@ -115,8 +115,17 @@ def test_size_iou_is_that_of_boxes_in_one_corner():
         (((5, 5), (9, 9)), (((0.1, 0.1),),), "one each"),
         (((5, 5), (9, 9)), (((0.1, 0.1),), ((0.1, 0.1), (0.2, 0.2))), "equally long"),
         (((0, 5),), (((0.1, 0.1),),), "at least 1"),
+        ((5, 5), (((0.1, 0.1),),) * 2, "a pair a grid"),
+        (((5, 5),), ((0.1, 0.1),), "pairs for each grid"),
     ],
 )
 def test_a_wrong_grid_is_refused(cells, anchors, message):
     with pytest.raises(ValueError, match=message):
         AnchorGrid(cells, anchors)
+
+
+def test_numbers_and_boxes_of_another_shape_are_refused():
+    with pytest.raises(ValueError, match=f"{len(TWO.slots)} slots"):
+        TWO.decode(torch.zeros(2, len(ONE.slots), 4), SIZE)
+    with pytest.raises(ValueError, match=r"boxes\[None\]"):
+        ONE.place(torch.zeros(3, 4), SIZE)
