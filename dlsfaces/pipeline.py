@@ -1,0 +1,112 @@
+"""Photo in, faces and vectors out: detect, align, embed. Who they are says :mod:`dlsfaces.gallery`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torchvision.transforms.v2 import functional as V
+
+from dlsfaces import align, detect, gallery, geometry, recognize
+from dlsfaces.align.heatmaps import Landmarks
+from dlsfaces.detect import Detections, Detector
+
+DETECTORS = {"synthetic": "synthetic", "celeba": "wider"}  #: the detector that goes with each face network
+PHOTOS = 16  #: that are looked at together
+
+FindLandmarks = Callable[[Tensor, Tensor], Landmarks]  #: a photo uint8 (3, H, W), and boxes (N, 4)
+Embed = Callable[[Tensor], Tensor]  #: upright crops float (N, 3, 100, 83) to vectors (N, D) of length 1
+
+
+class FoundFace(NamedTuple):
+    """A face of a photo."""
+
+    box: Tensor  # (4,), the course's face box
+    score: float  # the detector's
+    landmarks: Tensor  # (5, 2)
+    vector: Tensor  # (D,), of length 1
+    doubt: str | None  # why it should get no name: "too small", "too turned", "uncertain"
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """The faces of photos, with vectors. Each part may be anybody's: a function of the same shape.
+
+    A face is *too small* with fewer pixels between its eyes than ``smallest``. It is *too turned* where the nose lies
+    further to one side of the middle between eyes and mouth than ``turned`` eye distances. It is *uncertain* where the
+    mean confidence of its landmarks is below ``sure``.
+    """
+
+    detect: Detector  # boxes in the course's convention
+    find_landmarks: FindLandmarks
+    embed: Embed
+    network: str  # the fingerprint of what makes the vectors, for the gallery
+    smallest: float = 10.0  # pixels
+    turned: float = 0.4
+    sure: float = 0.1
+
+    def __call__(self, photos: Iterable[Tensor]) -> list[list[FoundFace]]:
+        """The faces of each photo uint8 ``(3, H, W)``, each of its own size; the surest first."""
+        photos, found = iter(photos), []
+        while some := list(islice(photos, PHOTOS)):
+            found += self._faces(some)
+        return found
+
+    def _faces(self, photos: list[Tensor]) -> list[list[FoundFace]]:
+        detections = self.detect(photos)
+        landmarks = [self.find_landmarks(photo, found.boxes) for photo, found in zip(photos, detections)]
+        crops = [upright(photo, marks.points) for photo, marks in zip(photos, landmarks)]
+        vectors = self.embed(torch.cat(crops)).split([len(part) for part in crops])  # of all photos at once
+        return [
+            [
+                FoundFace(box, score, points, vector, self._doubt(points, confidence.mean().item()))
+                for box, score, points, confidence, vector in zip(found.boxes, found.scores.tolist(), *marks, of_photo)
+            ]
+            for found, marks, of_photo in zip(detections, landmarks, vectors)
+        ]
+
+    def _doubt(self, points: Tensor, confidence: float) -> str | None:
+        left, right, nose = points[:3]
+        eyes = right - left
+        apart = eyes.norm().item()
+        if apart < self.smallest:
+            return "too small"
+        middle = (points[:2].mean(0) + points[3:].mean(0)) / 2
+        if abs(((nose - middle) @ eyes).item()) > self.turned * apart**2:
+            return "too turned"
+        return "uncertain" if confidence < self.sure else None
+
+
+def upright(photo: Tensor, landmarks: Tensor) -> Tensor:
+    """The faces of a photo by landmarks ``(N, 5, 2)``, put upright: tight crops, float ``(N, 3, 100, 83)``."""
+    to_crop = geometry.similarity(landmarks, geometry.TIGHT.landmarks, refuse_mirrored=False)
+    return geometry.warp(photo.expand(len(landmarks), -1, -1, -1), to_crop, geometry.TIGHT.size)
+
+
+def load_pipeline(trained_on: str = "synthetic", threshold: float = 0.5, **limits: float) -> Pipeline:
+    """The course's own networks, on the CPU: ``"synthetic"`` (MIT) or ``"celeba"`` (real people; research only).
+
+    ``threshold`` is the detector's; ``limits`` are ``smallest``, ``turned`` and ``sure`` of :class:`Pipeline`.
+    """
+    if trained_on not in DETECTORS:
+        raise ValueError(f"trained_on={trained_on!r} is none of {', '.join(DETECTORS)}")
+    detector = detect.load_detector(DETECTORS[trained_on], threshold=threshold)
+    aligner = align.load_landmark_net("hourglass", trained_on)
+    recogniser = recognize.load_face_net(trained_on=trained_on)
+    to_course, size = detect.TO_WIDER.inverse(), list(recogniser.settings["image_size"])
+    return Pipeline(
+        partial(_in_course_boxes, detector, to_course),
+        lambda photo, boxes: align.find_landmarks(aligner, photo.expand(len(boxes), -1, -1, -1), boxes),
+        lambda crops: recognize.embed(recogniser, V.resize(crops, size), mirror=True),
+        gallery.fingerprint(recogniser),
+        **limits,
+    )
+
+
+def _in_course_boxes(detector: Detector, to_course: detect.BoxShift, photos: Iterable[Tensor]) -> list[Detections]:
+    return [to_course(found) for found in detector(photos)]
