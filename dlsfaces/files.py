@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 FORGOTTEN = 3600.0  #: seconds after which a half-written file is taken to be a killed writer's
@@ -21,8 +21,9 @@ def written_whole(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     prefix = f".part-{path.name}-"
     for left in path.parent.glob(glob.escape(prefix) + "*"):
-        if time.time() - left.lstat().st_mtime > FORGOTTEN:
-            shutil.rmtree(left, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another writer's, who is done by now
+            if time.time() - left.lstat().st_mtime > FORGOTTEN:
+                shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=prefix, dir=path.parent) as folder:
         part = Path(folder) / path.name  # the same name: some writers go by its ending
         yield part

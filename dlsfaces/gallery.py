@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,11 +13,12 @@ from typing import NamedTuple
 import torch
 from filelock import FileLock
 from safetensors import SafetensorError
-from safetensors.torch import load, save_file
+from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dlsfaces import evaluate
+from dlsfaces.evaluate.identification import how_many
 from dlsfaces.files import written_whole
 
 VERSION = 1  # of the file
@@ -55,12 +57,13 @@ class Gallery:
     def __init__(self, network: str, strangers: Tensor, fpir: float = 0.01, rule: str = "mean") -> None:
         if rule not in RULES or not 0 < fpir < 1:
             raise ValueError(f"rule={rule!r} is none of {', '.join(RULES)}, or fpir={fpir} not between 0 and 1")
-        if strangers.dim() != 2 or len(strangers) < 1 / fpir:
-            given = f"strangers {tuple(strangers.shape)}"
-            raise ValueError(f"{given}: an fpir of {fpir} needs vectors (M, D) of at least {round(1 / fpir)} of them")
-        self.network, self.fpir, self.rule, self.strangers = network, fpir, rule, _unit(strangers, strangers.shape[1])
+        if strangers.dim() != 2 or how_many(fpir, len(strangers)) < 1:
+            given, needed = f"strangers {tuple(strangers.shape)}", max(2, math.ceil(1 / fpir - 1e-9))
+            raise ValueError(f"{given}: an fpir of {fpir} needs vectors (M, D) of at least {needed} of them")
+        self.network, self.fpir, self.rule = network, float(fpir), rule
+        self.strangers = _unit(strangers, strangers.shape[1])
         self.names: list[str] = []
-        self.vectors, self.owner = strangers.new_zeros(0, strangers.shape[1]), torch.zeros(0, dtype=torch.int64)
+        self.vectors, self.owner = torch.zeros(0, strangers.shape[1]), torch.zeros(0, dtype=torch.int64)
         self.unnamed = self.vectors  # faces of nobody known, kept on request
         self._templates: Tensor | None = None
         self._threshold: float | None = None
@@ -80,8 +83,8 @@ class Gallery:
         vectors = _unit(vectors, self.dim)
         if len(names) != len(vectors) or not len(names):
             raise ValueError(f"{len(names)} names for {len(vectors)} vectors: one each, at least one")
-        if wrong := [name for name in names if not isinstance(name, str) or not name.strip()]:
-            raise ValueError(f"a person's name is a text, not {wrong[0]!r}")
+        for name in names:
+            _check_name(name)
         number = {name: k for k, name in enumerate(self.names)}
         owner = torch.tensor([number.setdefault(name, len(number)) for name in names])
         self._set(list(number), torch.cat((self.vectors, vectors)), torch.cat((self.owner, owner)))
@@ -90,8 +93,7 @@ class Gallery:
         """Another name for somebody; a :meth:`merge` where both are there."""
         if new in self.names:
             raise ValueError(f"{new!r} is in the gallery already; merge({new!r}, {name!r}) makes one person of both")
-        if not new.strip():
-            raise ValueError("a person's name is a text, not an empty one")
+        _check_name(new)
         self.names[self._number(name)] = new
 
     def merge(self, name: str, other: str) -> None:
@@ -111,7 +113,10 @@ class Gallery:
 
     def scores(self, vectors: Tensor) -> Tensor:
         """Cosines of vectors ``(N, D)`` with everybody, ``(N, people)``, by the rule."""
-        similarity = _unit(vectors, self.dim) @ self._people().T
+        vectors = _unit(vectors, self.dim)
+        if not len(self):
+            return vectors.new_zeros(len(vectors), 0)
+        similarity = vectors @ self._people().T
         if self.rule == "mean":
             return similarity
         best = similarity.new_full((len(similarity), len(self)), -1.0)
@@ -132,7 +137,8 @@ class Gallery:
         """The cosine above which ``fpir`` of the strangers at most are taken for somebody, today."""
         if self._threshold is None:
             best = self._best(self.strangers)[0].sort(descending=True).values if len(self) else torch.tensor([-1.0])
-            self._threshold = best[min(int(self.fpir * len(best)), len(best) - 1)].item()
+            # It is a stranger's own cosine, which differs in the last digits when they are asked alone.
+            self._threshold = best[how_many(self.fpir, len(best)) if len(self) else 0].item() + 1e-6
         return self._threshold
 
     def look_alikes(self) -> list[tuple[str, str, float]]:
@@ -166,9 +172,10 @@ class Gallery:
         """Write one file, whole or not at all."""
         about = {"version": VERSION, "network": self.network, "fpir": self.fpir, "rule": self.rule, "names": self.names}
         parts = {name: getattr(self, name).contiguous() for name in PARTS}
+        about["digest"] = _digest(about, parts)
         try:
             with written_whole(Path(path)) as part:
-                save_file(parts, part, {"gallery": json.dumps(about)})
+                part.write_bytes(save(parts, {"gallery": json.dumps(about)}))  # save_file would hide it from others
         except (OSError, SafetensorError) as error:
             kept = "the last one is still there" if Path(path).exists() else "nothing is there yet"
             raise OSError(f"{path} could not be written ({error}); {kept}. Make room, or name another place") from error
@@ -184,10 +191,12 @@ class Gallery:
             about, parts = json.loads(header["__metadata__"]["gallery"]), load(content)
             version = about["version"]
             if version == VERSION:
+                if about.pop("digest") != _digest(about, parts):
+                    raise ValueError("its content is not what was written")
                 gallery = cls(about["network"], parts["strangers"], about["fpir"], about["rule"])
                 gallery._set(about["names"], parts["vectors"], parts["owner"])
                 gallery.unnamed = parts["unnamed"]
-        except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ValueError(f"{path} is damaged, or no gallery ({error}); restore it from a copy") from error
         if version != VERSION:
             raise ValueError(f"{path} is of version {version} and this program reads {VERSION}; take the other program")
@@ -200,6 +209,7 @@ class Gallery:
     @contextmanager
     def changed(cls, path: str | Path, network: str) -> Iterator[Gallery]:
         """A gallery to change: read, and written again when the block ends well; two programs take turns."""
+        path = Path(path).resolve()  # of a link the file that it leads to, which others lock, too
         with FileLock(f"{path}.lock"):
             gallery = cls.load(path, network)
             yield gallery
@@ -236,10 +246,23 @@ class Gallery:
 PARTS = ("vectors", "owner", "strangers", "unnamed")
 
 
+def _digest(about: dict[str, object], parts: dict[str, Tensor]) -> str:
+    """Of all that a file holds: a byte that has changed in a vector would give somebody another name."""
+    return hashlib.sha256(
+        json.dumps(about).encode() + b"".join(parts[name].numpy().tobytes() for name in PARTS)
+    ).hexdigest()
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str) or not name.strip():
+        raise ValueError(f"a person's name is a text, not {name!r}")
+
+
 def _unit(vectors: Tensor, dim: int) -> Tensor:
     """Vectors of length 1, float32."""
     if vectors.dim() != 2 or vectors.shape[1] != dim:
         raise ValueError(f"vectors are (N, {dim}), not {tuple(vectors.shape)}")
-    if not vectors.isfinite().all() or not (vectors.norm(dim=1) > 0).all():
-        raise ValueError("a vector is zero, NaN or infinite; leave it out")
-    return F.normalize(vectors.float().cpu(), dim=1)
+    unit = F.normalize(vectors.detach().cpu().float(), dim=1)
+    if not ((unit.norm(dim=1) - 1).abs() < 1e-3).all():  # NaN is not, either
+        raise ValueError("a vector is zero, NaN, infinite, or far too long or short; leave it out")
+    return unit

@@ -58,14 +58,16 @@ class Pipeline:
         return found
 
     def _faces(self, photos: list[Tensor]) -> list[list[FoundFace]]:
-        detections = self.detect(photos)
-        landmarks = [self.find_landmarks(photo, found.boxes) for photo, found in zip(photos, detections)]
+        detections = list(self.detect(photos))
+        landmarks = [self.find_landmarks(photo, found.boxes) for photo, found in zip(photos, detections, strict=True)]
         crops = [upright(photo, marks.points) for photo, marks in zip(photos, landmarks)]
         vectors = self.embed(torch.cat(crops)).split([len(part) for part in crops])  # of all photos at once
         return [
             [
                 FoundFace(box, score, points, vector, self._doubt(points, confidence.mean().item()))
-                for box, score, points, confidence, vector in zip(found.boxes, found.scores.tolist(), *marks, of_photo)
+                for box, score, points, confidence, vector in zip(
+                    found.boxes, found.scores.tolist(), *marks, of_photo, strict=True
+                )
             ]
             for found, marks, of_photo in zip(detections, landmarks, vectors)
         ]

@@ -1,5 +1,6 @@
 """A gallery that is changed, asked, written and read, against a dictionary and against the measures."""
 
+import copy
 import multiprocessing
 import random
 
@@ -139,7 +140,9 @@ def test_another_networks_gallery_and_damaged_ones_are_refused(gallery, tmp_path
         path.write_bytes(whole[:size])
         with pytest.raises(ValueError, match="damaged"):
             Gallery.load(path, "abc")
-    path.write_bytes(whole.replace(b'\\"version\\": 1', b'\\"version\\": 2'))
+    other = whole.replace(b'\\"version\\": 1', b'\\"version\\": 2')
+    assert other != whole
+    path.write_bytes(other)
     with pytest.raises(ValueError, match="version 2"):
         Gallery.load(path, "abc")
 
@@ -201,3 +204,63 @@ def test_a_fingerprint_is_that_of_the_weights():
     assert fingerprint(one) != fingerprint(other)
     other.load_state_dict(one.state_dict())
     assert fingerprint(one) == fingerprint(other) and len(fingerprint(one)) == 16
+
+
+def test_a_byte_that_changed_is_noticed(gallery, tmp_path):
+    path = tmp_path / "g.safetensors"
+    gallery.enrol_many(["Anna", "Bert"], vectors(2))
+    gallery.save(path)
+    whole = bytearray(path.read_bytes())
+    start = 8 + int.from_bytes(whole[:8], "little")
+    for at in [whole.index(b"Anna"), *range(start, len(whole), 997)]:
+        changed = bytearray(whole)
+        changed[at] ^= 0x40
+        path.write_bytes(changed)
+        with pytest.raises(ValueError, match="damaged"):
+            Gallery.load(path, "abc")
+    path.write_bytes((200_000).to_bytes(8, "little") + b"[" * 200_000)
+    with pytest.raises(ValueError, match="damaged"):
+        Gallery.load(path, "abc")
+
+
+def test_vectors_of_any_precision_and_with_a_gradient():
+    gallery = Gallery("abc", vectors(100, 1).double(), np.float32(0.05))
+    layer = torch.nn.Linear(DIM, DIM)
+    gallery.enrol("Anna", layer(vectors(2)))
+    gallery.enrol("Bert", vectors(1, 3).double())
+    assert not gallery.vectors.requires_grad and gallery.vectors.dtype == torch.float32
+    assert gallery.identify(vectors(1, 3).half())[0].name == "Bert"
+    copy.deepcopy(gallery)
+
+
+def test_counts_are_those_of_the_measure_also_where_a_product_is_not_exact():
+    strangers, person = vectors(100, 1), vectors(1, 2)
+    gallery = Gallery("abc", strangers, 0.29)
+    gallery.enrol("Anna", person)
+    assert sum(match.name is not None for match in gallery.identify(strangers)) == 29
+    assert sum(gallery.identify(one[None])[0].name is not None for one in strangers) == 29  # also one at a time
+    Gallery("abc", vectors(49), 1 / 49)
+    with pytest.raises(ValueError, match="at least 4"):
+        Gallery("abc", vectors(3), 0.3)
+
+
+def test_a_gallery_of_nobody_has_no_scores(gallery):
+    gallery.enrol("Anna", vectors(1))
+    gallery.remove("Anna")
+    assert gallery.scores(vectors(3)).shape == (3, 0) and gallery.look_alikes() == []
+    with pytest.raises(ValueError, match="name"):
+        gallery.rename("Anna", None)
+
+
+def test_a_link_stays_a_link_and_others_may_read_the_file(gallery, tmp_path):
+    (tmp_path / "real").mkdir()
+    gallery.enrol("Anna", vectors(1))
+    gallery.save(tmp_path / "real" / "g.safetensors")
+    link = tmp_path / "g.safetensors"
+    link.symlink_to(tmp_path / "real" / "g.safetensors")
+    with Gallery.changed(link, "abc") as changed:
+        changed.enrol("Bert", vectors(1, 2))
+    assert link.is_symlink() and Gallery.load(tmp_path / "real" / "g.safetensors", "abc").names == ["Anna", "Bert"]
+    ordinary = tmp_path / "ordinary"
+    ordinary.write_text("")
+    assert (tmp_path / "real" / "g.safetensors").stat().st_mode == ordinary.stat().st_mode

@@ -1,5 +1,7 @@
 """Photos through the pipeline: with parts that answer by heart, and with the course's own."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -102,3 +104,15 @@ def test_the_courses_own_finds_the_drawn_faces_and_tells_them_apart():
 def test_an_unknown_training_set_is_named():
     with pytest.raises(ValueError, match="celeba"):
         pipeline.load_pipeline("imagenet")
+
+
+@pytest.mark.parametrize("part", ["detect", "find_landmarks"])
+def test_a_part_that_answers_for_too_few_is_not_believed(part):
+    run = by_heart([torch.stack((FACE, FACE + 3))] * 3)
+    whole = getattr(run, part)
+    short = {
+        "detect": lambda photos: whole(photos)[:-1],
+        "find_landmarks": lambda photo, boxes: Landmarks(*(values[:1] for values in whole(photo, boxes))),
+    }
+    with pytest.raises(ValueError):
+        replace(run, **{part: short[part]})([photo(0), photo(1), photo(2)])
