@@ -31,6 +31,7 @@ CELLS = (5, 5)
 BLOCKS = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
 DIM = 256  # of a vector, as the course's recogniser's
 COLOURS = Augmentation(flip=0, rotation=0, zoom=0, shift=0, blur=0.1, cutout=0, max_sigma=1.0)
+OFF = 0.05  # of a box's size, by which boxes are off in training
 PLACED = 0.5  # of the photos to learn from stand before another place
 SETTINGS = train.Settings(
     epochs=1, lr=0.002, weight_decay=0.05, warmup=0.15, optimizer="adamw", precision="bf16", save_every=10**6
@@ -136,20 +137,58 @@ class Trunk(nn.Module):
         return {"eighth": maps["a"], "sixteenth": torch.cat((maps["b"], last), dim=1)}
 
 
+class Pooled(nn.Module):
+    """Vectors of boxes from a network's last map: a square around each, averaged, and a linear layer.
+
+    After Fast R-CNN (Girshick 2015): the network still looks at the photo once. The square is that of the faces that
+    the backbone has learned before (``CUT`` around ``FACE``).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(768, DIM)
+
+    def forward(self, features: Tensor, boxes: Tensor, side: int = HALF) -> Tensor:
+        """Features ``(N, 768, h, w)`` of images of ``side`` pixels, and a box ``(4,)`` of each: ``(N, DIM)``."""
+        middle, half = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:3] - boxes[:, :1]) * (CUT / FACE / 2)
+        number = torch.arange(len(boxes), dtype=torch.float32)[:, None]
+        squares, scale = torch.cat((number, middle - half, middle + half), dim=1), features.shape[3] / side
+        pooled = roi_align(features.float(), squares, 4, spatial_scale=scale, sampling_ratio=2, aligned=True)
+        return self.head(pooled.mean((2, 3)))
+
+
+class Joint(nn.Module):
+    """The package's network says where, by cells and anchors; the vector is pooled under the box that it gives."""
+
+    def __init__(self, depth: int, grid: joint.AnchorGrid, width: int = 128) -> None:
+        super().__init__()
+        self.where, self.who = joint.JointNet(Trunk(depth), grid, embedding_dim=1, width=width), Pooled()
+
+    @property
+    def backbone(self) -> Trunk:
+        return self.where.backbone
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """A :class:`joint.JointOutput` (whose own embeddings nobody uses), and the map to pool from."""
+        maps = self.backbone(images.contiguous(memory_format=torch.channels_last))
+        size = images.new_tensor(images.shape[:1:-1], dtype=torch.float32)
+        return *self.where.answer(list(maps.values()), size), maps["sixteenth"]
+
+
 class AnchorFree(nn.Module):
-    """The chapter's network without anchors on a ResNet that learns with it."""
+    """The chapter's network without anchors on a ResNet that learns with it; vectors are pooled under its boxes."""
 
     def __init__(self, depth: int, width: int = 128) -> None:
         super().__init__()
-        self.backbone = Trunk(depth)
+        self.backbone, self.who = Trunk(depth), Pooled()
         self.coarse, self.fine = nn.Conv2d(768, width, 1, bias=False), nn.Conv2d(128, width, 1)
-        self.norm, self.head = nn.BatchNorm2d(width), CentreNet(width, width, DIM)
+        self.norm, self.head = nn.BatchNorm2d(width), CentreNet(width, width, 1)
         self.to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         maps = self.backbone(images.contiguous(memory_format=torch.channels_last))
         above = F.interpolate(self.coarse(maps["sixteenth"]), maps["eighth"].shape[2:], mode="nearest")
-        return self.head(F.relu(self.norm(above + self.fine(maps["eighth"]))))
+        return *self.head(F.relu(self.norm(above + self.fine(maps["eighth"])))), maps["sixteenth"]
 
 
 class Who(nn.Module):
@@ -169,10 +208,17 @@ class Who(nn.Module):
         return value
 
 
+class Nobody(nn.Module):
+    """No loss of who it is, where vectors come from elsewhere."""
+
+    def forward(self, vectors: Tensor, number: Tensor) -> Tensor:
+        return 0 * vectors.sum()
+
+
 class AnchorLoss(nn.Module):
     """Of rows ``(B, 15)``: a box, the photo's number, landmarks, which this network has no use for."""
 
-    def __init__(self, grid: joint.AnchorGrid, who: Who) -> None:
+    def __init__(self, grid: joint.AnchorGrid, who: Who | Nobody) -> None:
         super().__init__()
         self.loss = joint.JointLoss(grid, who)
 
@@ -180,20 +226,29 @@ class AnchorLoss(nn.Module):
         return self.loss(joint.JointOutput(*out), rows[:, None, :5])
 
 
-class CentreLoss(nn.Module):
-    """The chapter's, and names."""
+class PooledLoss(nn.Module):
+    """Where, by the loss of a :class:`Joint` or an :class:`AnchorFree`; and who, pooled under boxes a little off."""
 
-    def __init__(self, who: Who, cell: float) -> None:
+    def __init__(self, model: Joint | AnchorFree, who: Who) -> None:
         super().__init__()
-        self.who, self.cell = who, cell
+        self.pool, self.who = model.who, who
+        self.where = AnchorLoss(model.where.grid, Nobody()) if isinstance(model, Joint) else CentreLoss()
 
     def forward(self, out: tuple[Tensor, ...], rows: Tensor) -> Tensor:
-        boxes, number, marks = rows[:, :4] / self.cell, rows[:, 4].long(), rows[:, 5:].view(-1, 5, 2) / self.cell
+        *where, features = out
+        boxes = rows[:, :4]
+        size = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
+        vectors = self.pool(features, boxes + OFF * size * (2 * torch.rand_like(boxes) - 1))
+        return self.where(tuple(where), rows) + self.who(vectors, rows[:, 4].long())
+
+
+class CentreLoss(nn.Module):
+    """The chapter's, of boxes and landmarks alone."""
+
+    def forward(self, out: tuple[Tensor, ...], rows: Tensor) -> Tensor:
         side = round(out[0].shape[1] ** 0.5)
-        column, row = ((boxes[:, :2] + boxes[:, 2:]) / 2).long().clamp(0, side - 1).unbind(1)
-        vectors = out[3][torch.arange(len(rows)), row * side + column]
-        names = self.who.names(vectors, self.who.who[number])
-        return centre_loss(out, boxes, marks, self.who.teacher[number]) + names
+        boxes, marks = rows[:, :4] * side / HALF, rows[:, 5:].view(-1, 5, 2) * side / HALF
+        return centre_loss(out, boxes, marks, torch.ones(len(rows), 1))  # of a vector of one number: no gradient
 
 
 @dataclass(frozen=True, eq=False)
@@ -287,6 +342,12 @@ class FaceNet(nn.Module):
         maps = self.trunk(images.contiguous(memory_format=torch.channels_last))
         return self.heads(maps["sixteenth"].mean((2, 3))).unflatten(1, (2, DIM))
 
+    def head(self, number: int) -> nn.Linear:
+        """One of the heads alone: 0 for built-in people, 1 for real ones."""
+        rows, alone = slice(number * DIM, (number + 1) * DIM), nn.Linear(768, DIM)
+        alone.load_state_dict({"weight": self.heads.weight[rows], "bias": self.heads.bias[rows]})
+        return alone
+
 
 class Taught(nn.Module):
     """1 - cosine to the teacher's vectors, by rows ``(B, 2)``: the number of a face, and which head."""
@@ -323,12 +384,12 @@ def squares_of(images: Tensor, boxes: Tensor) -> Tensor:
     return torch.cat([(geometry.warp(*part, (CANVAS, CANVAS), "edge") * 255).round().byte() for part in parts])
 
 
-def face_trunk(depth: int, people: People, root: Path, folder: Path, epochs: int) -> Trunk:
-    """A trunk that has learned what two recognisers say of CelebA-500's faces and of these people's."""
-    file, trunk = folder / f"trunk{depth}.pt", Trunk(depth)
+def face_net(depth: int, people: People, root: Path, folder: Path, epochs: int) -> FaceNet:
+    """One that has learned what two recognisers say of CelebA-500's faces and of these people's."""
+    file, model = folder / f"faces{depth}.pt", FaceNet(Trunk(depth))
     if file.exists():
-        trunk.load_state_dict(torch.load(file))
-        return trunk
+        model.load_state_dict(torch.load(file))
+        return model
     celeba = data.load("celeba500", "train", root, framing="loose")
     celeba = celeba.subset(celeba.landmarks.isfinite().all((1, 2)))  # MTCNN has not found all
     images = celeba.read(range(len(celeba)), None)
@@ -352,15 +413,33 @@ def face_trunk(depth: int, people: People, root: Path, folder: Path, epochs: int
         settings,
         move=face_moved,
         augment=COLOURS,
-        checkpoint=folder / f"trunk{depth}.run",
+        checkpoint=folder / f"faces{depth}.run",
     )
-    torch.save(model.trunk.state_dict(), file)
-    return model.trunk
+    torch.save(model.state_dict(), file)
+    return model
 
 
 # --- looking -------------------------------------------------------------------------------------------------------
 
 Look = Callable[[Tensor], "tuple[Tensor, Tensor]"]  #: photos uint8 (N, 3, SIDE, SIDE) to boxes (N, 4), vectors (N, D)
+
+
+def pooled_look(model: Joint | AnchorFree) -> Look:
+    """Of each photo the surest box, and the vector under it."""
+
+    @torch.no_grad()
+    def look(photos: Tensor) -> tuple[Tensor, Tensor]:
+        *out, features = model(smaller(photos))
+        rows = torch.arange(len(photos))
+        if isinstance(model, Joint):
+            out = joint.JointOutput(*out)
+            boxes = model.where.grid.decode(out.numbers, out.size)[rows, out.confidence.argmax(1)]
+        else:
+            logits, boxes, *_ = out
+            boxes = boxes[rows, logits.argmax(1)] * HALF / round(logits.shape[1] ** 0.5)
+        return SIDE / HALF * boxes, model.who(features, boxes)
+
+    return look
 
 
 def anchor_look(model: joint.JointNet, side: int = HALF) -> Look:
@@ -373,16 +452,6 @@ def anchor_look(model: joint.JointNet, side: int = HALF) -> Look:
     return look
 
 
-def centre_look(model: AnchorFree) -> Look:
-    @torch.no_grad()
-    def look(photos: Tensor) -> tuple[Tensor, Tensor]:
-        logits, boxes, _, vectors = model(smaller(photos))
-        rows, cell = torch.arange(len(photos)), logits.argmax(1)
-        return SIDE / round(logits.shape[1] ** 0.5) * boxes[rows, cell], vectors[rows, cell]
-
-    return look
-
-
 def crops_of(photos: Tensor, boxes: Tensor, size: int = CROP) -> Tensor:
     """Squares around boxes, one a photo: float ``(N, 3, size, size)``."""
     centre, half = (boxes[:, :2] + boxes[:, 2:]) / 2, MARGIN / 2 * (boxes[:, 3:] - boxes[:, 1:2])
@@ -391,15 +460,16 @@ def crops_of(photos: Tensor, boxes: Tensor, size: int = CROP) -> Tensor:
 
 
 class CropNet(nn.Module):
-    """ResNet34 that names a crop, for the pipelines of others."""
+    """The same backbone for a crop, or for a whole photo: for the pipelines of others."""
 
     def __init__(self, depth: int = 34) -> None:
         super().__init__()
-        self.body = ResNet(BasicBlock, list(BLOCKS[depth]), num_classes=DIM)
+        self.backbone, self.head = Trunk(depth), nn.Linear(768, DIM)
         self.to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.body(((images - 0.45) / 0.25).contiguous(memory_format=torch.channels_last))
+        maps = self.backbone(images.contiguous(memory_format=torch.channels_last))
+        return self.head(maps["sixteenth"].mean((2, 3)))
 
 
 class ByNumber(nn.Module):

@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from statistics import median
 
@@ -91,9 +91,10 @@ NOTES = [
     "Peers' boxes are carried to the course's convention by one shift and scale, fitted on photos to learn from. "
     "other_background: the face, cut out along an oval, before a photo of a place that was not learned from.",
     "peers: the detector, then ResNet34 on a crop of 112 pixels. joint: the same ResNet34 over the photo at 160 "
-    "pixels, 5x5 cells, three anchors. joint_light: ResNet10 (a block a stage). joint_anchor_free: ResNet10, stride 8. "
-    "All learn names (CosFace) and the recogniser's vectors, from the same photos. Before that their backbones have "
-    "learned faces alone: what the course's recognisers say of the studio's faces and of CelebA-500's.",
+    "pixels, 5x5 cells, three anchors; the vector is pooled under the box that it finds. joint_light: ResNet10 (a "
+    "block a stage). joint_anchor_free: ResNet10, stride 8. All learn names (CosFace) and the recogniser's vectors, "
+    "from the same photos. Before that their backbones have learned faces alone: what the course's recognisers say of "
+    "the studio's faces and of CelebA-500's.",
     "photos_per_second: one at a time, both cores; batch16: sixteen at once; peak_mib: what memory grew by meanwhile.",
 ]
 
@@ -113,7 +114,7 @@ def new(name: str, anchors: tuple[tuple[float, float], ...]) -> nn.Module:
         return j.CropNet(DEPTH[name])
     if name == "joint_anchor_free":
         return j.AnchorFree(DEPTH[name])
-    return joint.JointNet(j.Trunk(DEPTH[name]), joint.AnchorGrid((j.CELLS,), (anchors,)), j.DIM)
+    return j.Joint(DEPTH[name], joint.AnchorGrid((j.CELLS,), (anchors,)))
 
 
 def kept(name: str, part: str, folder: Path) -> nn.Module:
@@ -136,22 +137,21 @@ def learned(name: str, part: str, splits: j.Splits, places: Tensor, folder: Path
         return
     people, started = splits["train"], time.perf_counter()
     who = j.Who(people.who, j.teacher_vectors(people, SETS[part]))
+    depth = DEPTH[name]
+    faces = j.face_net(depth, people, root, folder, TRUNK_EPOCHS[depth])
     if part == "studio":
-        model, depth = new(name, j.anchors(people)), DEPTH[name]
-        trunk = j.face_trunk(depth, people, root, folder, TRUNK_EPOCHS[depth])
-        if name == "crop34":
-            model.body.load_state_dict(trunk.body.state_dict(), strict=False)  # a classifier has a last layer, too
-        else:
-            model.backbone.load_state_dict(trunk.state_dict())
+        model = new(name, j.anchors(people))
+        model.backbone.load_state_dict(faces.trunk.state_dict())
     else:
         model = kept(name, "studio", folder)
+    head = model.head if name == "crop34" else model.who.head
+    head.load_state_dict(faces.head([*SETS].index(part)).state_dict())
     small = V.resize(places, [j.HALF, j.HALF])
     moved = j.CropMoved(places) if name == "crop34" else j.Moved(small)
-    loss = {"crop34": j.ByNumber, "joint_anchor_free": partial(j.CentreLoss, cell=8)}.get(name)
-    loss = j.AnchorLoss(model.grid, who) if loss is None else loss(who)
+    loss = j.ByNumber(who) if name == "crop34" else j.PooledLoss(model, who)
     settings = replace(j.SETTINGS, epochs=EPOCHS[part][name], lr=LR[part])
     j.learn(model, loss, people, settings, folder / f"{name}_{part}.run", moved)
-    anchors = model.grid.anchors[0] if isinstance(model, joint.JointNet) else ()
+    anchors = model.where.grid.anchors[0] if isinstance(model, j.Joint) else ()
     torch.save({"weights": model.state_dict(), "anchors": anchors}, file)
     print(f"{part} {name}: {(time.perf_counter() - started) / 60:.1f} minutes", flush=True)
 
@@ -170,7 +170,7 @@ def look_of(name: str, part: str, folder: Path, splits: j.Splits | None) -> j.Lo
         return j.pipeline_look(
             lambda photos: shifted(shift, *find(photos)), lambda photos, boxes: model(j.crops_of(photos, boxes))
         )
-    return (j.centre_look if name == "joint_anchor_free" else j.anchor_look)(model)
+    return j.pooled_look(model)
 
 
 def own_boxes(trained_on: str) -> Callable[[Tensor], tuple[Tensor, Tensor]]:

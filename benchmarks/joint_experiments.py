@@ -22,7 +22,7 @@ from torchvision.transforms.v2 import functional as V
 
 from benchmarks import _joint as j
 from benchmarks._record import ROOT, record
-from benchmarks.joint import interval, kept, new
+from benchmarks.joint import interval, kept
 from dlsfaces import data, evaluate, geometry, joint, recognize, train
 from dlsfaces.data.records import Face, Photo, Source
 from tests.from_notebook import definitions
@@ -79,7 +79,9 @@ def names_alone(people: j.People, head: nn.Module | None = None) -> j.Who:
 
 def together(people: j.People, places: Tensor, file: Path, side: int, head: nn.Module | None = None) -> joint.JointNet:
     """The joint network that learns names alone."""
-    model, small = new("joint_light", j.anchors(people)), V.resize(places, [side, side])
+    torch.manual_seed(0)
+    grid, small = joint.AnchorGrid((j.CELLS,), (j.anchors(people),)), V.resize(places, [side, side])
+    model = joint.JointNet(j.Trunk(DEPTH), grid, j.DIM)
     loss = j.AnchorLoss(model.grid, names_alone(people, head))
     j.learn(model, loss, people, settings(EPOCHS if side == j.HALF else EPOCHS_LARGE), file, j.Moved(small), side)
     return model
@@ -133,8 +135,8 @@ def strangers(splits: j.Splits, places: Tensor, folder: Path) -> Result:
     looks = {
         "joint": j.anchor_look(together(people, places, folder / f"experiment1_joint_{j.HALF}.run", j.HALF)),
         "arcface": j.anchor_look(together(people, places, folder / "experiment2_arcface.run", j.HALF, arc)),
-        "distilled": j.anchor_look(kept("joint_light", "studio", folder)),
-        "anchor_free": j.centre_look(kept("joint_anchor_free", "studio", folder)),
+        "distilled": j.pooled_look(kept("joint_light", "studio", folder)),
+        "anchor_free": j.pooled_look(kept("joint_anchor_free", "studio", folder)),
     }
     found = {name: torch.cat([look(part)[1] for part in images.split(16)]) for name, look in looks.items()}
     name = j.own_name("synthetic")

@@ -64,16 +64,18 @@ def test_the_loss_of_who_takes_the_number_of_a_photo():
     torch.testing.assert_close(loss(vectors, number), expected)
 
 
-def test_both_kinds_of_network_learn_a_photo_by_heart():
+def test_each_kind_of_network_learns_a_photo_by_heart():
     images, rows = marked(4)
     who, x = j.Who(torch.arange(4), F.normalize(torch.randn(4, j.DIM), dim=1)), images / 255
     people = j.People(images, 2 * rows[:, :4], torch.arange(4), 2 * rows[:, 5:].view(4, 5, 2))
     anchors = j.joint.AnchorGrid((j.CELLS,), (j.anchors(people),))
     for model, loss in (
-        (j.joint.JointNet(j.Trunk(10), anchors, j.DIM, 32), j.AnchorLoss(anchors, who)),
-        (j.AnchorFree(10, 32), j.CentreLoss(who, cell=8)),
+        (j.joint.JointNet(j.Trunk(10), anchors, j.DIM, 32), lambda model: j.AnchorLoss(anchors, who)),
+        (j.Joint(10, anchors, 32), lambda model: j.PooledLoss(model, who)),
+        (j.AnchorFree(10, 32), lambda model: j.PooledLoss(model, who)),
     ):
-        optimizer = torch.optim.AdamW([*model.parameters(), *loss.parameters()], 0.002)
+        loss = loss(model)
+        optimizer = torch.optim.AdamW(torch.nn.ModuleList([model, loss]).parameters(), 0.002)
         values = []
         for _ in range(12):
             optimizer.zero_grad()
@@ -92,3 +94,18 @@ def test_where_nothing_is_found_it_says_so():
 def test_the_interval_draws_people():
     values, who = torch.tensor([0.0, 0, 0, 1, 1, 1]), torch.tensor([0, 0, 0, 1, 1, 1])
     assert interval(values, who) == [0.0, 1.0]  # two people of whom one is right: half of the draws hold one alone
+
+
+def test_what_is_pooled_under_a_box_is_the_mean_of_its_square():
+    pool, features = j.Pooled(), torch.rand(2, 768, 10, 10)
+    boxes = torch.tensor([[57.5, 60.0, 102.5, 100], [35, 40, 80, 90]])  # 45 pixels wide: squares of 64
+    means = torch.stack((_mean(features[0], 80, 80), _mean(features[1], 57.5, 65)))
+    torch.testing.assert_close(pool(features, boxes), pool.head(means), atol=1e-4, rtol=1e-4)
+
+
+def _mean(features, x, y):
+    """Of a square of 64 pixels around a point, by bilinear interpolation at 8 x 8 places."""
+    at = torch.arange(8.0) * 8 + 4 - 32
+    places = torch.stack(torch.meshgrid(y + at, x + at, indexing="ij"), dim=-1).flip(-1)  # (8, 8, 2): x, y
+    grid = (places / 160 * 2 - 1)[None]
+    return F.grid_sample(features[None], grid, padding_mode="border", align_corners=False)[0].mean((1, 2))
