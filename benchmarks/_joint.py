@@ -22,6 +22,7 @@ from benchmarks._photos import without_faces
 from dlsfaces import align, data, evaluate, geometry, joint, recognize, rng, train
 from dlsfaces.data import Augmentation
 from dlsfaces.data.images import read_image
+from dlsfaces.files import written_whole
 from tests.from_notebook import definitions
 
 SIDE, HALF = 320, 160  # of a photo, pixels; the joint networks halve it
@@ -107,10 +108,19 @@ def places(root: Path, split: str) -> Tensor:
     return torch.stack([V.center_crop(V.resize(photo, [SIDE], max_size=None), [SIDE, SIDE]) for photo in chosen])
 
 
-def teacher_vectors(people: People, trained_on: str) -> Tensor:
-    """What the course's recogniser says of each face, put upright by its true landmarks: ``(N, DIM)``."""
+def teacher_vectors(people: People, trained_on: str, file: Path) -> Tensor:
+    """What the course's recogniser says of each face, put upright by its true landmarks: ``(N, DIM)``.
+
+    Of thousands of faces it takes minutes: ``file`` keeps it for as many.
+    """
+    if file.exists() and len(vectors := torch.load(file)) == len(people.who):
+        return vectors
     recogniser = recognize.load_face_net(trained_on=trained_on)
-    return torch.cat([upright(recogniser, *people.of(rows)[::3]) for rows in torch.arange(len(people.who)).split(50)])
+    parts = torch.arange(len(people.who)).split(50)
+    vectors = torch.cat([upright(recogniser, *people.of(rows)[::3]) for rows in parts])
+    with written_whole(file) as whole:
+        torch.save(vectors, whole)
+    return vectors
 
 
 def upright(recogniser: recognize.Backbone, images: Tensor, landmarks: Tensor) -> Tensor:
@@ -397,7 +407,7 @@ def face_net(depth: int, people: People, root: Path, folder: Path, epochs: int) 
     squares, teacher, heads = [], [], []
     for head, (part, trained_on) in enumerate(((people, "synthetic"), (real_people, "celeba"))):
         squares.append(squares_of(part.images, part.boxes))
-        teacher.append(teacher_vectors(part, trained_on))
+        teacher.append(teacher_vectors(part, trained_on, folder / f"teacher_faces{head}.pt"))
         heads += [head] * len(part.who)
     squares, teacher = torch.cat(squares), torch.cat(teacher)
     rows = torch.stack((torch.arange(len(heads)), torch.tensor(heads)), dim=1)

@@ -31,7 +31,7 @@ from dlsfaces import data, detect, geometry, joint
 from dlsfaces.detect import BoxShift, Detections
 
 SETS = {"studio": "synthetic", "real": "celeba"}  # and what the course's own networks for them have learned from
-EPOCHS = {"studio": {"crop34": 3, "joint": 3, "joint_light": 7, "joint_anchor_free": 7}}
+EPOCHS = {"studio": {"crop34": 5, "joint": 5, "joint_light": 10, "joint_anchor_free": 10}}
 EPOCHS["real"] = {"crop34": 8, "joint": 6, "joint_light": 20, "joint_anchor_free": 20}
 TRUNK_EPOCHS = {10: 16, 34: 8}  # of the backbones, which learn faces alone before
 LR = {"studio": 0.002, "real": 0.001}
@@ -136,7 +136,7 @@ def learned(name: str, part: str, splits: j.Splits, places: Tensor, folder: Path
     if name not in DEPTH or file.exists():
         return
     people, started = splits["train"], time.perf_counter()
-    who = j.Who(people.who, j.teacher_vectors(people, SETS[part]))
+    who = j.Who(people.who, j.teacher_vectors(people, SETS[part], folder / f"teacher_{part}.pt"))
     depth = DEPTH[name]
     faces = j.face_net(depth, people, root, folder, TRUNK_EPOCHS[depth])
     if part == "studio":
