@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +19,6 @@ from torchvision.transforms.v2 import functional as V
 from benchmarks._photos import without_faces
 from dlsfaces import align, data, evaluate, geometry, joint, recognize, rng, train
 from dlsfaces.data import Augmentation
-from dlsfaces.data.images import read_image
 from dlsfaces.files import written_whole
 from tests.from_notebook import definitions
 
@@ -29,7 +26,7 @@ SIDE, HALF = 320, 160  # of a photo, pixels; the joint networks halve it
 PEOPLE, IMAGES, SEED = 280, 14, 9  # of the studio: people whom no network of the course has seen
 CROP, MARGIN = 112, 1.3  # side of what ResNet34 names in a pipeline, and of the square in units of the box's height
 CELLS = (5, 5)
-BLOCKS = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
+BLOCKS = {10: (1, 1, 1, 1), 34: (3, 4, 6, 3)}
 DIM = 256  # of a vector, as the course's recogniser's
 COLOURS = Augmentation(flip=0, rotation=0, zoom=0, shift=0, blur=0.1, cutout=0, max_sigma=1.0)
 OFF = 0.05  # of a box's size, by which boxes are off in training
@@ -39,8 +36,8 @@ SETTINGS = train.Settings(
 )  # bf16 trains twice as fast on processors that have it (AVX-512 BF16); what is measured runs in float32
 BATCH = 32
 
-other_background, CentreNet, centre_loss, anchors_of, mirrored = definitions(
-    "09_joint", "on_other_background", "CentreNet", "centre_loss", "anchors_of", "mirrored"
+other_background, CentreNet, centre_loss, anchors_of, mirrored, folder_photos = definitions(
+    "09_joint", "on_other_background", "CentreNet", "centre_loss", "anchors_of", "mirrored", "folder_photos"
 )
 
 
@@ -73,33 +70,12 @@ def studio() -> Splits:
 
 
 def real(root: Path) -> Splits:
-    """Georgia Tech and Caltech: of each person the first three fifths by number, a fifth, and the rest.
+    """Georgia Tech and Caltech, as the chapter divides a folder: by number, which follows time.
 
-    Numbers follow time, so that what is measured on is mostly of another moment than what was learned.
+    So what is measured on is mostly of another moment than what was learned.
     """
-    by_person = defaultdict(list)
-    with (root / "joint_real" / "boxes.csv").open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            by_person[row["file"].rsplit("/", 1)[0]].append(row)
-    parts = defaultdict(list)
-    for who, person in enumerate(sorted(by_person)):
-        rows = sorted(by_person[person], key=lambda row: row["file"])
-        ends = round(0.6 * len(rows)), round(0.8 * len(rows))
-        for k, row in enumerate(rows):
-            split = "train" if k < ends[0] else "validation" if k < ends[1] else "test"
-            numbers = torch.tensor([float(value) for name, value in row.items() if name not in ("file", "score")])
-            image = read_image(root / "joint_real" / row["file"])
-            image, down = _square(image)
-            numbers[1::2] += down
-            parts[split].append((image, numbers[:4], torch.tensor(who), numbers[4:].view(5, 2)))
-    return {split: People(*map(torch.stack, zip(*rows))) for split, rows in parts.items()}
-
-
-def _square(image: Tensor) -> tuple[Tensor, int]:
-    """A photo in the middle of a grey square, and how far it went down."""
-    height, width = image.shape[1:]
-    down, right = (SIDE - height) // 2, (SIDE - width) // 2
-    return V.pad(image, [right, down, SIDE - width - right, SIDE - height - down], fill=114), down
+    parts = folder_photos(root / "joint_real", SIDE)
+    return {split: People(*part) for split, part in zip(SPLITS, parts)}
 
 
 def places(root: Path, split: str) -> Tensor:

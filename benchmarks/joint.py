@@ -27,7 +27,7 @@ from benchmarks import _joint as j
 from benchmarks._peers import Finder, peer
 from benchmarks._record import ROOT, record
 from benchmarks.detection import memory_mib
-from dlsfaces import data, detect, geometry, joint
+from dlsfaces import data, detect, geometry, joint, pipeline
 from dlsfaces.detect import BoxShift, Detections
 
 SETS = {"studio": "synthetic", "real": "celeba"}  # and what the course's own networks for them have learned from
@@ -174,13 +174,8 @@ def look_of(name: str, part: str, folder: Path, splits: j.Splits | None) -> j.Lo
 
 
 def own_boxes(trained_on: str) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-    detector = detect.load_detector({"celeba": "wider"}.get(trained_on, trained_on))
-    to_course = detect.TO_WIDER.inverse()
-
-    def find(photos: Tensor) -> tuple[Tensor, Tensor]:
-        return surest([to_course(found) for found in detector(photos)])
-
-    return find
+    detector = pipeline.load_pipeline(trained_on, threshold=0.3).detect
+    return lambda photos: surest(detector(photos))
 
 
 def dlib_boxes() -> Callable[[Tensor], tuple[Tensor, Tensor]]:

@@ -76,7 +76,7 @@ class Gallery:
 
     def enrol(self, name: str, vectors: Tensor) -> None:
         """Add vectors ``(N, D)`` of a person, who may be new or known."""
-        self.enrol_many([name] * len(_unit(vectors, self.dim)), vectors)
+        self.enrol_many([name] * len(vectors), vectors)
 
     def enrol_many(self, names: Sequence[str], vectors: Tensor) -> None:
         """Add a vector each of people ``(N,)``; of the same person as many as wanted."""
@@ -248,9 +248,10 @@ PARTS = ("vectors", "owner", "strangers", "unnamed")
 
 def _digest(about: dict[str, object], parts: dict[str, Tensor]) -> str:
     """Of all that a file holds: a byte that has changed in a vector would give somebody another name."""
-    return hashlib.sha256(
-        json.dumps(about).encode() + b"".join(parts[name].numpy().tobytes() for name in PARTS)
-    ).hexdigest()
+    digest = hashlib.sha256(json.dumps(about).encode())
+    for name in PARTS:
+        digest.update(parts[name].numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _check_name(name: object) -> None:
