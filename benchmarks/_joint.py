@@ -381,9 +381,10 @@ def face_net(depth: int, people: People, root: Path, folder: Path, epochs: int) 
     images = celeba.read(range(len(celeba)), None)
     real_people = People(images, geometry.face_box(celeba.landmarks), celeba.identities, celeba.landmarks)
     squares, teacher, heads = [], [], []
-    for head, (part, trained_on) in enumerate(((people, "synthetic"), (real_people, "celeba"))):
+    sets = ((people, "synthetic", "studio"), (real_people, "celeba", "celeba500"))
+    for head, (part, trained_on, title) in enumerate(sets):
         squares.append(squares_of(part.images, part.boxes))
-        teacher.append(teacher_vectors(part, trained_on, folder / f"teacher_faces{head}.pt"))
+        teacher.append(teacher_vectors(part, trained_on, folder / f"teacher_{title}.pt"))
         heads += [head] * len(part.who)
     squares, teacher = torch.cat(squares), torch.cat(teacher)
     rows = torch.stack((torch.arange(len(heads)), torch.tensor(heads)), dim=1)

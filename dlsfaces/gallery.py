@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +24,7 @@ from dlsfaces.files import written_whole
 VERSION = 1  # of the file
 AT_ONCE = 2**24  #: scores that are held at once
 RULES = ("mean", "max")
+SHARPER = 1.6  # power of the eigenvalues; chosen on CelebA's strangers, half of them fitted (benchmarks/pipeline.py)
 
 
 class Match(NamedTuple):
@@ -42,6 +43,35 @@ def fingerprint(network: nn.Module) -> str:
         digest.update(f"{name} {tuple(value.shape)}".encode())
         digest.update(value.flatten().view(torch.uint8).numpy())
     return digest.hexdigest()[:16]
+
+
+class Strangers(nn.Module):
+    """People who are nowhere: their vectors are drawn, and spread like those of real strangers. Nobody's is kept.
+
+    A normal distribution with the mean and the covariance of vectors. Real people have more look-alikes than that, so
+    its long axes are made longer (``SHARPER``), at the same total variance; thresholds would be too low otherwise.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(dim))
+        self.register_buffer("axes", torch.zeros(dim, dim))
+
+    @classmethod
+    def like(cls, vectors: Tensor, sharper: float = SHARPER) -> Strangers:
+        """Fitted to unit vectors ``(M, D)`` of strangers, a few times more than numbers in a vector."""
+        strangers = cls(vectors.shape[1])
+        values, axes = torch.linalg.eigh(torch.cov(vectors.T.double()))
+        values = values.clamp(min=0)
+        longer = values**sharper
+        longer *= values.sum() / longer.sum()
+        strangers.mean, strangers.axes = vectors.mean(0), (axes * longer.sqrt()).float()
+        return strangers
+
+    def draw(self, count: int = 2000, seed: int = 0) -> Tensor:
+        """Vectors ``(count, D)`` of length 1."""
+        normal = torch.randn(count, len(self.mean), generator=torch.Generator().manual_seed(seed))
+        return F.normalize(self.mean + normal @ self.axes.T, dim=1)
 
 
 class Gallery:
@@ -207,11 +237,14 @@ class Gallery:
 
     @classmethod
     @contextmanager
-    def changed(cls, path: str | Path, network: str) -> Iterator[Gallery]:
-        """A gallery to change: read, and written again when the block ends well; two programs take turns."""
+    def changed(cls, path: str | Path, network: str, new: Callable[[], Gallery] | None = None) -> Iterator[Gallery]:
+        """A gallery to change: read, and written again when the block ends well; two programs take turns.
+
+        ``new`` makes one where there is no file yet.
+        """
         path = Path(path).resolve()  # of a link the file that it leads to, which others lock, too
         with FileLock(f"{path}.lock"):
-            gallery = cls.load(path, network)
+            gallery = new() if new and not path.exists() else cls.load(path, network)
             yield gallery
             gallery.save(path)
 

@@ -6,18 +6,20 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as V
 
-from dlsfaces import align, detect, gallery, geometry, recognize
+from dlsfaces import align, detect, gallery, geometry, recognize, weights
 from dlsfaces.align.heatmaps import Landmarks
 from dlsfaces.detect import Detections, Detector
 
 DETECTORS = {"synthetic": "synthetic", "celeba": "wider"}  #: the detector that goes with each face network
 PHOTOS = 16  #: that are looked at together
+IN_BOX = ((0.33, 0.37), (0.67, 0.37), (0.5, 0.55), (0.38, 0.7), (0.62, 0.7))  # where landmarks of a face mostly are
 
 FindLandmarks = Callable[[Tensor, Tensor], Landmarks]  #: a photo uint8 (3, H, W), and boxes (N, 4)
 Embed = Callable[[Tensor], Tensor]  #: upright crops float (N, 3, 100, 83) to vectors (N, D) of length 1
@@ -59,7 +61,10 @@ class Pipeline:
 
     def _faces(self, photos: list[Tensor]) -> list[list[FoundFace]]:
         detections = list(self.detect(photos))
-        landmarks = [self.find_landmarks(photo, found.boxes) for photo, found in zip(photos, detections, strict=True)]
+        landmarks = [
+            _usable(self.find_landmarks(photo, found.boxes), found.boxes)
+            for photo, found in zip(photos, detections, strict=True)
+        ]
         crops = [upright(photo, marks.points) for photo, marks in zip(photos, landmarks)]
         vectors = self.embed(torch.cat(crops)).split([len(part) for part in crops])  # of all photos at once
         return [
@@ -84,6 +89,14 @@ class Pipeline:
         return "uncertain" if confidence < self.sure else None
 
 
+def _usable(landmarks: Landmarks, boxes: Tensor) -> Landmarks:
+    """Landmarks that are NaN or lie all in one place become those of any face in the box, with confidence 0."""
+    points, confidence = landmarks
+    fine = (points - points.mean(1, keepdim=True)).abs().amax((1, 2)) > 0
+    anywhere = boxes[:, None, :2] + torch.tensor(IN_BOX) * (boxes[:, None, 2:] - boxes[:, None, :2])
+    return Landmarks(torch.where(fine[:, None, None], points, anywhere), confidence * fine[:, None])
+
+
 def upright(photo: Tensor, landmarks: Tensor) -> Tensor:
     """The faces of a photo by landmarks ``(N, 5, 2)``, put upright: tight crops, float ``(N, 3, 100, 83)``."""
     to_crop = geometry.similarity(landmarks, geometry.TIGHT.landmarks, refuse_mirrored=False)
@@ -93,13 +106,12 @@ def upright(photo: Tensor, landmarks: Tensor) -> Tensor:
 def load_pipeline(trained_on: str = "synthetic", threshold: float = 0.5, **limits: float) -> Pipeline:
     """The course's own networks, on the CPU: ``"synthetic"`` (MIT) or ``"celeba"`` (real people; research only).
 
-    ``threshold`` is the detector's; ``limits`` are ``smallest``, ``turned`` and ``sure`` of :class:`Pipeline`.
+    ``trained_on`` may also be the file of a face network, which then makes the vectors. ``threshold`` is the
+    detector's; ``limits`` are ``smallest``, ``turned`` and ``sure`` of :class:`Pipeline`.
     """
-    if trained_on not in DETECTORS:
-        raise ValueError(f"trained_on={trained_on!r} is none of {', '.join(DETECTORS)}")
-    detector = detect.load_detector(DETECTORS[trained_on], threshold=threshold)
-    aligner = align.load_landmark_net("hourglass", trained_on)
-    recogniser = recognize.load_face_net(trained_on=trained_on)
+    recogniser, base = face_net(trained_on)
+    detector = detect.load_detector(DETECTORS[base], threshold=threshold)
+    aligner = align.load_landmark_net("hourglass", base)
     to_course, size = detect.TO_WIDER.inverse(), list(recogniser.settings["image_size"])
     return Pipeline(
         partial(_in_course_boxes, detector, to_course),
@@ -108,6 +120,28 @@ def load_pipeline(trained_on: str = "synthetic", threshold: float = 0.5, **limit
         gallery.fingerprint(recogniser),
         **limits,
     )
+
+
+def load_strangers(trained_on: str = "synthetic") -> gallery.Strangers:
+    """Those of a network of :func:`load_pipeline`, for galleries; of a network's own file they lie beside it."""
+    known = trained_on in DETECTORS
+    path = weights.path_of(f"strangers_{trained_on}") if known else strangers_file(trained_on)
+    return weights.load(path, lambda about: gallery.Strangers(int(about["dim"])), "strangers")
+
+
+def strangers_file(network: str | Path) -> Path:
+    """Where the strangers of a network's file are kept: beside it."""
+    return Path(network).with_name(f"{Path(network).stem}_strangers.safetensors")
+
+
+def face_net(trained_on: str) -> tuple[recognize.Backbone, str]:
+    """The network, and which of the course's detectors and aligners goes with it."""
+    if trained_on in DETECTORS:
+        return recognize.load_face_net(trained_on=trained_on), trained_on
+    if not Path(trained_on).is_file():
+        raise ValueError(f"trained_on={trained_on!r} is none of {', '.join(DETECTORS)}, and no file of a face network")
+    about = weights.read(Path(trained_on))[1]
+    return recognize.load_face_net(trained_on), "synthetic" if about.get("data") == "synthetic" else "celeba"
 
 
 def _in_course_boxes(detector: Detector, to_course: detect.BoxShift, photos: Iterable[Tensor]) -> list[Detections]:

@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from dlsfaces import evaluate
-from dlsfaces.gallery import Gallery, fingerprint
+from dlsfaces.gallery import Gallery, Strangers, fingerprint
 
 DIM = 16
 
@@ -264,3 +264,25 @@ def test_a_link_stays_a_link_and_others_may_read_the_file(gallery, tmp_path):
     ordinary = tmp_path / "ordinary"
     ordinary.write_text("")
     assert (tmp_path / "real" / "g.safetensors").stat().st_mode == ordinary.stat().st_mode
+
+
+def test_drawn_strangers_spread_like_those_that_they_are_fitted_to():
+    random = torch.Generator().manual_seed(0)
+    axes = torch.linalg.qr(torch.randn(DIM, DIM, generator=random)).Q * torch.linspace(0.35, 0.05, DIM)
+    real = F.normalize(0.1 + torch.randn(3000, DIM, generator=random) @ axes.T, dim=1)
+    drawn = Strangers.like(real, sharper=1.0).draw(20000)
+    np.testing.assert_allclose(drawn.mean(0), real.mean(0), atol=0.02)
+    np.testing.assert_allclose(torch.cov(drawn.T), torch.cov(real.T), atol=0.01)
+    nearest = [(some[:100] @ some[100:].T).amax(0).mean() for some in (real, drawn, Strangers.like(real).draw(20000))]
+    assert nearest[2] > nearest[0] and nearest[2] > nearest[1]  # sharper: more look-alikes
+    assert not (drawn @ real.T > 0.9999).any()  # and nobody of those
+    with pytest.raises(ValueError, match="needs vectors"):
+        Gallery("abc", Strangers.like(real).draw(50), fpir=0.01)
+
+
+def test_a_gallery_is_made_where_there_is_none(gallery, tmp_path):
+    file = tmp_path / "g.safetensors"
+    with Gallery.changed(file, "abc", lambda: gallery) as made:
+        made.enrol("Anna", vectors(2))
+    with Gallery.changed(file, "abc", lambda: pytest.fail("it is there")) as again:
+        assert again.names == ["Anna"]

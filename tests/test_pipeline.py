@@ -116,3 +116,17 @@ def test_a_part_that_answers_for_too_few_is_not_believed(part):
     }
     with pytest.raises(ValueError):
         replace(run, **{part: short[part]})([photo(0), photo(1), photo(2)])
+
+
+@pytest.mark.parametrize("lost", [torch.nan, 0.0])
+def test_landmarks_that_are_none_make_a_face_uncertain_and_stop_nothing(lost):
+    faces = torch.stack((FACE, FACE))
+    run = by_heart([faces])
+
+    def landmarks(photo, boxes):
+        return Landmarks(torch.stack((FACE, lost * FACE)), torch.full((2, 5), 0.9))
+
+    first, second = replace(run, find_landmarks=landmarks)([photo(0)])[0]
+    assert first.doubt is None and second.doubt == "uncertain"
+    assert geometry.iou(geometry.face_box(second.landmarks[None]), second.box[None]) > 0.7
+    assert second.vector.isfinite().all()

@@ -67,10 +67,13 @@ class InceptionResnetV1(Backbone):
     """Inception-ResNet-v1 (Szegedy et al. 2017, section 3.2, figures 7 and 10 to 15): 23 million weights.
 
     From FaceNet's public implementations come the scales, a sixth block C without scale and ReLU, and a linear layer
-    without bias and a batch norm at the end. Weights of facenet-pytorch fit: they stand in the same order.
+    without bias and a batch norm at the end. Weights of facenet-pytorch fit: they stand in the same order. It is for
+    images of ``image_size`` and takes others of at least 75 x 75, too.
     """
 
-    def __init__(self, embedding_dim: int = 512, dropout: float = 0.6) -> None:
+    def __init__(
+        self, embedding_dim: int = 512, dropout: float = 0.6, image_size: tuple[int, int] = (160, 160)
+    ) -> None:
         super().__init__(embedding_dim, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))  # images become [-1, 1]
         stem = nn.Sequential(  # figure 14: to 256 channels, an eighth of the size
             _unit(3, 32, 3, 2),
@@ -95,6 +98,7 @@ class InceptionResnetV1(Backbone):
             nn.Linear(1792, embedding_dim, bias=False),
             nn.BatchNorm1d(embedding_dim, eps=1e-3),
         )
+        self.settings = {"embedding_dim": embedding_dim, "image_size": list(image_size)}  # to build it again
         self.to(memory_format=torch.channels_last)
 
     def features(self, images: Tensor) -> Tensor:

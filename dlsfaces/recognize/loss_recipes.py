@@ -7,7 +7,6 @@ import torch
 from torch import nn
 
 from dlsfaces.data import FaceSet
-from dlsfaces.recognize.backbones import FaceResNet
 from dlsfaces.recognize.losses import CrossEntropy
 from dlsfaces.recognize.margins import AdaFace, arcface, cosface
 from dlsfaces.recognize.recipe import Recipe, train_embedding
@@ -73,7 +72,7 @@ def train_loss_recipe(
         raise ValueError(f"{name!r} is no loss recipe: {', '.join(LOSS_RECIPES)}")
     stages = LOSS_RECIPES[name] if stages is None else tuple(stages)
     torch.manual_seed(recipe.seed)
-    model = FaceResNet(recipe.size, recipe.embedding_dim, recipe.image_size, recipe.dropout)
+    model = recipe.network()
     history: History = []
     for number, stage in enumerate(stages):
         part = replace(recipe, epochs=max(1, round(recipe.epochs * stage.share)), lr=recipe.lr * stage.lr)

@@ -13,6 +13,7 @@ from dlsfaces import data, evaluate, train
 from dlsfaces.data import Augmentation, FaceSet
 from dlsfaces.evaluate.identification import rate_tuple
 from dlsfaces.recognize.backbones import Backbone, FaceResNet, embed, features_of
+from dlsfaces.recognize.inception import InceptionResnetV1
 from dlsfaces.recognize.losses import CrossEntropy
 
 log = logging.getLogger(__name__)
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 class Recipe:
     """How a network is made and trained; the checkpoint of a run is named by all of it."""
 
-    size: str = "medium"  #: of the FaceResNet
+    size: str = "medium"  #: of the FaceResNet; or "inception", an InceptionResnetV1
     image_size: tuple[int, int] = (80, 64)
     embedding_dim: int = 256
     epochs: int = 30
@@ -37,6 +38,12 @@ class Recipe:
         _ = self.settings  # refuses epochs, lr and seed out of range
         if self.batch_size < 1 or self.embedding_dim < 1 or not 0 <= self.label_smoothing < 1:
             raise ValueError(f"{self}: needs batch_size >= 1, embedding_dim >= 1 and 0 <= label_smoothing < 1")
+
+    def network(self) -> Backbone:
+        """A new one, with random weights."""
+        if self.size == "inception":
+            return InceptionResnetV1(self.embedding_dim, self.dropout, self.image_size)
+        return FaceResNet(self.size, self.embedding_dim, self.image_size, self.dropout)
 
     @property
     def settings(self) -> train.Settings:
@@ -58,7 +65,7 @@ def train_cross_entropy(
     """
     data.check_same_people(faces, validation)
     torch.manual_seed(recipe.seed)
-    model = FaceResNet(recipe.size, recipe.embedding_dim, recipe.image_size, recipe.dropout)
+    model = recipe.network()
     loss = CrossEntropy(recipe.embedding_dim, len(faces.people), recipe.label_smoothing)
     batches = data.batches(faces, recipe.image_size, recipe.batch_size, shuffle=True, seed=recipe.seed)
     images = validation.images(recipe.image_size)

@@ -23,6 +23,15 @@ def test_a_network_comes_back_as_it_was(tmp_path):
     assert weights.read(tmp_path / "net.safetensors")[1]["data"] == "none"
 
 
+def test_an_inception_network_comes_back_too(tmp_path):
+    torch.manual_seed(0)
+    model = InceptionResnetV1(32, image_size=(96, 80)).eval()
+    save_face_net(model, tmp_path / "net.safetensors")
+    back, x = load_face_net(tmp_path / "net.safetensors"), torch.rand(2, 3, 96, 80)
+    assert isinstance(back, InceptionResnetV1) and back.settings == model.settings
+    assert torch.nn.functional.cosine_similarity(back.embed(x), model.embed(x)).min() > 0.999
+
+
 @pytest.mark.fault("saved, not loadable")
 @pytest.mark.parametrize(
     "wrap", [nn.DataParallel, torch.compile, lambda net: torch.compile(nn.DataParallel(net)), nn.Module.half]
@@ -60,8 +69,8 @@ def test_what_could_not_be_loaded_is_not_saved(about, message, tmp_path):
 
 @pytest.mark.fault("saved, not loadable")
 def test_other_kinds_and_names_that_mean_the_courses_networks_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="InceptionResnetV1 is no FaceResNet"):
-        save_face_net(InceptionResnetV1(), tmp_path / "net.safetensors")
+    with pytest.raises(ValueError, match="Linear is no FaceResNet or InceptionResnetV1"):
+        save_face_net(nn.Linear(1, 1), tmp_path / "net.safetensors")
     with pytest.raises(ValueError, match=r"resnet could be taken for .*name it resnet\.safetensors"):
         save_face_net(FaceResNet("small", 16, (32, 32)), "resnet")
 

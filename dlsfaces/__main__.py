@@ -1,0 +1,5 @@
+"""``python -m dlsfaces``: the command line."""
+
+from dlsfaces.cli import main
+
+main()
