@@ -36,7 +36,6 @@ EPOCHS["real"] = {"crop34": 8, "joint": 6, "joint_light": 20, "joint_anchor_free
 TRUNK_EPOCHS = {10: 16, 34: 8}  # of the backbones, which learn faces alone before
 LR = {"studio": 0.002, "real": 0.001}
 DEPTH = {"crop34": 34, "joint": 34, "joint_light": 10, "joint_anchor_free": 10}
-MOST = 560  # of the photos to learn from make class centres, evenly
 BATCH = 16  # photos at once, where the speed of many is measured
 
 
@@ -87,7 +86,7 @@ NOTES = [
     "two for choices, of which none was made), true boxes from the drawing. real: Georgia Tech and Caltech, 77 people, "
     "1,183 photos; the last fifth by number is measured; boxes by SCRFD, which is none of those measured. No photo is "
     "dropped: where nothing is found, the name is wrong and the IoU 0.",
-    "Everybody is named by the nearest class centre of photos to learn from (in the studio two of each person's). "
+    "Everybody is named by the nearest class centre of the photos to learn from. "
     "Peers' boxes are carried to the course's convention by one shift and scale, fitted on photos to learn from. "
     "other_background: the face, cut out along an oval, before a photo of a place that was not learned from.",
     "peers: the detector, then ResNet34 on a crop of 112 pixels. joint: the same ResNet34 over the photo at 160 "
@@ -236,10 +235,7 @@ def fitted(find: Callable[[Tensor], tuple[Tensor, Tensor]], people: j.People, co
 
 def measured(look: j.Look, splits: j.Splits, places: Tensor) -> dict[str, object]:
     """Accuracy and mean IoU, with intervals over people, as the photos are and before other backgrounds."""
-    learned_from = splits["train"].of(
-        torch.arange(0, len(splits["train"].who), max(1, len(splits["train"].who) // MOST))
-    )
-    centres, row = j.centres_of(look, learned_from), {}
+    centres, row = j.centres_of(look, splits["train"]), {}
     test = splits["test"]
     elsewhere = test._replace(images=j.other_background(test.images, test.boxes, places))
     for prefix, people in (("", test), ("other_background_", elsewhere)):
