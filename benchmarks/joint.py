@@ -27,7 +27,7 @@ from benchmarks import _joint as j
 from benchmarks._peers import Finder, peer
 from benchmarks._record import ROOT, record
 from benchmarks.detection import memory_mib
-from dlsfaces import data, detect, geometry, joint, pipeline
+from dlsfaces import data, detect, evaluate, geometry, joint, pipeline
 from dlsfaces.detect import BoxShift, Detections
 
 SETS = {"studio": "synthetic", "real": "celeba"}  # and what the course's own networks for them have learned from
@@ -244,15 +244,8 @@ def measured(look: j.Look, splits: j.Splits, places: Tensor) -> dict[str, object
         right = ((vectors @ centres.T).argmax(1) == people.who) & (vectors.norm(dim=1) > 0)
         for what, values in (("accuracy", right.float()), ("iou", overlap)):
             row[f"{prefix}{what}"] = values.mean().item()
-            row[f"{prefix}{what}/interval"] = interval(values, people.who)
+            row[f"{prefix}{what}/interval"] = evaluate.mean_interval(values, people.who)
     return row
-
-
-def interval(values: Tensor, who: Tensor, resamples: int = 1000) -> list[float]:
-    """The 95% interval of a mean, by people."""
-    by_person = torch.stack([values[who == person].mean() for person in who.unique()])
-    drawn = torch.randint(len(by_person), (resamples, len(by_person)), generator=torch.Generator().manual_seed(0))
-    return by_person[drawn].mean(1).quantile(torch.tensor([0.025, 0.975])).tolist()
 
 
 def clock(name: str, folder: Path) -> dict[str, float]:

@@ -22,7 +22,7 @@ from torchvision.transforms.v2 import functional as V
 
 from benchmarks import _joint as j
 from benchmarks._record import ROOT, record
-from benchmarks.joint import interval, kept
+from benchmarks.joint import kept
 from dlsfaces import data, evaluate, geometry, joint, recognize, train
 from dlsfaces.data.records import Face, Photo, Source
 from tests.from_notebook import definitions
@@ -39,16 +39,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, default=ROOT.parent / "shared" / "data", help="the photos of places")
     parser.add_argument("--folder", type=Path, required=True, help="where what was learned stays")
+    parser.add_argument("--only", nargs="+", choices=EXPERIMENTS, default=[*EXPERIMENTS], help="nothing is recorded")
     parser.add_argument("--dry-run", action="store_true", help="measure and print, record nothing")
     chosen = parser.parse_args()
     splits, places = j.studio(), j.places(chosen.root, "train")
     figures, detail = {}, {}
-    for experiment in (alone_or_together, strangers, several):
-        row, more = experiment(splits, places, chosen.folder)
+    for name in chosen.only:
+        row, more = EXPERIMENTS[name](splits, places, chosen.folder)
         figures |= row
         detail |= more
         print(json.dumps(row), flush=True)
-    if not chosen.dry_run:
+    if not chosen.dry_run and chosen.only == [*EXPERIMENTS]:
         command = "python -m benchmarks.joint_experiments --folder FOLDER"
         record("joint_experiments", figures, command, detail=detail, notes=NOTES)
 
@@ -110,7 +111,7 @@ def alone_or_together(splits: j.Splits, places: Tensor, folder: Path) -> Result:
             figures[f"experiment1/{name}/iou"] = geometry.iou(boxes, test.boxes).diagonal().mean().item()
         right = ((others @ centres.T).argmax(1) == test.who).float()
         figures[f"experiment1/{name}/accuracy"] = right.mean().item()
-        detail[f"experiment1/{name}/accuracy/interval"] = interval(right, test.who)
+        detail[f"experiment1/{name}/accuracy/interval"] = evaluate.mean_interval(right, test.who)
     return figures, detail
 
 
@@ -241,6 +242,9 @@ def crowd_score(model: joint.JointNet, loss: CrowdLoss, test: Crowd) -> tuple[Te
             alarms += int((overlap[:, :-1] < 0.5).all(0).sum())
     width, rows, hit, right = (torch.cat(part) for part in zip(*parts))
     return width, rows, hit, right, alarms / len(test.images)
+
+
+EXPERIMENTS = {"together": alone_or_together, "strangers": strangers, "several": several}
 
 
 if __name__ == "__main__":

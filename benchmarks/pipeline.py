@@ -30,7 +30,6 @@ from benchmarks import _joint as j
 from benchmarks._peers import Finder, peer
 from benchmarks._record import RESULTS, ROOT, record
 from benchmarks.detection import memory_mib
-from benchmarks.joint import interval
 from dlsfaces import data, evaluate, gallery, geometry, pipeline, recognize, weights
 from tests.from_notebook import definitions
 
@@ -208,7 +207,7 @@ def identified(splits: j.Splits, network: str, count: int) -> tuple[dict[str, fl
         "eyes_apart": apart.mean().item(),
     }
     row["doubted"] = doubted.float().mean().item()
-    detail: dict[str, object] = {"detected/interval": interval(there.float(), people.who)}
+    detail: dict[str, object] = {"detected/interval": evaluate.mean_interval(there, people.who)}
     everywhere = torch.ones_like(there)
     for title, of, seen in (("", vectors, there), ("true_landmarks/", true, everywhere)):
         rates, spread = pair_rates(of, people.who, known, seen)
@@ -227,7 +226,7 @@ def identified(splits: j.Splits, network: str, count: int) -> tuple[dict[str, fl
         asked = ~known & there
         wrong = torch.tensor([match.name is not None for match in people_known.identify(vectors[asked])]).float()
         row[f"fpir_found@{fpir}"] = wrong.mean().item()
-        detail[f"fpir_found@{fpir}/interval"] = interval(wrong, people.who[asked])
+        detail[f"fpir_found@{fpir}/interval"] = evaluate.mean_interval(wrong, people.who[asked])
         probes = known & (part > 0)
         named = people_known.identify(vectors[probes & there])
         right = [m.name == str(int(who)) for m, who in zip(named, people.who[probes & there])]
@@ -374,9 +373,7 @@ def crowd(root: Path, people: int, probes: int = 1000) -> tuple[Tensor, Tensor, 
     query, who = vectors_of("celeba", "query", root)
     others, _ = vectors_of("celeba", "distractors", root)
     number = who.unique(return_inverse=True)[1]
-    means = torch.zeros(int(number.max()) + 1, query.shape[1]).index_reduce_(
-        0, number, query, "mean", include_self=False
-    )
+    means = torch.stack([query[number == k].mean(0) for k in range(int(number.max()) + 1)])
     within = torch.cov((query - means[number]).T) * len(query) / (len(query) - len(means))
     values, axes = torch.linalg.eigh(torch.cov(others.T) - within)
     root_between, root_within = axes * values.clamp(min=0).sqrt(), torch.linalg.cholesky(within)

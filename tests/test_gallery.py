@@ -1,8 +1,14 @@
 """A gallery that is changed, asked, written and read, against a dictionary and against the measures."""
 
 import copy
+import itertools
 import multiprocessing
 import random
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -286,3 +292,43 @@ def test_a_gallery_is_made_where_there_is_none(gallery, tmp_path):
         made.enrol("Anna", vectors(2))
     with Gallery.changed(file, "abc", lambda: pytest.fail("it is there")) as again:
         assert again.names == ["Anna"]
+
+
+def full_disk(file):
+    """Write a larger gallery than there is room for."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+    with Gallery.changed(file, "abc") as gallery:
+        gallery.enrol_many([f"p{k}" for k in range(1000)], vectors(1000))
+
+
+def test_a_full_disk_is_said_and_the_last_file_stays(gallery, tmp_path):
+    file = tmp_path / "g.safetensors"
+    gallery = Gallery("abc", vectors(100, 9), fpir=0.02)
+    gallery.enrol("Anna", vectors(2))
+    gallery.save(file)
+    code = f"from tests.test_gallery import full_disk; full_disk({str(file)!r})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[1])
+    assert (
+        done.returncode == 1 and "could not be written" in done.stderr and "the last one is still there" in done.stderr
+    )
+    assert Gallery.load(file, "abc").names == ["Anna"]
+
+
+def write_for_ever(file):
+    for k in itertools.count():
+        with Gallery.changed(file, "abc") as gallery:
+            gallery.enrol(f"p{k}", vectors(300, k))
+
+
+def test_a_writer_that_is_killed_leaves_a_whole_file_and_a_free_lock(gallery, tmp_path):
+    file = tmp_path / "g.safetensors"
+    gallery.save(file)
+    writer = multiprocessing.get_context("fork").Process(target=write_for_ever, args=(file,))
+    writer.start()
+    while len(Gallery.load(file, "abc")) < 2:
+        time.sleep(0.01)
+    time.sleep(0.05)
+    writer.kill()
+    writer.join()
+    with Gallery.changed(file, "abc") as again:
+        assert len(again) >= 2 and len(again.vectors) == 300 * len(again)

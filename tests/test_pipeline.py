@@ -53,6 +53,13 @@ def test_faces_stay_with_their_photo_however_many_there_are():
         assert [face.score for face in part] == sorted((face.score for face in part), reverse=True)
 
 
+def test_a_crowd_of_two_hundred():
+    places = torch.cartesian_prod(torch.arange(20), torch.arange(10)) * torch.tensor([60.0, 70.0])
+    faces = FACE + places[:, None]
+    found = by_heart([faces])([photo(0, 1300)])[0]
+    assert len(found) == 200 and all(torch.equal(face.landmarks, own) for face, own in zip(found, faces))
+
+
 @pytest.mark.parametrize(
     ("points", "confidence", "doubt"),
     [

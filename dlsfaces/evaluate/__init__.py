@@ -1,5 +1,6 @@
 """How good is it?"""
 
+from dlsfaces.evaluate.bootstrap import mean_interval
 from dlsfaces.evaluate.classification import accuracy, class_centres, cosine_to_centres, nearest_centre_accuracy
 from dlsfaces.evaluate.detection import detection_score, detection_score_interval
 from dlsfaces.evaluate.identification import (
@@ -29,6 +30,7 @@ __all__ = [
     "identification_rate_difference",
     "identification_rate_interval",
     "landmark_score",
+    "mean_interval",
     "nearest_centre_accuracy",
     "open_set_interval",
     "open_set_rate",

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import torch
+from torch import Tensor
 from tqdm.auto import tqdm
 
 Measure = Callable[[np.ndarray], Sequence[float] | np.ndarray]
@@ -26,3 +28,14 @@ def person_bootstrap(
     tail = 50 * (1 - level)
     columns = [column[~np.isnan(column)] for column in np.array(found, dtype=np.float64).reshape(resamples, -1).T]
     return np.array([np.percentile(c, [tail, 100 - tail]) if len(c) else [np.nan, np.nan] for c in columns])
+
+
+def mean_interval(values: Tensor, people: Tensor, resamples: int = 1000, seed: int = 0) -> tuple[float, float]:
+    """The 95% interval of the mean of people's means, as :func:`person_bootstrap`'s.
+
+    ``values`` ``(N,)`` (booleans are 0 and 1) belong to ``people``, int64 ``(N,)``.
+    """
+    by_person = torch.stack([values[people == person].float().mean() for person in people.unique()])
+    drawn = torch.randint(len(by_person), (resamples, len(by_person)), generator=torch.Generator().manual_seed(seed))
+    low, high = by_person[drawn].mean(1).quantile(torch.tensor([0.025, 0.975])).tolist()
+    return low, high
