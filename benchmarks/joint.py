@@ -31,8 +31,8 @@ from dlsfaces import data, detect, evaluate, geometry, joint, pipeline
 from dlsfaces.detect import BoxShift, Detections
 
 SETS = {"studio": "synthetic", "real": "celeba"}  # and what the course's own networks for them have learned from
-EPOCHS = {"studio": {"crop34": 5, "joint": 5, "joint_light": 10, "joint_anchor_free": 10}}
-EPOCHS["real"] = {"crop34": 8, "joint": 6, "joint_light": 20, "joint_anchor_free": 20}
+EPOCHS = {"studio": {"crop34": 12, "joint": 12, "joint_light": 10, "joint_anchor_free": 10}}
+EPOCHS["real"] = {"crop34": 8, "joint": 8, "joint_light": 20, "joint_anchor_free": 20}
 TRUNK_EPOCHS = {10: 16, 34: 8}  # of the backbones, which learn faces alone before
 LR = {"studio": 0.002, "real": 0.001}
 DEPTH = {"crop34": 34, "joint": 34, "joint_light": 10, "joint_anchor_free": 10}
@@ -225,8 +225,7 @@ def fitted(find: Callable[[Tensor], tuple[Tensor, Tensor]], people: j.People, co
     """The shift to the course's boxes, on photos to learn from."""
     rows = torch.linspace(0, len(people.who) - 1, count).long()
     boxes, there = find(people.images[rows])
-    found = [Detections(box[None][one[None]], one[None].float()) for box, one in zip(boxes, there)]
-    found = [one if len(one) else Detections(torch.zeros(0, 4), torch.zeros(0)) for one in found]
+    found = [Detections(box[None][one[None]], torch.ones(int(one))) for box, one in zip(boxes, there)]
     return BoxShift.fitted(found, list(people.boxes[rows][:, None]))
 
 
