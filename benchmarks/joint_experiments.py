@@ -27,9 +27,9 @@ from dlsfaces import data, evaluate, geometry, joint, recognize, train
 from dlsfaces.data.records import Face, Photo, Source
 from tests.from_notebook import definitions
 
-DEPTH, EPOCHS, EPOCHS_LARGE = 10, 8, 3  # an epoch of large photos takes four times as long
+DEPTH, EPOCHS, EPOCHS_LARGE = 10, 6, 2  # an epoch of large photos takes four times as long
 STRANGERS, STRANGE_SEED = 100, 10
-MOSAICS, MOSAIC_EPOCHS, ROWS = (1400, 280), 6, (2, 3)  # photos to learn from and to measure on; rows of a mosaic
+MOSAICS, MOSAIC_EPOCHS, ROWS = (800, 280), 6, (2, 3)  # photos to learn from and to measure on; rows of a mosaic
 GRIDS = {"5": ((5, 5),), "5_11_19": ((5, 5), (11, 11), (19, 19))}
 FPRS = (0.01, 0.1)
 fitted_grid = definitions("09_joint", "fitted_grid")

@@ -1,12 +1,14 @@
 """Photos in, names out, from the command line: ``dlsfaces`` or ``python -m dlsfaces``.
 
-Exit status: 0 if all went well, 1 if the answer is no or a photo could not be read, 2 after an error.
+Exit status: 0 if all went well, 1 if the answer is no or a photo could not be read, 2 after an error, 130 after Ctrl-C.
 """
 
 from __future__ import annotations
 
 import csv
 import json
+import logging
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -22,7 +24,7 @@ if TYPE_CHECKING:  # torch takes seconds to import, and --help needs none of it:
     from dlsfaces.pipeline import FoundFace, Pipeline
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-Paths = Annotated[list[Path], typer.Argument(help="photos, or folders of photos")]
+Paths = Annotated[list[Path], typer.Argument(help="photos, or folders of photos, without the folders inside")]
 File = Annotated[Path, typer.Option("--gallery", help="the file that holds whom you know")]
 Network = Annotated[str, typer.Option(help="celeba (for research only), synthetic (MIT), or a file of `train`")]
 Json = Annotated[bool, typer.Option("--json", help="a JSON object a line")]
@@ -32,6 +34,8 @@ unread: list[Path] = []  # of this run
 
 def main() -> None:
     """Run; an error is one line."""
+    logging.getLogger("dlsfaces").setLevel("ERROR")  # which generator drew a network's people is no news here
+    sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show ends nothing
     try:
         app()
     except (OSError, ValueError, ImportError, MemoryError) as error:
@@ -66,9 +70,9 @@ def align(
     to.mkdir(parents=True, exist_ok=True)
     for file, photo, faces in _looked_at(_photos(_files(paths)), load_pipeline(network)):
         for k, face in enumerate(faces):
-            crop = to / f"{Path(file).stem}_{k}.png"
+            crop = to / f"{Path(file).absolute().parent.name}_{Path(file).name}_{k}.png"
             if crop.exists():
-                raise ValueError(f"{crop} is there already; name another folder")
+                raise ValueError(f"{crop} is there already; name another folder for {file}")
             with written_whole(crop) as part:
                 save_image(upright(photo, face.landmarks[None])[0], part, format="png")
             _say(as_json, file=file, crop=str(crop), landmarks=face.landmarks.flatten().tolist(), doubt=face.doubt)
@@ -80,8 +84,10 @@ def enrol(
     paths: Paths,
     name: Annotated[str | None, typer.Option(help="whose photos these are; else each folder's name")] = None,
     gallery: File = GALLERY,
-    fpir: Annotated[float, typer.Option(help="a new gallery's: the share of strangers taken for somebody")] = 0.01,
-    rule: Annotated[str, typer.Option(help="a new gallery's: mean or max")] = "mean",
+    fpir: Annotated[
+        float | None, typer.Option(help="a new gallery's: the share of strangers taken for somebody, else 0.01")
+    ] = None,
+    rule: Annotated[str | None, typer.Option(help="a new gallery's: mean or max, else mean")] = None,
     network: Network = "celeba",
     as_json: Json = False,
 ) -> None:
@@ -91,12 +97,16 @@ def enrol(
 
     if name is None and (files := [path for path in paths if not path.is_dir()]):
         raise ValueError(f"{files[0]} is no folder of one person's photos; with photos, say --name")
-    whose = {file: name or path.resolve().name for path in paths for file in _files([path])}
+    whose = {file: path.resolve().name if name is None else name for path in paths for file in _files([path])}
     run, strangers = load_pipeline(network), load_strangers(network).draw()
-    found = list(_looked_at(_photos(list(whose)), run))
-    with Gallery.changed(gallery, run.network, lambda: Gallery(run.network, strangers, fpir, rule)) as people:
-        for file, _, faces in found:
-            why = "no face" if not faces else f"{len(faces)} faces" if len(faces) > 1 else faces[0].doubt
+    new = Gallery(run.network, strangers, 0.01 if fpir is None else fpir, rule or "mean")
+    known = Gallery.load(gallery, run.network) if gallery.exists() else new  # an error comes before all the photos
+    if fpir not in (None, known.fpir) or rule not in (None, known.rule):
+        raise ValueError(f"{gallery} has --fpir {known.fpir} --rule {known.rule}: leave them out, or name another file")
+    found = [(file, faces) for file, _, faces in _looked_at(_photos(list(whose)), run)]  # photos would fill the memory
+    with Gallery.changed(gallery, run.network, lambda: new) as people:
+        for file, faces in found:
+            why = _why_not(faces)
             if why is None:
                 people.enrol(whose[Path(file)], faces[0].vector[None])
             _say(as_json, file=file, name=whose[Path(file)], left_out=why)
@@ -107,7 +117,7 @@ def enrol(
 def identify(
     paths: Paths,
     gallery: File = GALLERY,
-    threshold: Annotated[float | None, typer.Option(help="a cosine; else the gallery's own")] = None,
+    threshold: Annotated[float | None, typer.Option(min=-2, max=2, help="a cosine; else the gallery's own")] = None,
     network: Network = "celeba",
     as_json: Json = False,
 ) -> None:
@@ -126,15 +136,15 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Do two photos show the same person? Exit status 0: yes, 1: no."""
+    from dlsfaces.data import read_image
     from dlsfaces.gallery import Gallery
     from dlsfaces.pipeline import load_pipeline, load_strangers
 
     run = load_pipeline(network)
-    found = list(_looked_at(_photos([first, second]), run))
-    _finish()
+    found = list(_looked_at(((str(file), read_image(file)) for file in (first, second)), run))
     for file, _, faces in found:
-        if not faces or faces[0].doubt:
-            raise ValueError(f"{file}: {faces[0].doubt if faces else 'no face was found'}; take a better photo")
+        if why := _why_not(faces):
+            raise ValueError(f"{file}: {why}; take a photo that shows one face well")
     one = Gallery(run.network, load_strangers(network).draw(), fpr)
     one.enrol(str(first), found[0][2][0].vector[None])
     match = one.identify(found[1][2][0].vector[None])[0]
@@ -147,16 +157,20 @@ def watch(
     source: Annotated[Path, typer.Argument(help="a video, or a folder that photos come into")],
     gallery: File = GALLERY,
     to: Annotated[Path, typer.Option("--csv", help="where rows are added")] = Path("attendance.csv"),
-    every: Annotated[float, typer.Option(min=0, help="seconds between two looks")] = 1.0,
+    every: Annotated[float, typer.Option(min=0, max=86400, help="seconds between two looks")] = 1.0,
     once: Annotated[bool, typer.Option(help="look at a folder once, and end")] = False,
     network: Network = "celeba",
     as_json: Json = False,
 ) -> None:
     """Attendance: each sighting of somebody in the gallery is added to a CSV file. Ctrl-C ends it."""
     photos = _new_photos(source, every, once) if source.is_dir() else _frames(source, every)
+    before = to.read_text(encoding="utf-8-sig", errors="replace") if to.exists() else ""
+    if before and not (before.startswith("seen_at,source,name,score\n") and before.endswith("\n")):
+        raise ValueError(f"{to} has other columns, or half a last line: name another --csv, or mend it")
+    to.open("a").close()  # an error comes now, not when somebody is seen
     for row in _named(photos, gallery, None, network, at_once=1):
         if row["name"]:
-            with to.open("a", newline="", encoding="utf-8") as file:  # for each: what was seen stays, whatever comes
+            with to.open("a", newline="", encoding="utf-8", errors="backslashreplace") as file:  # at once: it stays
                 rows = csv.writer(file)
                 if not file.tell():
                     rows.writerow(("seen_at", "source", "name", "score"))
@@ -185,6 +199,8 @@ def train(
 
     size = (96, 80) if backbone == "inception" else (80, 64)
     faces, validation, others = (load(data, split, people=people) for split in ("train", "validation", "distractors"))
+    if to.suffix != ".safetensors" or to.is_dir():
+        raise ValueError(f"{to} is no name for the network's file; end it with .safetensors")
     recipe = recognize.Recipe(backbone, size, epochs=epochs, lr=lr, batch_size=max(1, min(128, len(faces))))
     trained = recognize.train_loss_recipe(loss, faces, validation, recipe)
     strangers = Strangers.like(recognize.embed(trained.model, others.images(size), mirror=True))
@@ -226,7 +242,8 @@ def _say(as_json: bool, **row: object) -> None:
 def _text(value: object) -> str:
     if isinstance(value, list):
         return ",".join(f"{number:.1f}" for number in value)
-    return f"{value:.3f}" if isinstance(value, float) else "-" if value is None else str(value)
+    text = f"{value:.3f}" if isinstance(value, float) else "-" if value is None else str(value)
+    return text.replace("\n", "\\n").replace("\t", "\\t")
 
 
 def _files(paths: list[Path]) -> list[Path]:
@@ -234,7 +251,7 @@ def _files(paths: list[Path]) -> list[Path]:
 
     files = [file for path in paths for file in (list_images(path) if path.is_dir() else [path])]
     if not files:
-        raise ValueError(f"there are no photos in {', '.join(map(str, paths))}")
+        raise ValueError(f"there are no photos in {', '.join(map(str, paths))}; name the folders inside, if any")
     return files
 
 
@@ -256,17 +273,17 @@ def _new_photos(folder: Path, every: float, once: bool) -> Iterator[tuple[str, T
     """Photos of a folder, each when it has come whole."""
     from dlsfaces.data.images import list_images
 
-    sizes: dict[Path, int] = {}
-    done: set[Path] = set()
+    before: dict[Path, object] = {}
+    done: dict[Path, object] = {}
     while True:
-        for file in [file for file in list_images(folder) if file not in done]:
-            if once or sizes.get(file) == file.stat().st_size:
-                done.add(file)
+        now = {file: os.path.exists(file) and file.stat()[6:9:2] for file in list_images(folder)}  # size and date
+        for file, state in now.items():
+            if done.get(file) != state and (once or before.get(file) == state):  # once more when it has changed
+                done[file] = state
                 yield from _photos([file])
-            else:
-                sizes[file] = file.stat().st_size
         if once:
             return
+        before = now
         time.sleep(every)
 
 
@@ -280,16 +297,20 @@ def _frames(video: Path, every: float) -> Iterator[tuple[str, Tensor]]:
         raise ImportError("videos are read by PyAV: pip install av") from None
     if not video.is_file():
         raise FileNotFoundError(f"there is no folder and no video {video}")
-    at = 0.0
+    at = float("-inf")
     try:
         with av.open(str(video)) as file:
             for frame in file.decode(video=0):
                 if frame.time is not None and frame.time >= at:
                     at = frame.time + every
                     image = torch.from_numpy(frame.to_ndarray(format="rgb24")).permute(2, 0, 1)
+                    image = torch.rot90(image, round(getattr(frame, "rotation", 0) / 90), (1, 2))  # a phone's, upright
                     yield f"{video}#{frame.time:.2f}", image.contiguous()
     except (av.FFmpegError, IndexError) as error:
-        raise ValueError(f"{video} breaks off, or is no video ({error}); it was watched to second {at:.1f}") from error
+        to = f"it was watched to second {max(at, 0):.1f}"
+        raise ValueError(f"{video} breaks off, or is no video ({error}); {to}") from error
+    if at == float("-inf"):
+        raise ValueError(f"{video} has no frames with a time; convert it to .mp4 (ffmpeg -i {video} new.mp4)")
 
 
 def _looked_at(
@@ -315,6 +336,11 @@ def _named(
             name, nearest, score = people.identify(face.vector[None], threshold)[0]
             found = dict(file=source, box=face.box.tolist(), name=None if face.doubt else name)
             yield found | dict(nearest=nearest, score=score, doubt=face.doubt)
+
+
+def _why_not(faces: list[FoundFace]) -> str | None:
+    """Why a photo is left out; None where it shows one face, and well."""
+    return "no face" if not faces else f"{len(faces)} faces" if len(faces) > 1 else faces[0].doubt
 
 
 def _finish() -> None:

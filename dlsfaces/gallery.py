@@ -85,8 +85,10 @@ class Gallery:
     """
 
     def __init__(self, network: str, strangers: Tensor, fpir: float = 0.01, rule: str = "mean") -> None:
-        if rule not in RULES or not 0 < fpir < 1:
-            raise ValueError(f"rule={rule!r} is none of {', '.join(RULES)}, or fpir={fpir} not between 0 and 1")
+        if rule not in RULES:
+            raise ValueError(f"rule={rule!r} is none of {', '.join(RULES)}")
+        if not 0 < fpir < 1:
+            raise ValueError(f"fpir={fpir} is not between 0 and 1")
         if strangers.dim() != 2 or how_many(fpir, len(strangers)) < 1:
             given, needed = f"strangers {tuple(strangers.shape)}", max(2, math.ceil(1 / fpir - 1e-9))
             raise ValueError(f"{given}: an fpir of {fpir} needs vectors (M, D) of at least {needed} of them")

@@ -2,9 +2,12 @@
 
 import csv
 import json
+import os
 import shutil
+import struct
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import pytest
@@ -134,7 +137,7 @@ def test_a_photo_that_cannot_be_read_is_named_and_the_others_are_done(photos, tm
         (["enrol", "{photos}/1.png"], "is no folder of one person's photos; with photos, say --name"),
         (["detect", "{photos}", "--network", "lfw"], "'lfw' is none of synthetic, celeba, and no file"),
         (["watch", "{tmp}/none.mp4", "--gallery", "{tmp}/g"], "there is no gallery|there is no folder and no video"),
-        (["train", "{tmp}/net", "--data", "nowhere"], "'nowhere' is no folder"),
+        (["train", "{tmp}/net.safetensors", "--data", "nowhere"], "'nowhere' is no folder"),
     ],
 )
 def test_errors_say_the_way_out(arguments, message, photos, tmp_path):
@@ -213,3 +216,98 @@ def test_the_container_gets_all_that_the_command_line_needs(photos, tmp_path):
     assert done.returncode == 0 and len(done.stdout.splitlines()) >= 4, done.stderr
     assert ["ENTRYPOINT", '["dlsfaces"]'] in lines
     assert 'dlsfaces = "dlsfaces.cli:main"' in (tmp_path / "pyproject.toml").read_text()
+
+
+def test_a_missing_photo_is_an_error_and_not_another_person(photos, tmp_path):
+    with pytest.raises(OSError, match="there is no image at"):
+        run("verify", people_of(photos)[0] / "1.png", tmp_path / "none.png", *BUILT_IN)
+
+
+def test_crops_of_photos_with_one_name_have_two(photos, tmp_path):
+    status, rows, _ = run("align", *people_of(photos), "--to", tmp_path / "crops", *BUILT_IN)
+    assert status == 0 and len(list((tmp_path / "crops").iterdir())) == len(rows) > 5
+
+
+def test_a_gallery_keeps_what_it_was_made_with(photos, tmp_path):
+    ada = ["enrol", people_of(photos)[0], "--gallery", tmp_path / "g", *BUILT_IN]
+    assert run(*ada, "--fpir", 0.1)[0] == run(*ada)[0] == run(*ada, "--fpir", 0.1, "--rule", "mean")[0] == 0
+    for other in (["--fpir", 0.2], ["--rule", "max"]):
+        with pytest.raises(ValueError, match=r"g has --fpir 0\.1 --rule mean: leave them out"):
+            run(*ada, *other)
+    with pytest.raises(ValueError, match="a person's name is a text"):
+        run(*ada, "--name", "")
+    assert run("identify", people_of(photos)[0], "--gallery", tmp_path / "g", "--threshold", "5", *BUILT_IN)[0] == 2
+
+
+def test_enrolment_holds_few_photos_at_once(monkeypatch, tmp_path):
+    alive, most = weakref.WeakSet(), []
+
+    class Photo:
+        def __init__(self, _):
+            alive.add(self)
+            most.append(len(alive))
+
+    class Sees(pipeline.Pipeline):
+        def __call__(self, photos):
+            return [[] for _ in photos]
+
+    network = pipeline.load_pipeline()
+    monkeypatch.setattr(pipeline, "load_pipeline", lambda _: Sees(None, None, None, network.network))
+    monkeypatch.setattr(data, "read_image", Photo)
+    (tmp_path / "many").mkdir()
+    for k in range(100):
+        (tmp_path / "many" / f"{k}.png").touch()
+    assert run("enrol", tmp_path / "many", "--gallery", tmp_path / "g", *BUILT_IN)[0] == 0
+    assert len(most) == 100 and max(most) < 50
+
+
+@pytest.mark.parametrize("content", ["date,who\n1,bob\n", "seen_at,source,name,score\n1,2,b"])
+def test_attendance_leaves_another_table_alone(content, photos, tmp_path):
+    run("enrol", people_of(photos)[0], "--gallery", tmp_path / "g", *BUILT_IN)
+    table = tmp_path / "a.csv"
+    table.write_text(content)
+    with pytest.raises(ValueError, match="other columns, or half a last line: name another --csv"):
+        run("watch", people_of(photos)[0], "--gallery", tmp_path / "g", "--csv", table, "--once", *BUILT_IN)
+    assert table.read_text() == content
+
+
+def test_photos_that_come_late_or_change_are_looked_at(photos, tmp_path, monkeypatch):
+    whole = (people_of(photos)[0] / "1.png").read_bytes()
+    photo = tmp_path / "a.png"
+    photo.write_bytes(whole[:500])
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    monkeypatch.setattr(cli.time, "sleep", lambda _: len(cli.unread) > 1 and photo.write_bytes(whole))
+    assert next(cli._new_photos(tmp_path, 1, once=False))[0] == str(photo)  # it was half there for two looks
+    assert sorted(file.name for file in cli.unread) == ["a.png", "gone.png"]
+
+
+def test_a_video_without_times_is_an_error_and_one_of_a_phone_is_upright(tmp_path):
+    av = pytest.importorskip("av", reason="PyAV is not installed")
+    image = torch.zeros(64, 96, 3, dtype=torch.uint8).numpy()
+    image[:, :48] = 255  # the left half; turned clockwise by a quarter, the upper one
+    for name in ("a.mp4", "a.h264"):
+        with av.open(str(tmp_path / name), "w") as out:
+            stream = out.add_stream("mpeg4" if name == "a.mp4" else "libx264", rate=10)
+            stream.width, stream.height = 96, 64
+            for _ in range(3):
+                out.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+            out.mux(stream.encode())
+    with pytest.raises(ValueError, match=r"a\.h264 has no frames with a time; convert it"):
+        list(cli._frames(tmp_path / "a.h264", 1))
+    film = (tmp_path / "a.mp4").read_bytes()
+    upright, turned = ([1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30], [0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30])
+    at = film.index(struct.pack(">9i", *upright), film.index(b"tkhd"))
+    (tmp_path / "a.mp4").write_bytes(film[:at] + struct.pack(">9i", *turned) + film[at + 36 :])
+    _, frame = next(cli._frames(tmp_path / "a.mp4", 1))
+    assert frame.shape == (3, 96, 64) and frame[:, :40].min() > 200 and frame[:, -40:].max() < 50
+
+
+def test_a_name_that_is_not_text_ends_nothing(photos, tmp_path):
+    odd = os.fsencode(tmp_path) + b"/bad\xff\n.png"
+    try:
+        shutil.copy(people_of(photos)[0] / "1.png", odd)
+    except OSError:
+        pytest.skip("this file system takes text only")
+    command = [sys.executable, "-m", "dlsfaces", "detect", str(tmp_path), *BUILT_IN]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.startswith(f"{tmp_path}/bad\\udcff\\n.png\t"), done.stderr

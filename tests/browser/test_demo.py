@@ -135,7 +135,7 @@ def test_the_page_in_a_browser(page, portraits, tmp_path):
     page.wait_for_selector("text=Nothing is kept")
     choose(page, portraits[0][0])
     page.wait_for_selector("text=1 face. I know nobody", timeout=30_000)
-    page.fill("input[placeholder='its name']", "Ada")
+    page.fill("input[placeholder^='the person']", "Ada")
     page.click("button:has-text('Enrol')")
     page.wait_for_selector("text=I know 1: Ada", timeout=30_000)
     started = time.perf_counter()
