@@ -2,8 +2,8 @@
 
     python -m benchmarks.joint_experiments --folder FOLDER [--root FOLDER] [--dry-run]
 
-ResNet10 on the studio's people, from scratch. FOLDER is that of ``benchmarks.joint``, which goes first: two of its
-networks are compared here, too. A run that was stopped goes on.
+ResNet10 on the studio's people. FOLDER is that of ``benchmarks.joint``, which goes first: all begin with its backbone
+that has learned faces alone, and two of its networks are compared here, too. A run that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -55,15 +55,16 @@ def main() -> None:
 
 
 NOTES = [
-    f"ResNet10 from scratch, {EPOCHS} epochs on {j.PEOPLE} people of the studio (10 photos each), photos halved to "
-    f"{j.HALF} pixels, or {EPOCHS_LARGE} epochs at {j.SIDE}; names alone (no teacher, no margin) unless it is said.",
+    f"ResNet10 that has learned faces alone, then {EPOCHS} epochs on {j.PEOPLE} people of the studio (10 photos each), "
+    f"photos halved to {j.HALF} pixels, or {EPOCHS_LARGE} epochs at {j.SIDE}; a vector a cell; names alone (no "
+    "teacher, no margin) unless it is said.",
     "experiment1: the share of test photos that get the right name: by the joint network, by the same backbone on a "
     "crop of the true box, and on the whole photo.",
     f"experiment2: {STRANGERS} other people, 7 photos each; nearest: the nearest other photo is of the same person. "
     "dedicated: the course's recogniser on true boxes, put upright by the course's aligner. distilled: joint_light of "
     "joint.json.",
-    f"experiment3 and 4: mosaics of 4 and 9 people in {j.SIDE} pixels; found: a box with a confidence of 0.3 and an "
-    "overlap of one half; joint: and the right name. Both nets begin with joint_light's backbone.",
+    f"experiment3 and 4: {MOSAICS[0]} mosaics of 4 and 9 people in {j.SIDE} pixels; found: a box with a confidence of "
+    "0.3 and an overlap of one half; joint: and the right name. Both nets begin with joint_light's backbone.",
 ]
 Result = tuple[dict[str, float], dict[str, object]]
 
@@ -78,11 +79,19 @@ def names_alone(people: j.People, head: nn.Module | None = None) -> j.Who:
     return who
 
 
+def start(model: joint.JointNet | j.CropNet, folder: Path) -> joint.JointNet | j.CropNet:
+    """With the backbone that has learned faces alone."""
+    faces = j.FaceNet(j.Trunk(DEPTH))
+    faces.load_state_dict(torch.load(folder / f"faces{DEPTH}.pt"))
+    model.backbone.load_state_dict(faces.trunk.state_dict())
+    return model
+
+
 def together(people: j.People, places: Tensor, file: Path, side: int, head: nn.Module | None = None) -> joint.JointNet:
     """The joint network that learns names alone."""
     torch.manual_seed(0)
     grid, small = joint.AnchorGrid((j.CELLS,), (j.anchors(people),)), V.resize(places, [side, side])
-    model = joint.JointNet(j.Trunk(DEPTH), grid, j.DIM)
+    model = start(joint.JointNet(j.Trunk(DEPTH), grid, j.DIM), file.parent)
     loss = j.AnchorLoss(model.grid, names_alone(people, head))
     j.learn(model, loss, people, settings(EPOCHS if side == j.HALF else EPOCHS_LARGE), file, j.Moved(small), side)
     return model
@@ -96,7 +105,7 @@ def alone_or_together(splits: j.Splits, places: Tensor, folder: Path) -> Result:
         looks[f"joint_{side}"] = j.anchor_look(model, side)
     for name, whole in (("crop", False), ("whole", True)):
         torch.manual_seed(0)
-        model = j.CropNet(DEPTH)
+        model = start(j.CropNet(DEPTH), folder)
         moved = j.CropMoved(places, whole)
         file = folder / f"experiment1_{name}.run"
         j.learn(model, j.ByNumber(names_alone(people)), people, settings(EPOCHS), file, moved)
