@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from tests.from_notebook import definitions
 
 SIDE, HALF = 320, 160  # of a photo, pixels; the joint networks halve it
 PEOPLE, IMAGES, SEED = 280, 14, 9  # of the studio: people whom no network of the course has seen
-CROP, MARGIN = 112, 1.3  # side of what ResNet34 names in a pipeline, and of the square in units of the box's height
+CROP, MARGIN = 64, 1.25  # side of what ResNet34 names in a pipeline, and of the square in units of the box's height
 CELLS = (5, 5)
 BLOCKS = {10: (1, 1, 1, 1), 34: (3, 4, 6, 3)}
 DIM = 256  # of a vector, as the course's recogniser's
@@ -114,13 +115,21 @@ class Trunk(nn.Module):
 
     def __init__(self, depth: int) -> None:
         super().__init__()
-        network = ResNet(BasicBlock, list(BLOCKS[depth]))
+        network = ResNet(BasicBlock, list(BLOCKS[depth]), zero_init_residual=depth > 10)
         self.body = create_feature_extractor(network, {"layer2": "a", "layer3": "b", "layer4": "c"})
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         maps = self.body((images - 0.45) / 0.25)
         last = F.interpolate(maps["c"], maps["b"].shape[2:], mode="nearest")
         return {"eighth": maps["a"], "sixteenth": torch.cat((maps["b"], last), dim=1)}
+
+
+def grown(model: nn.Module, smaller: nn.Module) -> nn.Module:
+    """A deeper network that begins as a smaller one: its further blocks add zero (Net2Net, Chen et al. 2016)."""
+    missing, unknown = model.load_state_dict(smaller.state_dict(), strict=False)
+    if unknown or not all(re.search(r"layer\d\.[1-9]", name) for name in missing):
+        raise ValueError(f"not the same network with fewer blocks: {unknown or missing}")
+    return model
 
 
 class Pooled(nn.Module):
@@ -370,7 +379,7 @@ def squares_of(images: Tensor, boxes: Tensor) -> Tensor:
     return torch.cat([(geometry.warp(*part, (CANVAS, CANVAS), "edge") * 255).round().byte() for part in parts])
 
 
-def face_net(depth: int, people: People, root: Path, folder: Path, epochs: int) -> FaceNet:
+def face_net(people: People, root: Path, folder: Path, epochs: int, depth: int = 10) -> FaceNet:
     """One that has learned what two recognisers say of CelebA-500's faces and of these people's."""
     file, model = folder / f"faces{depth}.pt", FaceNet(Trunk(depth))
     if file.exists():

@@ -31,10 +31,11 @@ from dlsfaces import data, detect, evaluate, geometry, joint, pipeline
 from dlsfaces.detect import BoxShift, Detections
 
 SETS = {"studio": "synthetic", "real": "celeba"}  # and what the course's own networks for them have learned from
-EPOCHS = {"studio": {"crop34": 12, "joint": 12, "joint_light": 10, "joint_anchor_free": 10}}
+EPOCHS = {"studio": {"crop34": 4, "joint": 5, "joint_light": 10, "joint_anchor_free": 10}}
 EPOCHS["real"] = {"crop34": 8, "joint": 8, "joint_light": 20, "joint_anchor_free": 20}
-TRUNK_EPOCHS = {10: 16, 34: 8}  # of the backbones, which learn faces alone before
+FACE_EPOCHS = 16  # of the backbone, which learns faces alone before
 LR = {"studio": 0.002, "real": 0.001}
+GROWN_LR = 0.001  # of a ResNet34, which knows already what a ResNet10 does
 DEPTH = {"crop34": 34, "joint": 34, "joint_light": 10, "joint_anchor_free": 10}
 BATCH = 16  # photos at once, where the speed of many is measured
 
@@ -89,11 +90,13 @@ NOTES = [
     "Everybody is named by the nearest class centre of the photos to learn from. "
     "Peers' boxes are carried to the course's convention by one shift and scale, fitted on photos to learn from. "
     "other_background: the face, cut out along an oval, before a photo of a place that was not learned from.",
-    "peers: the detector, then ResNet34 on a crop of 112 pixels. joint: the same ResNet34 over the photo at 160 "
-    "pixels, 5x5 cells, three anchors; the vector is pooled under the box that it finds. joint_light: ResNet10 (a "
-    "block a stage). joint_anchor_free: ResNet10, stride 8. All learn names (CosFace) and the recogniser's vectors, "
-    "from the same photos. Before that their backbones have learned faces alone: what the course's recognisers say of "
-    "the studio's faces and of CelebA-500's.",
+    "peers: the detector, then ResNet34 on a crop of 64 pixels, in which faces are as large as in the joint "
+    "networks' photos. joint: the same ResNet34 over the photo at 160 pixels, 5x5 cells, three anchors; the "
+    "vector is pooled under the box that it finds. joint_light: ResNet10 (a block a stage). joint_anchor_free: "
+    "ResNet10, stride 8. All learn names (CosFace) and the recogniser's vectors, from the same photos. Before "
+    "that a ResNet10 has learned faces alone: what the course's recognisers say of the studio's faces and of "
+    "CelebA-500's. A ResNet34 begins as a ResNet10 (joint as joint_light) with further blocks that change nothing "
+    "at first (Net2Net); from scratch it did not learn enough in 25 minutes.",
     "photos_per_second: one at a time, both cores; batch16: sixteen at once; peak_mib: what memory grew by meanwhile.",
 ]
 
@@ -128,7 +131,8 @@ def kept(name: str, part: str, folder: Path) -> nn.Module:
 def learned(name: str, part: str, splits: j.Splits, places: Tensor, folder: Path, root: Path) -> None:
     """Train what a name needs, unless it is there.
 
-    In the studio it begins with a backbone that has learned faces alone; on real photos with the studio's weights.
+    In the studio it begins with a backbone that has learned faces alone; on real photos with the studio's weights. A
+    ResNet34 begins as a ResNet10.
     """
     name = "crop34" if name.startswith("peer") else name
     file = folder / f"{name}_{part}.pt"
@@ -136,19 +140,22 @@ def learned(name: str, part: str, splits: j.Splits, places: Tensor, folder: Path
         return
     people, started = splits["train"], time.perf_counter()
     who = j.Who(people.who, j.teacher_vectors(people, SETS[part], folder / f"teacher_{part}.pt"))
-    depth = DEPTH[name]
-    faces = j.face_net(depth, people, root, folder, TRUNK_EPOCHS[depth])
-    if part == "studio":
-        model = new(name, j.anchors(people))
-        model.backbone.load_state_dict(faces.trunk.state_dict())
-    else:
+    faces = j.face_net(people, root, folder, FACE_EPOCHS)
+    if part == "real":
         model = kept(name, "studio", folder)
-    head = model.head if name == "crop34" else model.who.head
-    head.load_state_dict(faces.head([*SETS].index(part)).state_dict())
+    elif name == "joint":
+        learned("joint_light", part, splits, places, folder, root)
+        model = j.grown(new(name, j.anchors(people)), kept("joint_light", part, folder))
+    else:
+        model = new(name, j.anchors(people))
+        j.grown(model.backbone, faces.trunk)
+    if part == "real" or name != "joint":
+        head = model.head if name == "crop34" else model.who.head
+        head.load_state_dict(faces.head([*SETS].index(part)).state_dict())
     small = V.resize(places, [j.HALF, j.HALF])
     moved = j.CropMoved(places) if name == "crop34" else j.Moved(small)
     loss = j.ByNumber(who) if name == "crop34" else j.PooledLoss(model, who)
-    settings = replace(j.SETTINGS, epochs=EPOCHS[part][name], lr=LR[part])
+    settings = replace(j.SETTINGS, epochs=EPOCHS[part][name], lr=GROWN_LR if DEPTH[name] == 34 else LR[part])
     j.learn(model, loss, people, settings, folder / f"{name}_{part}.run", moved)
     anchors = model.where.grid.anchors[0] if isinstance(model, j.Joint) else ()
     torch.save({"weights": model.state_dict(), "anchors": anchors}, file)

@@ -27,9 +27,9 @@ from dlsfaces import data, evaluate, geometry, joint, recognize, train
 from dlsfaces.data.records import Face, Photo, Source
 from tests.from_notebook import definitions
 
-DEPTH, EPOCHS, EPOCHS_LARGE = 10, 6, 2  # an epoch of large photos takes four times as long
+DEPTH, EPOCHS = 10, 5
 STRANGERS, STRANGE_SEED = 100, 10
-MOSAICS, MOSAIC_EPOCHS, ROWS = (800, 280), 6, (2, 3)  # photos to learn from and to measure on; rows of a mosaic
+MOSAICS, MOSAIC_EPOCHS, ROWS = (800, 280), 3, (2, 3)  # photos to learn from and to measure on; rows of a mosaic
 GRIDS = {"5": ((5, 5),), "5_11_19": ((5, 5), (11, 11), (19, 19))}
 FPRS = (0.01, 0.1)
 fitted_grid = definitions("09_joint", "fitted_grid")
@@ -56,8 +56,7 @@ def main() -> None:
 
 NOTES = [
     f"ResNet10 that has learned faces alone, then {EPOCHS} epochs on {j.PEOPLE} people of the studio (10 photos each), "
-    f"photos halved to {j.HALF} pixels, or {EPOCHS_LARGE} epochs at {j.SIDE}; a vector a cell; names alone (no "
-    "teacher, no margin) unless it is said.",
+    f"photos halved to {j.HALF} pixels; a vector a cell; names alone (no teacher, no margin) unless it is said.",
     "experiment1: the share of test photos that get the right name: by the joint network, by the same backbone on a "
     "crop of the true box, and on the whole photo.",
     f"experiment2: {STRANGERS} other people, 7 photos each; nearest: the nearest other photo is of the same person. "
@@ -87,22 +86,20 @@ def start(model: joint.JointNet | j.CropNet, folder: Path) -> joint.JointNet | j
     return model
 
 
-def together(people: j.People, places: Tensor, file: Path, side: int, head: nn.Module | None = None) -> joint.JointNet:
+def together(people: j.People, places: Tensor, file: Path, head: nn.Module | None = None) -> joint.JointNet:
     """The joint network that learns names alone."""
     torch.manual_seed(0)
-    grid, small = joint.AnchorGrid((j.CELLS,), (j.anchors(people),)), V.resize(places, [side, side])
+    grid, small = joint.AnchorGrid((j.CELLS,), (j.anchors(people),)), V.resize(places, [j.HALF, j.HALF])
     model = start(joint.JointNet(j.Trunk(DEPTH), grid, j.DIM), file.parent)
     loss = j.AnchorLoss(model.grid, names_alone(people, head))
-    j.learn(model, loss, people, settings(EPOCHS if side == j.HALF else EPOCHS_LARGE), file, j.Moved(small), side)
+    j.learn(model, loss, people, settings(EPOCHS), file, j.Moved(small))
     return model
 
 
 def alone_or_together(splits: j.Splits, places: Tensor, folder: Path) -> Result:
     people, test, figures, detail = splits["train"], splits["test"], {}, {}
     looks: dict[str, j.Look] = {}
-    for side in (j.HALF, j.SIDE):
-        model = together(people, places, folder / f"experiment1_joint_{side}.run", side)
-        looks[f"joint_{side}"] = j.anchor_look(model, side)
+    looks["joint"] = j.anchor_look(together(people, places, folder / "experiment1_joint.run"))
     for name, whole in (("crop", False), ("whole", True)):
         torch.manual_seed(0)
         model = start(j.CropNet(DEPTH), folder)
@@ -143,8 +140,8 @@ def strangers(splits: j.Splits, places: Tensor, folder: Path) -> Result:
     who, boxes = torch.tensor([face.identity for face in faces]), torch.stack([face.box for face in faces]).float()
     arc = recognize.arcface(j.DIM, j.PEOPLE, margin=0.3, scale=24)
     looks = {
-        "joint": j.anchor_look(together(people, places, folder / f"experiment1_joint_{j.HALF}.run", j.HALF)),
-        "arcface": j.anchor_look(together(people, places, folder / "experiment2_arcface.run", j.HALF, arc)),
+        "joint": j.anchor_look(together(people, places, folder / "experiment1_joint.run")),
+        "arcface": j.anchor_look(together(people, places, folder / "experiment2_arcface.run", arc)),
         "distilled": j.pooled_look(kept("joint_light", "studio", folder)),
         "anchor_free": j.pooled_look(kept("joint_anchor_free", "studio", folder)),
     }

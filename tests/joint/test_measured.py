@@ -1,10 +1,11 @@
 """What ``benchmarks.joint`` learns from: photos, boxes, landmarks and names that stay together."""
 
+import pytest
 import torch
 from torch.nn import functional as F
 
 from benchmarks import _joint as j
-from benchmarks.joint import interval, surest
+from benchmarks.joint import surest
 from dlsfaces.detect import Detections
 
 KEYS = torch.arange(24) * 7919 + 5
@@ -50,7 +51,8 @@ def test_crops_hold_the_face():
     images, rows = marked()
     crops, same = j.CropMoved(torch.zeros(2, 3, 160, 160, dtype=torch.uint8))(images, rows, KEYS)
     assert crops.shape == (24, 3, j.CROP, j.CROP) and same is rows
-    assert crops[:, :, 45:67, 45:67].mean() > 0.8 and crops[:, :, :4].mean() < 0.5
+    middle = slice(2 * j.CROP // 5, 3 * j.CROP // 5)
+    assert crops[:, :, middle, middle].mean() > 0.8 and crops[:, :, : j.CROP // 28].mean() < 0.5
 
 
 def test_the_loss_of_who_takes_the_number_of_a_photo():
@@ -91,9 +93,17 @@ def test_where_nothing_is_found_it_says_so():
     assert there.tolist() == [False, True] and boxes[1].equal(found[1].boxes[1])
 
 
-def test_the_interval_draws_people():
-    values, who = torch.tensor([0.0, 0, 0, 1, 1, 1]), torch.tensor([0, 0, 0, 1, 1, 1])
-    assert interval(values, who) == [0.0, 1.0]  # two people of whom one is right: half of the draws hold one alone
+def test_a_deeper_network_begins_as_the_smaller_one():
+    torch.manual_seed(0)
+    small, deep = j.Trunk(10), j.Trunk(34)
+    for _ in range(3):
+        small(torch.rand(4, 3, 64, 64))  # statistics that are not those of a new network
+    j.grown(deep, small)
+    images = torch.rand(2, 3, 96, 96)
+    for one, other in zip(small.eval()(images).values(), deep.eval()(images).values()):
+        torch.testing.assert_close(one, other)
+    with pytest.raises(ValueError, match="not the same network with fewer blocks"):
+        j.grown(small, deep)
 
 
 def test_what_is_pooled_under_a_box_is_the_mean_of_its_square():
