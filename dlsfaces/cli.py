@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # torch takes seconds to import, and --help needs none of it:
     from dlsfaces.pipeline import FoundFace, Pipeline
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-Paths = Annotated[list[Path], typer.Argument(help="photos, or folders of photos, without the folders inside")]
+Paths = Annotated[list[Path], typer.Argument(help="photos, or folders of photos (not the folders inside them)")]
 File = Annotated[Path, typer.Option("--gallery", help="the file that holds whom you know")]
 Network = Annotated[str, typer.Option(help="celeba (for research only), synthetic (MIT), or a file of `train`")]
 Json = Annotated[bool, typer.Option("--json", help="a JSON object a line")]
@@ -85,9 +85,9 @@ def enrol(
     name: Annotated[str | None, typer.Option(help="whose photos these are; else each folder's name")] = None,
     gallery: File = GALLERY,
     fpir: Annotated[
-        float | None, typer.Option(help="a new gallery's: the share of strangers taken for somebody, else 0.01")
+        float | None, typer.Option(help="for a new gallery: the share of strangers taken for somebody (default 0.01)")
     ] = None,
-    rule: Annotated[str | None, typer.Option(help="a new gallery's: mean or max, else mean")] = None,
+    rule: Annotated[str | None, typer.Option(help="for a new gallery: mean or max (default mean)")] = None,
     network: Network = "celeba",
     as_json: Json = False,
 ) -> None:
@@ -121,7 +121,7 @@ def identify(
     network: Network = "celeba",
     as_json: Json = False,
 ) -> None:
-    """Who is in photos: file, box, name (or -), the nearest person and the cosine, and why there is no name."""
+    """Who is in photos: file, box, name (or -), nearest person, cosine, and why the face is in doubt (or -)."""
     for row in _named(_photos(_files(paths)), gallery, threshold, network):
         _say(as_json, **row)
     _finish()
@@ -162,7 +162,7 @@ def watch(
     network: Network = "celeba",
     as_json: Json = False,
 ) -> None:
-    """Attendance: each sighting of somebody in the gallery is added to a CSV file. Ctrl-C ends it."""
+    """Attendance: each sighting of somebody in the gallery is a row of a CSV file. A folder is watched until Ctrl-C."""
     photos = _new_photos(source, every, once) if source.is_dir() else _frames(source, every)
     before = to.read_text(encoding="utf-8-sig", errors="replace") if to.exists() else ""
     if before and not (before.startswith("seen_at,source,name,score\n") and before.endswith("\n")):
@@ -182,8 +182,10 @@ def watch(
 @app.command()
 def train(
     to: Annotated[Path, typer.Argument(help="the file of the network, .safetensors")],
-    data: Annotated[str, typer.Option(help="synthetic, celeba500, celeba, lfw, or a folder of person/photo.jpg")],
-    people: Annotated[int | None, typer.Option(help="as many; else all")] = None,
+    data: Annotated[
+        str, typer.Option(help="synthetic, celeba500, celeba, lfw, or a folder of person/crop.jpg (upright faces)")
+    ],
+    people: Annotated[int | None, typer.Option(help="how many people (default: all)")] = None,
     backbone: Annotated[str, typer.Option(help="small, medium, large, or inception (InceptionResnetV1)")] = "medium",
     loss: Annotated[str, typer.Option(help="cross_entropy, cosface, arcface, triplet_semihard, ...")] = "cosface",
     epochs: int = 30,
@@ -213,11 +215,16 @@ def train(
 @app.command()
 def evaluate(
     network: Annotated[str, typer.Argument(help="celeba, synthetic, or a file of `train`")],
-    data: Annotated[str, typer.Option(help="synthetic, celeba500, celeba, lfw, or a folder of person/photo.jpg")],
-    people: Annotated[int | None, typer.Option(help="as many; else all")] = None,
+    data: Annotated[
+        str, typer.Option(help="synthetic, celeba500, celeba, lfw, or a folder of person/crop.jpg (upright faces)")
+    ],
+    people: Annotated[int | None, typer.Option(help="how many people (default: all)")] = None,
     as_json: Json = False,
 ) -> None:
-    """TPR at FPR 0.01, 0.05, 0.1 and 0.2 among people whom it was not trained on: query and distractors."""
+    """TPR at FPR 0.01, 0.05, 0.1 and 0.2 on query and distractors.
+
+    With the data and the --people of its training these are people whom the network was not trained on.
+    """
     from dlsfaces import evaluate as measure
     from dlsfaces import recognize
     from dlsfaces.data import load

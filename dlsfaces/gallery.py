@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ from torch.nn import functional as F
 from dlsfaces import evaluate
 from dlsfaces.evaluate.identification import how_many
 from dlsfaces.files import written_whole
+
+log = logging.getLogger(__name__)
 
 VERSION = 1  # of the file
 AT_ONCE = 2**24  #: scores that are held at once
@@ -46,10 +49,11 @@ def fingerprint(network: nn.Module) -> str:
 
 
 class Strangers(nn.Module):
-    """People who are nowhere: their vectors are drawn, and spread like those of real strangers. Nobody's is kept.
+    """Vectors of people who do not exist, for a gallery's threshold. No real person's vector is kept.
 
-    A normal distribution with the mean and the covariance of vectors. Real people have more look-alikes than that, so
-    its long axes are made longer (``SHARPER``), at the same total variance; thresholds would be too low otherwise.
+    They are drawn from a normal distribution with the mean and the covariance of real strangers' vectors. Real people
+    have more look-alikes than that, and thresholds would be too low. So the covariance's eigenvalues are raised to the
+    power ``SHARPER``, at the same total variance: its long axes become longer, its short ones shorter.
     """
 
     def __init__(self, dim: int) -> None:
@@ -61,6 +65,9 @@ class Strangers(nn.Module):
     def like(cls, vectors: Tensor, sharper: float = SHARPER) -> Strangers:
         """Fitted to unit vectors ``(M, D)`` of strangers, a few times more than numbers in a vector."""
         strangers = cls(vectors.shape[1])
+        if len(vectors) <= vectors.shape[1]:
+            few = "%d vectors of strangers are few for %d numbers each: thresholds that come from them are unsure"
+            log.warning(few, *vectors.shape)
         values, axes = torch.linalg.eigh(torch.cov(vectors.T.double()))
         values = values.clamp(min=0)
         longer = values**sharper

@@ -1,4 +1,4 @@
-"""Photo in, faces and vectors out: detect, align, embed. Who they are says :mod:`dlsfaces.gallery`."""
+"""Photo in, faces and vectors out: detect, align, embed. :mod:`dlsfaces.gallery` says who they are."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class FoundFace(NamedTuple):
 
 @dataclass(frozen=True)
 class Pipeline:
-    """The faces of photos, with vectors. Each part may be anybody's: a function of the same shape.
+    """The faces of photos, with vectors. You can replace each part by a function with the same input and output.
 
     A face is *too small* with fewer pixels between its eyes than ``smallest``. It is *too turned* where the nose lies
     further to one side of the middle between eyes and mouth than ``turned`` eye distances. It is *uncertain* where the
@@ -123,7 +123,7 @@ def load_pipeline(trained_on: str = "synthetic", threshold: float = 0.5, **limit
 
 
 def load_strangers(trained_on: str = "synthetic") -> gallery.Strangers:
-    """Those of a network of :func:`load_pipeline`, for galleries; of a network's own file they lie beside it."""
+    """The strangers that go with a network of :func:`load_pipeline`; for a network's file they lie beside it."""
     known = trained_on in DETECTORS
     path = weights.path_of(f"strangers_{trained_on}") if known else strangers_file(trained_on)
     return weights.load(path, lambda about: gallery.Strangers(int(about["dim"])), "strangers")
