@@ -27,6 +27,9 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 Paths = Annotated[list[Path], typer.Argument(help="photos, or folders of photos (not the folders inside them)")]
 File = Annotated[Path, typer.Option("--gallery", help="the file that holds whom you know")]
 Network = Annotated[str, typer.Option(help="celeba (for research only), synthetic (MIT), or a file of `train`")]
+Data = Annotated[
+    str, typer.Option(help="synthetic, celeba500, celeba, lfw, or a folder of upright faces: person/1.jpg")
+]
 Json = Annotated[bool, typer.Option("--json", help="a JSON object a line")]
 GALLERY = Path("gallery.safetensors")
 unread: list[Path] = []  # of this run
@@ -34,7 +37,7 @@ unread: list[Path] = []  # of this run
 
 def main() -> None:
     """Run; an error is one line."""
-    logging.getLogger("dlsfaces").setLevel("ERROR")  # which generator drew a network's people is no news here
+    logging.getLogger("dlsfaces.weights").setLevel("ERROR")  # which generator drew a network's people is no news here
     sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show ends nothing
     try:
         app()
@@ -182,9 +185,7 @@ def watch(
 @app.command()
 def train(
     to: Annotated[Path, typer.Argument(help="the file of the network, .safetensors")],
-    data: Annotated[
-        str, typer.Option(help="synthetic, celeba500, celeba, lfw, or a folder of person/crop.jpg (upright faces)")
-    ],
+    data: Data,
     people: Annotated[int | None, typer.Option(help="how many people (default: all)")] = None,
     backbone: Annotated[str, typer.Option(help="small, medium, large, or inception (InceptionResnetV1)")] = "medium",
     loss: Annotated[str, typer.Option(help="cross_entropy, cosface, arcface, triplet_semihard, ...")] = "cosface",
@@ -215,9 +216,7 @@ def train(
 @app.command()
 def evaluate(
     network: Annotated[str, typer.Argument(help="celeba, synthetic, or a file of `train`")],
-    data: Annotated[
-        str, typer.Option(help="synthetic, celeba500, celeba, lfw, or a folder of person/crop.jpg (upright faces)")
-    ],
+    data: Data,
     people: Annotated[int | None, typer.Option(help="how many people (default: all)")] = None,
     as_json: Json = False,
 ) -> None:
