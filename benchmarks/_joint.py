@@ -79,6 +79,26 @@ def real(root: Path) -> Splits:
     return {split: People(*part) for split, part in zip(SPLITS, parts)}
 
 
+COMPOSED = 60, 600, 300, (40, 110)  # people, photos for the centres and to measure on, widths of faces in pixels
+
+
+def composed(root: Path) -> Splits:
+    """CelebA-500's portraits, cut out and put before real places, one a photo."""
+    people, *counts, width = COMPOSED
+    settings, splits = data.SceneSettings((1, 1), width, clutter=0.0), {}
+    for split, count in zip(("train", "test"), counts):
+        faces = data.load("celeba500", split, root, framing="loose")
+        faces = faces.subset(faces.landmarks.isfinite().all((1, 2)) & (faces.identities < people))
+        made = data.scenes(split, count, (SIDE, SIDE), settings, faces=faces, backgrounds=root / "non_face_scenes")
+        photos = [photo for photo in made if photo.faces]
+        boxes, marks = (
+            torch.stack([getattr(photo.faces[0], name) for photo in photos]).float() for name in ("box", "landmarks")
+        )
+        who = torch.tensor([photo.faces[0].identity for photo in photos])
+        splits[split] = People(torch.stack([photo.image for photo in photos]), boxes, who, marks)
+    return splits
+
+
 def places(root: Path, split: str) -> Tensor:
     """Photos without people, uint8 ``(M, 3, SIDE, SIDE)``: every other one to learn from, the rest to measure with."""
     chosen = without_faces(root)[int(split == "test") :: 2]
