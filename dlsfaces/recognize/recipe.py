@@ -65,7 +65,7 @@ def train_cross_entropy(
     """
     data.check_same_people(faces, validation)
     torch.manual_seed(recipe.seed)
-    model = recipe.network()
+    model = FaceResNet(recipe.size, recipe.embedding_dim, recipe.image_size, recipe.dropout)
     loss = CrossEntropy(recipe.embedding_dim, len(faces.people), recipe.label_smoothing)
     batches = data.batches(faces, recipe.image_size, recipe.batch_size, shuffle=True, seed=recipe.seed)
     images = validation.images(recipe.image_size)
