@@ -170,7 +170,8 @@ def watch(
     before = to.read_text(encoding="utf-8-sig", errors="replace") if to.exists() else ""
     if before and not (before.startswith("seen_at,source,name,score\n") and before.endswith("\n")):
         raise ValueError(f"{to} has other columns, or half a last line: name another --csv, or mend it")
-    to.open("a").close()  # an error comes now, not when somebody is seen
+    if not os.access(to if to.exists() else to.absolute().parent, os.W_OK):
+        raise ValueError(f"{to} cannot be written; name another --csv")  # now, not when somebody is seen
     for row in _named(photos, gallery, None, network, at_once=1):
         if row["name"]:
             with to.open("a", newline="", encoding="utf-8", errors="backslashreplace") as file:  # at once: it stays
@@ -200,10 +201,10 @@ def train(
     from dlsfaces.pipeline import strangers_file
     from dlsfaces.recognize.pretrained import save_face_net
 
-    size = (96, 80) if backbone == "inception" else (80, 64)
-    faces, validation, others = (load(data, split, people=people) for split in ("train", "validation", "distractors"))
     if to.suffix != ".safetensors" or to.is_dir():
         raise ValueError(f"{to} is no name for the network's file; end it with .safetensors")
+    size = (96, 80) if backbone == "inception" else (80, 64)
+    faces, validation, others = (load(data, split, people=people) for split in ("train", "validation", "distractors"))
     recipe = recognize.Recipe(backbone, size, epochs=epochs, lr=lr, batch_size=max(1, min(128, len(faces))))
     trained = recognize.train_loss_recipe(loss, faces, validation, recipe)
     strangers = Strangers.like(recognize.embed(trained.model, others.images(size), mirror=True))
