@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +20,7 @@ from torchvision.transforms.v2 import functional as V
 from benchmarks._photos import without_faces
 from dlsfaces import align, data, evaluate, geometry, joint, recognize, rng, train
 from dlsfaces.data import Augmentation
+from dlsfaces.data.records import Photo
 from dlsfaces.files import written_whole
 from tests.from_notebook import definitions
 
@@ -54,6 +55,15 @@ class People(NamedTuple):
         return People(*(part[rows] for part in self))
 
 
+def people_in(photos: Iterable[Photo]) -> People:
+    """The people of photos with a face each."""
+    photos = list(photos)
+    faces = [photo.faces[0] for photo in photos]
+    boxes, marks = (torch.stack([getattr(face, name) for face in faces]).float() for name in ("box", "landmarks"))
+    who = torch.tensor([face.identity for face in faces])
+    return People(torch.stack([photo.image for photo in photos]), boxes, who, marks)
+
+
 SPLITS = ("train", "validation", "test")
 Splits = dict[str, People]  #: by name
 
@@ -62,11 +72,7 @@ def studio() -> Splits:
     """The built-in people: ten photos of each to learn from, two to choose on, two to measure on."""
     splits = {}
     for split in SPLITS:
-        photos = list(data.studio(split, SIDE, people=PEOPLE, images_per_person=IMAGES, seed=SEED))
-        faces = [photo.faces[0] for photo in photos]
-        boxes, marks = (torch.stack([getattr(face, name) for face in faces]).float() for name in ("box", "landmarks"))
-        who = torch.tensor([face.identity for face in faces])
-        splits[split] = People(torch.stack([photo.image for photo in photos]), boxes, who, marks)
+        splits[split] = people_in(data.studio(split, SIDE, people=PEOPLE, images_per_person=IMAGES, seed=SEED))
     return splits
 
 
@@ -90,12 +96,7 @@ def composed(root: Path) -> Splits:
         faces = data.load("celeba500", split, root, framing="loose")
         faces = faces.subset(faces.landmarks.isfinite().all((1, 2)) & (faces.identities < people))
         made = data.scenes(split, count, (SIDE, SIDE), settings, faces=faces, backgrounds=root / "non_face_scenes")
-        photos = [photo for photo in made if photo.faces]
-        boxes, marks = (
-            torch.stack([getattr(photo.faces[0], name) for photo in photos]).float() for name in ("box", "landmarks")
-        )
-        who = torch.tensor([photo.faces[0].identity for photo in photos])
-        splits[split] = People(torch.stack([photo.image for photo in photos]), boxes, who, marks)
+        splits[split] = people_in([photo for photo in made if photo.faces])
     return splits
 
 

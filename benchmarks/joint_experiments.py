@@ -136,8 +136,7 @@ def strangers(splits: j.Splits, places: Tensor, folder: Path) -> Result:
     people, figures, detail = splits["train"], {}, {}
     chosen = dict(people=STRANGERS, images_per_person=7, seed=STRANGE_SEED)
     photos = [photo for split in j.SPLITS for photo in data.studio(split, j.SIDE, **chosen)]
-    images, faces = torch.stack([photo.image for photo in photos]), [photo.faces[0] for photo in photos]
-    who, boxes = torch.tensor([face.identity for face in faces]), torch.stack([face.box for face in faces]).float()
+    images, boxes, who, _ = j.people_in(photos)
     arc = recognize.arcface(j.DIM, j.PEOPLE, margin=0.3, scale=24)
     looks = {
         "joint": j.anchor_look(together(people, places, folder / "experiment1_joint.run")),
