@@ -55,14 +55,13 @@ def main() -> None:
         return
     chosen.folder.mkdir(parents=True, exist_ok=True)
     file = RESULTS / "pipeline.json"
-    before = json.loads(file.read_text()) if file.exists() else {"figures": {}, "detail": {}}
-    figures, detail = before["figures"], before["detail"]
     for part in chosen.only:
-        row, more = PARTS[part](chosen)
-        print(part, json.dumps(row, indent=1), flush=True)
-        figures, detail = figures | row, detail | more
-    if not chosen.dry_run:
-        record("pipeline", figures, "python -m benchmarks.pipeline", detail=detail, notes=NOTES)
+        figures, detail = PARTS[part](chosen)
+        print(part, json.dumps(figures, indent=1), flush=True)
+        if not chosen.dry_run:  # after each part, as the file is now: another part may have been measured meanwhile
+            before = json.loads(file.read_text()) if file.exists() else {"figures": {}, "detail": {}}
+            figures, detail = before["figures"] | figures, before["detail"] | detail
+            record("pipeline", figures, "python -m benchmarks.pipeline", detail=detail, notes=NOTES)
 
 
 NOTES = [
@@ -475,7 +474,7 @@ def train(chosen: argparse.Namespace) -> tuple[dict[str, float], dict[str, objec
     """InceptionResnetV1 with CosFace on 1,000 built-in people, as the checkpoint project has it."""
     file = chosen.folder / "inception_cosface.safetensors"
     options = ["--data", "synthetic", "--people", "1000", "--backbone", "inception", "--loss", "cosface"]
-    command = [sys.executable, "-m", "dlsfaces", "train", str(file), *options, "--epochs", "12", "--json"]
+    command = [sys.executable, "-m", "dlsfaces", "train", str(file), *options, "--epochs", "10", "--json"]
     started = time.perf_counter()
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     minutes = (time.perf_counter() - started) / 60

@@ -61,3 +61,16 @@ def test_shares_are_drawn_by_people(taught, monkeypatch):
     monkeypatch.setitem(taught.shares.__globals__, "settings", SimpleNamespace(bootstrap=500))
     share, low, high = taught.shares(torch.tensor([1, 1, 1, 0, 0, 0]), torch.tensor([0, 0, 0, 1, 1, 1]))
     assert (share, low, high) == (0.5, 0.0, 1.0)
+
+
+def test_the_fast_index_names_the_nearest_with_its_exact_cosine():
+    pytest.importorskip("faiss")
+    fast_index, nearest = definitions("10_pipeline", "fast_index", "nearest")
+    random = torch.Generator().manual_seed(0)
+    people = torch.nn.functional.normalize(torch.randn(3000, 32, generator=random), dim=1)
+    index, on_disk = fast_index(people), people.half().numpy()
+    for k in range(0, 3000, 100):
+        probe = torch.nn.functional.normalize(people[k] + 0.05 * torch.randn(32, generator=random), dim=0)
+        row, cosine = nearest(index, on_disk, probe)
+        assert row == k and cosine == pytest.approx(float(people[k] @ probe), abs=1e-3)
+    assert nearest(fast_index(people[:20]), on_disk, people[3])[0] == 3  # fewer people than a shortlist
