@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,8 @@ from dlsfaces import geometry
 from dlsfaces.data import UNKNOWN, FaceSet
 from dlsfaces.files import written_whole
 from dlsfaces.recognize import Backbone, embed
+
+log = logging.getLogger(__name__)
 
 AT_ONCE = 2048  #: rows of similarities that are held at once
 
@@ -77,20 +80,20 @@ def unstable(model: Backbone, images: Tensor, passes: int = 50, dropout: float =
     trunk, head = model.body[:-2], model.body[-2:]
     was_training = model.training
     model.eval()
-    generator, spread = torch.Generator().manual_seed(seed), []
+    random = torch.rand(passes, head[0].in_features, generator=torch.Generator().manual_seed(seed))
+    kept, spread = (random >= dropout) / (1 - dropout), []  # the same masks for all photos
     for chunk in images.split(256):
-        pooled = trunk(((geometry.to_float(chunk) - model.mean) / model.std))
-        kept = torch.rand(passes, *pooled.shape[1:], generator=generator) >= dropout  # the same masks for all photos
-        dropped = pooled[:, None] * kept / (1 - dropout)
-        unit = F.normalize(head(dropped.flatten(0, 1)), dim=1).view(len(chunk), passes, -1)
+        normalised = (geometry.to_float(chunk) - model.mean) / model.std
+        pooled = trunk(normalised.contiguous(memory_format=torch.channels_last))
+        unit = F.normalize(head((pooled[:, None] * kept).flatten(0, 1)), dim=1).view(len(chunk), passes, -1)
         spread.append(torch.cdist(unit, unit).sum((1, 2)) / (passes * (passes - 1)))
     model.train(was_training)
     return torch.cat(spread)
 
 
-def change_by(model: Backbone, images: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
-    """1 - cosine ``(N,)`` between images and what ``change`` makes of them, such as their mirror images."""
-    return 1 - (embed(model, images) * embed(model, change(images))).sum(1)
+def change_by(model: Backbone, images: Tensor, features: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+    """1 - cosine ``(N,)`` between images' ``features`` and those of what ``change`` makes of them, as by a mirror."""
+    return 1 - (F.normalize(features, dim=1) * embed(model, change(images))).sum(1)
 
 
 # --- scores by pixels -----------------------------------------------------------------------------------------------
@@ -115,3 +118,111 @@ def perceptual_hash(images: Tensor) -> np.ndarray:
     waves = torch.cos(torch.pi / 32 * torch.arange(8.0)[:, None] * (torch.arange(32) + 0.5))  # of a cosine transform
     low = (waves @ small @ waves.T).flatten(1)
     return (low > low[:, 1:].median(dim=1, keepdim=True).values).numpy()
+
+
+class Copies(NamedTuple):
+    """How much photos look like another one of the set."""
+
+    score: Tensor  # (N,): cosine to the most similar photo
+    of: Tensor  # (N,): the number of that photo
+
+
+def copies(features: Tensor) -> Copies:
+    """The most similar photo of each, by features ``(N, D)``: copies, also brighter, trimmed or saved again."""
+    unit, found = F.normalize(features, dim=1), []
+    for rows in torch.arange(len(unit)).split(AT_ONCE):
+        cosine = unit[rows] @ unit.T
+        cosine[torch.arange(len(rows)), rows] = -2.0
+        found.append(cosine.max(1))
+    return Copies(torch.cat([best.values for best in found]), torch.cat([best.indices for best in found]))
+
+
+def hash_copies(hashes: np.ndarray) -> Tensor:
+    """Minus the number of bits ``(N,)`` in which the most similar :func:`perceptual_hash` differs."""
+    bits = torch.from_numpy(hashes).float() * 2 - 1  # as -1 and 1 their product says in how many bits two agree
+    return (copies(bits).score - 1) * hashes.shape[1] / 2
+
+
+# --- the report -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class TrashReport:
+    """What is wrong with which photo of a set. It names photos; it deletes none.
+
+    Columns are named as CleanVision names them: ``KIND_score`` in [0, 1], lower is worse, and ``is_KIND_issue``, which
+    is true below one half.
+
+    Args:
+        files: names of the photos.
+        scores: for each kind of trash a score ``(N,)``.
+        likely: who a photo with a wrong identity may show; names of people ``(N,)``.
+        copy_of: numbers ``(N,)`` of the photos that look most alike.
+    """
+
+    files: Sequence[str]
+    scores: Mapping[str, Tensor]
+    likely: Sequence[str] | None = None
+    copy_of: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        for kind, score in self.scores.items():
+            if score.shape != (len(self.files),) or not ((score >= 0) & (score <= 1)).all():
+                raise ValueError(f"{kind}: {tuple(score.shape)} scores for {len(self.files)} photos; one each, 0 to 1")
+
+    def issues(self, kind: str | None = None) -> Tensor:
+        """Which photos ``(N,)`` have an issue: of a kind, or any."""
+        kinds = self.scores if kind is None else [kind]
+        return torch.stack([self.scores[kind] < 0.5 for kind in kinds]).any(0)
+
+    def groups(self) -> list[list[int]]:
+        """Photos that are copies of each other, as lists of numbers."""
+        if self.copy_of is None or "duplicate" not in self.scores:
+            return []
+        group = {}  # of a photo's number
+        for k in self.issues("duplicate").nonzero()[:, 0].tolist():
+            a, b = (group.setdefault(n, [n]) for n in (k, int(self.copy_of[k])))
+            if a is not b:
+                a.extend(b)
+                group.update(dict.fromkeys(b, a))
+        return sorted({id(numbers): sorted(numbers) for numbers in group.values()}.values())
+
+    def dropped(self) -> Tensor:
+        """Which photos ``(N,)`` should go: those with an issue; but of copies the best one stays."""
+        others = [kind for kind in self.scores if kind != "duplicate"]
+        bad = torch.stack([self.scores[kind] < 0.5 for kind in others]).any(0) if others else self.issues() & False
+        worst = torch.stack([*(self.scores[kind] for kind in others), torch.ones(len(self.files))]).amin(0)
+        for numbers in self.groups():
+            best = max(numbers, key=lambda k: worst[k])  # the first of equals
+            bad[[k for k in numbers if k != best]] = True
+        return bad
+
+    def rows(self) -> list[dict[str, object]]:
+        """The table, a photo a row."""
+        group = {k: number for number, numbers in enumerate(self.groups()) for k in numbers}
+        table = []
+        for k, file in enumerate(self.files):
+            row: dict[str, object] = {"file": file}
+            for kind, score in self.scores.items():
+                row |= {f"{kind}_score": round(float(score[k]), 4), f"is_{kind}_issue": bool(score[k] < 0.5)}
+            wrong = "wrong_identity" in self.scores and self.scores["wrong_identity"][k] < 0.5
+            row["likely_person"] = self.likely[k] if self.likely is not None and wrong else ""
+            table.append(row | {"duplicates_group": group.get(k, "")})
+        return table
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write the table."""
+        with written_whole(Path(path)) as part, part.open("w", newline="", encoding="utf-8") as file:
+            rows = self.rows()
+            table = csv.DictWriter(file, list(rows[0]))
+            table.writeheader()
+            table.writerows(rows)
+
+    def kept(self, faces: FaceSet) -> FaceSet:
+        """The set without the photos that should go; a warning says how many of which kind."""
+        if list(faces.files) != list(self.files):
+            raise ValueError(f"{faces!r} has other photos than this report; make the report of this set")
+        bad = self.dropped()
+        kinds = ", ".join(f"{int((self.issues(kind) & bad).sum())} {kind}" for kind in self.scores)
+        log.warning("%d of %d photos are left out (%s)", int(bad.sum()), len(bad), kinds)
+        return faces.subset(~bad)
