@@ -20,7 +20,7 @@ python := .venv/bin/python
 # A machine like Colab's: its Python, where PATH has that one, and the versions in requirements-colab.txt.
 colab_python := python3.13
 colab := .venv-colab
-colab_tests := tests/test_notebooks.py tests/test_course.py tests/test_plots.py $(wildcard tests/test_widgets.py)
+colab_tests := tests/test_notebooks.py tests/test_course.py tests/test_plots.py tests/test_widgets.py tests/browser
 # One torch thread for each of the parallel tests: more only get in each other's way.
 one_thread := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 DLSFACES_THREADS=1
 

@@ -7,6 +7,8 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
+from importlib.metadata import distributions
 from pathlib import Path
 
 import matplotlib
@@ -20,6 +22,7 @@ from tools import notebooks
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "notebooks" / "demo.ipynb"
 matplotlib.use("agg")
+CLASSIC = any(one.metadata["name"] == "notebook" and one.version[0] == "6" for one in distributions())
 
 
 @pytest.fixture(scope="module")
@@ -90,19 +93,18 @@ def test_files_of_both_versions_of_the_upload_button(demo):
     assert demo["uploaded"]({"a.jpg": {"content": b"abc"}}) == b"abc"  # ipywidgets 7
 
 
-@pytest.fixture(scope="module")
-def page():
-    """The demo's page in a browser, with a camera that is made up."""
+@contextmanager
+def served(command, address):
+    """A browser's tab, with a camera that is made up, at a page that ``command`` serves; PORT stands for its port."""
     playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    pytest.importorskip("voila", reason="Voila is not installed")
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         pytest.skip("there is no chromium")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "voila", str(DEMO), f"--port={port}", "--no-browser"]
-    server = subprocess.Popen(command, env={**os.environ, "DLSFACES_THREADS": "1"}, cwd=ROOT)
+        port = str(free.getsockname()[1])
+    command = [sys.executable, "-m", *(part.replace("PORT", port) for part in command)]
+    server = subprocess.Popen(command, env={**os.environ, "DLSFACES_THREADS": "1", "PYTHONPATH": str(ROOT)}, cwd=ROOT)
     try:
         with playwright.sync_playwright() as run:
             fake = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", "--no-sandbox"]
@@ -110,16 +112,24 @@ def page():
             tab = browser.new_page(viewport={"width": 1000, "height": 1100})
             for _ in range(120):
                 try:
-                    tab.goto(f"http://127.0.0.1:{port}/", timeout=120_000)
+                    tab.goto(f"http://127.0.0.1:{port}/{address}", timeout=120_000)
                     break
                 except playwright.Error:
                     time.sleep(0.5)
-            tab.wait_for_selector("text=Nothing is kept", timeout=120_000)
             yield tab
             browser.close()
     finally:
         server.terminate()
         server.wait(20)
+
+
+@pytest.fixture(scope="module")
+def page():
+    """The demo's page under Voila."""
+    pytest.importorskip("voila", reason="Voila is not installed")
+    with served(["voila", str(DEMO), "--port=PORT", "--no-browser"], "") as tab:
+        tab.wait_for_selector("text=Nothing is kept", timeout=120_000)
+        yield tab
 
 
 def choose(page, file):
@@ -148,3 +158,28 @@ def test_the_page_in_a_browser(page, portraits, tmp_path):
     page.screenshot(path=os.environ.get("DLSFACES_SCREENSHOT", tmp_path / "demo.png"))
     page.click("button:has-text('Forget everything')")
     page.wait_for_selector("text=Nothing is kept", timeout=30_000)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not CLASSIC, reason="no classic notebook here; make test-colab has one")
+def test_the_classic_notebook_with_the_widgets_of_colab(portraits, tmp_path):
+    options = [
+        "--no-browser",
+        "--port=PORT",
+        "--NotebookApp.token=",
+        "--allow-root",
+        f"--notebook-dir={tmp_path}",
+    ]  # it saves by itself
+    shutil.copy(DEMO, tmp_path)
+    with served(["notebook", *options], "notebooks/demo.ipynb") as tab:
+        tab.wait_for_function("window.Jupyter?.notebook?.kernel?.is_connected()", timeout=120_000)
+        tab.wait_for_timeout(8000)  # its manager of widgets asks a new kernel for old ones first
+        tab.evaluate("Jupyter.notebook.execute_all_cells()")
+        tab.wait_for_selector(".widget-html:has-text('Nothing is kept')", timeout=120_000)
+        tab.select_option(".widget-dropdown select >> nth=0", "built-in people")
+        choose(tab, portraits[0][0])
+        tab.wait_for_selector("text=1 face. I know nobody", timeout=30_000)
+        tab.fill("input[placeholder^='the person']", "Ada")
+        tab.click("button:has-text('Enrol')")
+        tab.wait_for_selector("text=I know 1: Ada", timeout=30_000)
+        tab.screenshot(path=os.environ.get("DLSFACES_SCREENSHOT", tmp_path / "classic.png"))
