@@ -71,7 +71,8 @@ NOTES = [
     "strangers. tpir: probes named rightly (mean of a person's vectors). true_landmarks: the same network on the "
     "landmarks of SCRFD. built_in: 80 people of the studio and 200 strangers, networks of built-in people.",
     "fpir_found@P: the share of the strangers' photos to whom a gallery gives a name at its own threshold for P, which "
-    "comes from strangers that are drawn (dlsfaces.gallery.Strangers).",
+    "comes from strangers that are drawn (dlsfaces.gallery.Strangers). fpir_found_local@P: where it comes from half of "
+    "the strangers of the same photos, and the other half asks.",
     "photos_per_second: 64 photos of 320 pixels, one at a time, both cores, detection to vectors. peer_dlib: what "
     "face_recognition does, its detector (HOG, the photo enlarged once), five-point predictor and network. "
     "peer_facenet: MTCNN, and InceptionResnetV1 at 160 pixels with random weights, whose time is the same.",
@@ -218,6 +219,8 @@ def identified(splits: j.Splits, network: str, count: int) -> tuple[dict[str, fl
             threshold = thresholds[0]
     row |= account(run.network, vectors, true, people.who, known, part, there, threshold)
     strangers = pipeline.load_strangers(network)
+    row["mean_vector"] = vectors[there].mean(0).norm().item()
+    row["mean_vector_of_drawn"] = strangers.draw().mean(0).norm().item()
     for fpir in FPIRS:
         people_known = enrolled(
             gallery.Gallery(run.network, strangers.draw(), fpir), vectors, people.who, known, part, there
@@ -230,7 +233,21 @@ def identified(splits: j.Splits, network: str, count: int) -> tuple[dict[str, fl
         named = people_known.identify(vectors[probes & there])
         right = [m.name == str(int(who)) for m, who in zip(named, people.who[probes & there])]
         row[f"own_threshold/tpir@fpir{fpir}"] = sum(right) / int(probes.sum())
+        first = known & there & (part == 0)
+        row[f"fpir_found_local@{fpir}"] = local(run.network, vectors, people.who, first, asked, fpir)
     return row, detail
+
+
+def local(network: str, vectors: Tensor, who: Tensor, first: Tensor, asked: Tensor, fpir: float) -> float:
+    """The FPIR that half of the strangers find where the cohort is the other half; the mean of 20 divisions."""
+    strangers, shares = who[asked].unique(), []
+    for seed in range(20):
+        order = strangers[torch.randperm(len(strangers), generator=torch.Generator().manual_seed(seed))]
+        cohort, others = (asked & torch.isin(who, half) for half in order.chunk(2))
+        people = gallery.Gallery(network, vectors[cohort], fpir)
+        people.enrol_many([str(int(person)) for person in who[first]], vectors[first])
+        shares.append((people.scores(vectors[others]).amax(1) > people.threshold).float().mean().item())
+    return sum(shares) / len(shares)
 
 
 def enrolled(

@@ -18,6 +18,7 @@ from torchvision.transforms.v2 import functional as V
 from typer.testing import CliRunner
 
 from dlsfaces import cli, data, pipeline
+from dlsfaces.gallery import Gallery
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILT_IN = ["--network", "synthetic"]
@@ -311,3 +312,13 @@ def test_a_name_that_is_not_text_ends_nothing(photos, tmp_path):
     command = [sys.executable, "-m", "dlsfaces", "detect", str(tmp_path), *BUILT_IN]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0 and done.stdout.startswith(f"{tmp_path}/bad\\udcff\\n.png\t"), done.stderr
+
+
+def test_two_enrols_at_once_lose_nobody(photos, tmp_path):
+    file, people = tmp_path / "g.safetensors", people_of(photos)[:4]
+    command = [sys.executable, "-m", "dlsfaces", "enrol", "--gallery", str(file), *BUILT_IN]
+    pairs = people[:2], people[2:]
+    at_once = [subprocess.Popen([*command, *map(str, pair)], cwd=ROOT, stdout=subprocess.DEVNULL) for pair in pairs]
+    assert [one.wait(300) for one in at_once] == [0, 0]
+    known = Gallery.load(file, pipeline.load_pipeline("synthetic").network)
+    assert sorted(known.names) == sorted(path.name for path in people)
