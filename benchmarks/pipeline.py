@@ -29,7 +29,6 @@ from torchvision.transforms.v2 import functional as V
 from benchmarks import _joint as j
 from benchmarks._peers import Finder, peer
 from benchmarks._record import RESULTS, ROOT, record
-from benchmarks.detection import memory_mib
 from dlsfaces import data, evaluate, gallery, geometry, pipeline, recognize, weights
 from tests.from_notebook import definitions
 
@@ -425,15 +424,13 @@ def size(chosen: argparse.Namespace) -> tuple[dict[str, float], dict[str, object
     figures: dict[str, float] = {}
     cohort = F.normalize(torch.randn(200, DIM, generator=torch.Generator().manual_seed(1)), dim=1)
     for title, count in COUNTS.items():
-        before = memory_mib("VmRSS")
         row = gallery_times(gallery.Gallery("crowd", cohort), everybody[:count], probes)
-        row["megabytes_exact"] = memory_mib("VmRSS") - before
         row["peer_dlib/search_ms"] = 1000 * face_distance_seconds(everybody[:count], probes)
         for name, value in row.items():
             name, exactly, _ = name.partition("_exact")
             figures[f"{name}@{title}{exactly}"] = value
-    exact = torch.tensor([int((everybody @ probe).argmax()) for probe in probes])
-    best = torch.tensor([float((everybody @ stranger).max()) for stranger in strangers])
+    exact = torch.cat([(some @ everybody.T).argmax(1) for some in probes.split(100)])
+    best = torch.cat([(some @ everybody.T).amax(1) for some in strangers.split(100)])
     fast_index, nearest = definitions("10_pipeline", "fast_index", "nearest")
     started = time.perf_counter()
     index = fast_index(everybody)
