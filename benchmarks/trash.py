@@ -91,7 +91,7 @@ NOTES = [
     "with CosFace for 12 epochs, three seeds (means); TPR on celebA_ir, accuracy on the clean validation split by the "
     "nearest of the training photos' class centres. cleaned: the judge learned from more trash, planted in the dirty "
     "set itself (10%), whose own trash counted as clean.",
-    "by_hand: the hundred photos of each set that look worst, judged by a person; of the training photos those 95% "
+    "by_hand: the hundred photos of each set that look worst, judged by eye; of the training photos those 95% "
     "that were not planted.",
 ]
 
@@ -386,7 +386,7 @@ def pages(chosen: argparse.Namespace) -> None:
 
 
 def by_hand(chosen: argparse.Namespace) -> tuple[dict[str, float], dict[str, object]]:
-    """Precision of the worst photos by verdicts that a person gave."""
+    """Precision of the worst photos by verdicts that were given by eye."""
     with BY_HAND.open(newline="", encoding="utf-8") as file:
         verdict = {(row["set"], row["file"]): row["verdict"] for row in csv.DictReader(file)}
     figures, detail = {}, {}

@@ -20,8 +20,7 @@ def test_keys_and_buttons_write_verdicts(tmp_path):
     parts = {cell.get("id"): notebooks.source(cell) for _, cell in notebooks.code_cells(notebooks.read(CHAPTER))}
     path = tmp_path / "verdicts.csv"
     show = f"review(torch.randint(0, 256, (3, 3, 40, 30), dtype=torch.uint8), ['a', 'b', 'c'], {str(path)!r})"
-    imports = parts["imports"].partition("settings = ")[0]
-    cells = [imports, parts["keys"], parts["review"], parts["review-widget"], show]
+    cells = [*(parts[name] for name in ("imports", "keys", "keyboard", "review", "review-widget")), show]
     notebook = v4.new_notebook(cells=[v4.new_code_cell(text) for text in cells])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     write(notebook, tmp_path / "review.ipynb")
