@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.transforms.v2 import functional as V
 
@@ -26,6 +26,15 @@ AT_ONCE = 2048  #: rows of similarities that are held at once
 
 
 # --- scores by a network --------------------------------------------------------------------------------------------
+
+
+def _unit(features: Tensor, identities: Tensor | None = None) -> Tensor:
+    """Features ``(N, D)`` at length 1; ``ValueError`` where they cannot be compared, or a photo has no identity."""
+    if len(features) < 2 or not features.isfinite().all():
+        raise ValueError(f"features {tuple(features.shape)}: take two photos or more, and none with NaN or infinity")
+    if identities is not None and (len(identities) != len(features) or (identities == UNKNOWN).any()):
+        raise ValueError(f"{len(identities)} identities, {len(features)} photos: each needs one, not -1; take a subset")
+    return F.normalize(features, dim=1)
 
 
 def low_norm(features: Tensor) -> Tensor:
@@ -43,10 +52,10 @@ class Centres(NamedTuple):
 
 def against_centres(features: Tensor, identities: Tensor) -> Centres:
     """Of features ``(N, D)`` with identities ``(N,)``; ``ValueError`` where a photo has none, or all have the same."""
-    if (identities == UNKNOWN).any() or len(identities.unique()) < 2:
-        raise ValueError("centres need photos with identities, of two people at least; take a subset of the set")
-    unit = F.normalize(features, dim=1)
+    unit = _unit(features, identities)
     people, number = identities.unique(return_inverse=True)
+    if len(people) < 2:
+        raise ValueError("all photos have the same identity; centres need photos of two people at least")
     sums = unit.new_zeros(len(people), unit.shape[1]).index_add_(0, number, unit)
     own = (unit * F.normalize(sums[number] - unit, dim=1)).sum(1)
     cosine = unit @ F.normalize(sums, dim=1).T
@@ -56,7 +65,9 @@ def against_centres(features: Tensor, identities: Tensor) -> Centres:
 
 def odd_neighbours(features: Tensor, identities: Tensor, k: int = 5) -> Tensor:
     """The share of a photo's ``k`` nearest photos that carry another identity: ``(N,)``."""
-    unit, shares = F.normalize(features, dim=1), []
+    if k < 1:
+        raise ValueError(f"k={k}: take one nearest photo at least")
+    unit, shares = _unit(features, identities), []
     for rows in torch.arange(len(unit)).split(AT_ONCE):
         cosine = unit[rows] @ unit.T
         cosine[torch.arange(len(rows)), rows] = -2.0
@@ -67,27 +78,26 @@ def odd_neighbours(features: Tensor, identities: Tensor, k: int = 5) -> Tensor:
 
 def like_examples(features: Tensor, examples: Tensor) -> Tensor:
     """Cosine ``(N,)`` of features to the mean of a few trash photos' unit features ``(M, D)``."""
+    if examples.dim() != 2 or not len(examples):
+        raise ValueError(f"examples {tuple(examples.shape)}: give features (M, D) of one trash photo at least")
     return F.normalize(features, dim=1) @ F.normalize(F.normalize(examples, dim=1).mean(0), dim=0)
 
 
-@torch.no_grad()
 def unstable(model: Backbone, images: Tensor, passes: int = 50, dropout: float = 0.5, seed: int = 0) -> Tensor:
-    """Mean distance between embeddings under random dropout before the last layer: ``(N,)``.
+    """Mean distance between embeddings under random dropout before the last linear layer: ``(N,)``, on the CPU.
 
-    SER-FIQ (Terhörst et al. 2020, equation 1, without the sigmoid): what a network is sure of hardly moves. Only the
-    last layer runs ``passes`` times.
+    SER-FIQ (Terhörst et al. 2020, equation 1, without the sigmoid): what a network is sure of hardly moves. Only what
+    comes from that layer on runs ``passes`` times.
     """
-    trunk, head = model.body[:-2], model.body[-2:]
-    was_training = model.training
-    model.eval()
-    random = torch.rand(passes, head[0].in_features, generator=torch.Generator().manual_seed(seed))
-    kept, spread = (random >= dropout) / (1 - dropout), []  # the same masks for all photos
-    for chunk in images.split(256):
-        normalised = (geometry.to_float(chunk) - model.mean) / model.std
-        pooled = trunk(normalised.contiguous(memory_format=torch.channels_last))
-        unit = F.normalize(head((pooled[:, None] * kept).flatten(0, 1)), dim=1).view(len(chunk), passes, -1)
-        spread.append(torch.cdist(unit, unit).sum((1, 2)) / (passes * (passes - 1)))
-    model.train(was_training)
+    if passes < 2 or not 0 < dropout < 1:
+        raise ValueError(f"passes={passes}, dropout={dropout}: take two passes or more, and a share between 0 and 1")
+    last = [layer for layer in model.modules() if isinstance(layer, nn.Linear)][-1]
+    random = torch.rand(passes, last.in_features, generator=torch.Generator().manual_seed(seed))
+    kept, spread = ((random >= dropout) / (1 - dropout)).to(model.mean), []  # the same masks for all photos
+    with last.register_forward_pre_hook(lambda _, given: (given[0][:, None] * kept).flatten(0, 1)):
+        for chunk in images.split(256):
+            unit = embed(model, geometry.to_float(chunk)).view(len(chunk), passes, model.embedding_dim)
+            spread.append(torch.cdist(unit, unit).sum((1, 2)) / (passes * (passes - 1)))
     return torch.cat(spread)
 
 
@@ -101,6 +111,8 @@ def change_by(model: Backbone, images: Tensor, features: Tensor, change: Callabl
 
 def unsharp(images: Tensor) -> Tensor:
     """Minus the logarithm of the variance of the Laplacian ``(N,)`` of images ``(N, 3, H, W)``."""
+    if min(images.shape[-2:]) < 4:
+        raise ValueError(f"images {tuple(images.shape)}: a Laplacian needs 4 pixels a side at least; take larger ones")
     grey = V.rgb_to_grayscale(geometry.to_float(images))
     kernel = torch.tensor([[[[0.0, 1, 0], [1, -4, 1], [0, 1, 0]]]])
     return -(F.conv2d(grey, kernel).flatten(1).var(1) + 1e-8).log()
@@ -109,7 +121,7 @@ def unsharp(images: Tensor) -> Tensor:
 def dark(images: Tensor) -> Tensor:
     """1 - the brightness ``(N,)`` that a tenth of the pixels exceeds."""
     grey = V.rgb_to_grayscale(geometry.to_float(images))
-    return 1 - grey.flatten(1).quantile(0.9, dim=1)
+    return 1 - grey.flatten(1).quantile(0.9, dim=1) if len(grey) else grey.new_empty(0)
 
 
 def perceptual_hash(images: Tensor) -> np.ndarray:
@@ -129,7 +141,7 @@ class Copies(NamedTuple):
 
 def copies(features: Tensor) -> Copies:
     """The most similar photo of each, by features ``(N, D)``: copies, also brighter, trimmed or saved again."""
-    unit, found = F.normalize(features, dim=1), []
+    unit, found = _unit(features), []
     for rows in torch.arange(len(unit)).split(AT_ONCE):
         cosine = unit[rows] @ unit.T
         cosine[torch.arange(len(rows)), rows] = -2.0
@@ -146,7 +158,7 @@ def hash_copies(hashes: np.ndarray) -> Tensor:
 # --- the report -----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TrashReport:
     """What is wrong with which photo of a set. It names photos; it deletes none.
 
@@ -157,7 +169,7 @@ class TrashReport:
         files: names of the photos.
         scores: for each kind of trash a score ``(N,)``.
         likely: who a photo with a wrong identity may show; names of people ``(N,)``.
-        copy_of: numbers ``(N,)`` of the photos that look most alike.
+        copy_of: numbers ``(N,)`` of the photos that look most alike; without them no copy is dropped.
     """
 
     files: Sequence[str]
@@ -166,17 +178,24 @@ class TrashReport:
     copy_of: Tensor | None = None
 
     def __post_init__(self) -> None:
+        count = len(self.files)
         for kind, score in self.scores.items():
-            if score.shape != (len(self.files),) or not ((score >= 0) & (score <= 1)).all():
-                raise ValueError(f"{kind}: {tuple(score.shape)} scores for {len(self.files)} photos; one each, 0 to 1")
+            if not isinstance(score, Tensor) or score.shape != (count,) or not ((score >= 0) & (score <= 1)).all():
+                raise ValueError(f"{kind}: give a tensor of {count} scores, one a photo, each from 0 to 1 and none NaN")
+        if self.likely is not None and len(self.likely) != count:
+            raise ValueError(f"likely: {len(self.likely)} names for {count} photos; give one each")
+        if self.copy_of is not None:
+            of, own = torch.as_tensor(self.copy_of, device="cpu"), torch.arange(count)
+            if of.shape != own.shape or ((of < 0) | (of >= count) | (of == own)).any():
+                raise ValueError(f"copy_of: give each of {count} photos the number of another, as copies(features).of")
 
     def issues(self, kind: str | None = None) -> Tensor:
         """Which photos ``(N,)`` have an issue: of a kind, or any."""
         kinds = self.scores if kind is None else [kind]
-        return torch.stack([self.scores[kind] < 0.5 for kind in kinds]).any(0)
+        return torch.stack([torch.zeros(len(self.files)) > 0, *(self.scores[kind] < 0.5 for kind in kinds)]).any(0)
 
     def groups(self) -> list[list[int]]:
-        """Photos that are copies of each other, as lists of numbers."""
+        """Photos that are copies of each other, as lists of numbers; four may make two, as each names but one."""
         if self.copy_of is None or "duplicate" not in self.scores:
             return []
         group = {}  # of a photo's number
@@ -212,11 +231,11 @@ class TrashReport:
 
     def to_csv(self, path: str | Path) -> None:
         """Write the table."""
-        with written_whole(Path(path)) as part, part.open("w", newline="", encoding="utf-8") as file:
-            rows = self.rows()
-            table = csv.DictWriter(file, list(rows[0]))
+        with written_whole(Path(path)) as part, part.open("w", -1, "utf-8", "surrogateescape", newline="") as file:
+            scores = [name for kind in self.scores for name in (f"{kind}_score", f"is_{kind}_issue")]
+            table = csv.DictWriter(file, ["file", *scores, "likely_person", "duplicates_group"])
             table.writeheader()
-            table.writerows(rows)
+            table.writerows(self.rows())
 
     def kept(self, faces: FaceSet) -> FaceSet:
         """The set without the photos that should go; a warning says how many of which kind."""
@@ -224,5 +243,6 @@ class TrashReport:
             raise ValueError(f"{faces!r} has other photos than this report; make the report of this set")
         bad = self.dropped()
         kinds = ", ".join(f"{int((self.issues(kind) & bad).sum())} {kind}" for kind in self.scores)
+        kinds += f", {alike} only as poorer copies" if (alike := int((bad & ~self.issues()).sum())) else ""
         log.warning("%d of %d photos are left out (%s)", int(bad.sum()), len(bad), kinds)
         return faces.subset(~bad)

@@ -150,13 +150,15 @@ def features_of(model: Backbone, images: Tensor, *, mirror: bool = False, batch_
     model.eval()
     device = next(model.parameters()).device
     parts = []
-    for chunk in images.split(batch_size):
-        batch = geometry.to_float(chunk.to(device))
-        features = model.features(batch).float()
-        if mirror:
-            features = (features + model.features(batch.flip(3)).float()) / 2
-        parts.append(features.cpu())
-    model.train(was_training)
+    try:
+        for chunk in images.split(batch_size):
+            batch = geometry.to_float(chunk.to(device))
+            features = model.features(batch).float()
+            if mirror:
+                features = (features + model.features(batch.flip(3)).float()) / 2
+            parts.append(features.cpu())
+    finally:
+        model.train(was_training)
     return torch.cat(parts) if parts else torch.empty(0, model.embedding_dim)
 
 

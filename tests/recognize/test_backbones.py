@@ -8,6 +8,7 @@ from torch.utils.data import DataLoader
 from dlsfaces import align, data, geometry, train
 from dlsfaces.recognize import CrossEntropy, FaceResNet, ImageNetResNet, embed, features_of
 from dlsfaces.recognize.backbones import GlobalDepthwise
+from dlsfaces.recognize.inception import InceptionResnetV1
 
 
 @pytest.mark.parametrize(("size", "millions"), [("small", 0.7), ("medium", 2.6), ("large", 11.3)])
@@ -150,3 +151,10 @@ def test_images_in_another_layout_are_refused_with_the_way_back(way, move):
         )
         with pytest.raises(ValueError, match=r"images \(32, 40\): a network takes a batch"):
             enter(images[0, 0])
+
+
+def test_a_network_is_as_it_was_after_an_error():
+    model = InceptionResnetV1(16, image_size=(80, 80)).train()
+    with pytest.raises(ValueError, match="too small"):
+        features_of(model, torch.zeros(1, 3, 40, 40, dtype=torch.uint8))
+    assert model.training
