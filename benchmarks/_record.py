@@ -42,6 +42,15 @@ def record(name: str, figures: dict[str, float], command: str, **more: object) -
     return path
 
 
+def record_part(
+    name: str, figures: dict[str, float], detail: dict[str, object], command: str, notes: list[str]
+) -> None:
+    """:func:`record` a part of a benchmark into the file as it is now, where the other parts' figures stay."""
+    path = RESULTS / f"{name}.json"
+    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"figures": {}, "detail": {}}
+    record(name, before["figures"] | figures, command, detail=before["detail"] | detail, notes=notes)
+
+
 def machine() -> str:
     """The processor or GPU, cores, memory, and the versions that numbers depend on."""
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"

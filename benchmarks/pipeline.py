@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -28,7 +29,7 @@ from torchvision.transforms.v2 import functional as V
 
 from benchmarks import _joint as j
 from benchmarks._peers import Finder, peer
-from benchmarks._record import RESULTS, ROOT, record
+from benchmarks._record import ROOT, record_part
 from dlsfaces import data, evaluate, gallery, geometry, pipeline, recognize, weights
 from tests.from_notebook import definitions
 
@@ -53,14 +54,11 @@ def main() -> None:
         ship(chosen.root)
         return
     chosen.folder.mkdir(parents=True, exist_ok=True)
-    file = RESULTS / "pipeline.json"
     for part in chosen.only:
         figures, detail = PARTS[part](chosen)
         print(part, json.dumps(figures, indent=1), flush=True)
-        if not chosen.dry_run:  # after each part, as the file is now: another part may have been measured meanwhile
-            before = json.loads(file.read_text()) if file.exists() else {"figures": {}, "detail": {}}
-            figures, detail = before["figures"] | figures, before["detail"] | detail
-            record("pipeline", figures, "python -m benchmarks.pipeline", detail=detail, notes=NOTES)
+        if not chosen.dry_run:
+            record_part("pipeline", figures, detail, "python -m benchmarks.pipeline", NOTES)
 
 
 NOTES = [
@@ -220,10 +218,9 @@ def identified(splits: j.Splits, network: str, count: int) -> tuple[dict[str, fl
     strangers = pipeline.load_strangers(network)
     row["mean_vector"] = vectors[there].mean(0).norm().item()
     row["mean_vector_of_drawn"] = strangers.draw().mean(0).norm().item()
+    fill = partial(enrolled, vectors=vectors, who=people.who, known=known, part=part, there=there)
     for fpir in FPIRS:
-        people_known = enrolled(
-            gallery.Gallery(run.network, strangers.draw(), fpir), vectors, people.who, known, part, there
-        )
+        people_known = fill(gallery.Gallery(run.network, strangers.draw(), fpir))
         asked = ~known & there
         wrong = torch.tensor([match.name is not None for match in people_known.identify(vectors[asked])]).float()
         row[f"fpir_found@{fpir}"] = wrong.mean().item()
@@ -232,19 +229,24 @@ def identified(splits: j.Splits, network: str, count: int) -> tuple[dict[str, fl
         named = people_known.identify(vectors[probes & there])
         right = [m.name == str(int(who)) for m, who in zip(named, people.who[probes & there])]
         row[f"own_threshold/tpir@fpir{fpir}"] = sum(right) / int(probes.sum())
-        first = known & there & (part == 0)
-        row[f"fpir_found_local@{fpir}"] = local(run.network, vectors, people.who, first, asked, fpir)
+        row[f"fpir_found_local@{fpir}"] = local(fill, run.network, vectors, people.who, asked, fpir)
     return row, detail
 
 
-def local(network: str, vectors: Tensor, who: Tensor, first: Tensor, asked: Tensor, fpir: float) -> float:
+def local(
+    fill: Callable[[gallery.Gallery], gallery.Gallery],
+    network: str,
+    vectors: Tensor,
+    who: Tensor,
+    asked: Tensor,
+    fpir: float,
+) -> float:
     """The FPIR that half of the strangers find where the cohort is the other half; the mean of 20 divisions."""
     strangers, shares = who[asked].unique(), []
     for seed in range(20):
         order = strangers[torch.randperm(len(strangers), generator=torch.Generator().manual_seed(seed))]
         cohort, others = (asked & torch.isin(who, half) for half in order.chunk(2))
-        people = gallery.Gallery(network, vectors[cohort], fpir)
-        people.enrol_many([str(int(person)) for person in who[first]], vectors[first])
+        people = fill(gallery.Gallery(network, vectors[cohort], fpir))
         shares.append((people.scores(vectors[others]).amax(1) > people.threshold).float().mean().item())
     return sum(shares) / len(shares)
 

@@ -34,7 +34,7 @@ from torch.nn import functional as F
 from torchvision.transforms.v2 import functional as V
 from tqdm.auto import tqdm
 
-from benchmarks._record import RESULTS, ROOT, record
+from benchmarks._record import ROOT, record_part
 from dlsfaces import data, evaluate, plots, recognize, trash
 from dlsfaces.data import FaceSet
 from tests.from_notebook import definitions
@@ -65,14 +65,11 @@ def main() -> None:
     if chosen.worst:
         pages(chosen)
         return
-    file = RESULTS / "trash.json"
     for part in chosen.only:
         figures, detail = PARTS[part](chosen)
         print(part, json.dumps(figures, indent=1), flush=True)
         if not chosen.dry_run:
-            before = json.loads(file.read_text()) if file.exists() else {"figures": {}, "detail": {}}
-            figures, detail = before["figures"] | figures, before["detail"] | detail
-            record("trash", figures, "python -m benchmarks.trash", detail=detail, notes=NOTES)
+            record_part("trash", figures, detail, "python -m benchmarks.trash", NOTES)
 
 
 NOTES = [
@@ -113,12 +110,11 @@ class Scored(NamedTuple):
 
 def scored(faces: FaceSet, chosen: argparse.Namespace, examples: Tensor | None = None) -> Scored:
     """The chapter's scores of a set, kept in FOLDER; five even people's photos without a face are the examples."""
-    pixels = faces.images(faces.crop_size)
     if examples is None:
         examples = examples_of(faces)
     file = chosen.folder / f"{faces.checksum()[:12]}_{hashlib.sha256(examples.numpy().tobytes()).hexdigest()[:6]}.pt"
     if not file.exists():
-        network = recognize.load_face_net(trained_on="synthetic")
+        pixels, network = faces.images(faces.crop_size), recognize.load_face_net(trained_on="synthetic")
         small = V.resize(pixels, list(network.settings["image_size"]), antialias=True)
         features = recognize.features_of(network, small)
         torch.save((image_scores(network, features, pixels, examples), features), file)
@@ -174,15 +170,14 @@ def found_in(name: str, faces: FaceSet, chosen: argparse.Namespace) -> tuple[dic
     rows = torch.from_numpy(np.flatnonzero(~even))
     for key, s in {
         "random": torch.rand(len(even), generator=torch.Generator().manual_seed(0)),
-        "norm": scores["low norm"],
         **scores,
         "combined": combined,
     }.items():
         for fmr in (0.01, 0.001):
             curve = error_versus_reject(features[rows], faces.identities[rows], s[rows], fmr, SHARES)
             detail[f"{name}/erc_area@{fmr}/{key}"] = round(float(np.mean(curve)), 4)
-    for key in ("random", "norm", "combined"):
-        figures[f"{name}/erc_area/{key}"] = detail[f"{name}/erc_area@0.01/{key}"]
+    for title, key in {"random": "random", "norm": "low norm", "combined": "combined"}.items():
+        figures[f"{name}/erc_area/{title}"] = detail[f"{name}/erc_area@0.01/{key}"]
     return figures, detail
 
 
@@ -217,19 +212,20 @@ def labels(chosen: argparse.Namespace) -> tuple[dict[str, float], dict[str, obje
         images = faces.images(tuple(network.settings["image_size"]))
         torch.save(recognize.features_of(network, images, mirror=True), file)
     features = torch.load(file)
+    number = {name: k for k, name in enumerate(faces.files)}
     for rate in LABEL_RATES:
         mixed = data.plant_trash(faces, rate, {"wrong_identity": 1}, seed=2)
-        number = {name: k for k, name in enumerate(faces.files)}
         shows = torch.tensor([number[origin] if origin else k for k, origin in enumerate(mixed.origins)])
         wrong, given, shown = kinds_of(mixed) != "clean", mixed.identities, features[shows]
         title = f"labels@{round(100 * rate)}"
-        ours = trash.against_centres(out_of_fold(shown, given), given).other
+        whitened = out_of_fold(shown, given)
+        ours = trash.against_centres(whitened, given).other
         figures[f"{title}/precision@recall0.8"] = precision_at(wrong, ours.numpy())
         plain = trash.against_centres(shown, given).other
         figures[f"{title}/not_whitened/precision@recall0.8"] = precision_at(wrong, plain.numpy())
         model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300, C=0.05))
         sure = cross_val_predict(model, shown.numpy(), given.numpy(), cv=4, method="predict_proba")
-        for name, likely in {"cleanlab": centre_probabilities(shown, given), "cleanlab_logistic": sure}.items():
+        for name, likely in {"cleanlab": centre_probabilities(whitened, given), "cleanlab_logistic": sure}.items():
             quality = get_label_quality_scores(given.numpy(), likely)
             figures[f"{title}/{name}/precision@recall0.8"] = precision_at(wrong, -quality)
         print(title, {name: round(value, 3) for name, value in figures.items() if name.startswith(title)}, flush=True)
@@ -237,8 +233,8 @@ def labels(chosen: argparse.Namespace) -> tuple[dict[str, float], dict[str, obje
 
 
 def centre_probabilities(features: Tensor, given: Tensor, scale: float = 20.0) -> np.ndarray:
-    """Softmax over the cosines to the whitened centres, the own one without the photo: the best that we found."""
-    unit = F.normalize(out_of_fold(features, given), dim=1)
+    """Softmax over the cosines to the centres, the own one without the photo: the best that we found."""
+    unit = F.normalize(features, dim=1)
     number = given.unique(return_inverse=True)[1]
     sums = torch.zeros(int(number.max()) + 1, unit.shape[1]).index_add_(0, number, unit)
     cosine = unit @ F.normalize(sums, dim=1).T

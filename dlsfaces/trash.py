@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -35,6 +35,14 @@ def _unit(features: Tensor, identities: Tensor | None = None) -> Tensor:
     if identities is not None and (len(identities) != len(features) or (identities == UNKNOWN).any()):
         raise ValueError(f"{len(identities)} identities, {len(features)} photos: each needs one, not -1; take a subset")
     return F.normalize(features, dim=1)
+
+
+def _to_others(unit: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Numbers of some photos, and their cosines to all; to themselves -2."""
+    for rows in torch.arange(len(unit)).split(AT_ONCE):
+        cosine = unit[rows] @ unit.T
+        cosine[torch.arange(len(rows)), rows] = -2.0
+        yield rows, cosine
 
 
 def low_norm(features: Tensor) -> Tensor:
@@ -68,9 +76,7 @@ def odd_neighbours(features: Tensor, identities: Tensor, k: int = 5) -> Tensor:
     if k < 1:
         raise ValueError(f"k={k}: take one nearest photo at least")
     unit, shares = _unit(features, identities), []
-    for rows in torch.arange(len(unit)).split(AT_ONCE):
-        cosine = unit[rows] @ unit.T
-        cosine[torch.arange(len(rows)), rows] = -2.0
+    for rows, cosine in _to_others(unit):
         near = cosine.topk(min(k, len(unit) - 1), dim=1).indices
         shares.append((identities[near] != identities[rows, None]).float().mean(1))
     return torch.cat(shares)
@@ -142,9 +148,7 @@ class Copies(NamedTuple):
 def copies(features: Tensor) -> Copies:
     """The most similar photo of each, by features ``(N, D)``: copies, also brighter, trimmed or saved again."""
     unit, found = _unit(features), []
-    for rows in torch.arange(len(unit)).split(AT_ONCE):
-        cosine = unit[rows] @ unit.T
-        cosine[torch.arange(len(rows)), rows] = -2.0
+    for _, cosine in _to_others(unit):
         found.append(cosine.max(1))
     return Copies(torch.cat([best.values for best in found]), torch.cat([best.indices for best in found]))
 
