@@ -57,9 +57,12 @@ def gradient_of(loss: Loss, images: Tensor, targets: Tensor) -> Tensor:
         some = some.detach().requires_grad_()
         with torch.enable_grad():
             value = loss(some, their).sum()
-        if not value.requires_grad:
-            raise ValueError("the loss has no gradient by the images: it rounds, detaches, or runs under no_grad")
-        parts.append(torch.autograd.grad(value, some)[0])
+        part = torch.autograd.grad(value, some, allow_unused=True)[0] if value.requires_grad else None
+        if part is None:
+            raise ValueError(
+                "the loss has no gradient by the images: it rounds, detaches, or runs under no_grad or inference_mode"
+            )
+        parts.append(part)
     gradient = torch.cat(parts)
     if not gradient.isfinite().all():
         raise FloatingPointError("the gradient by the images holds NaN or infinity; look at the loss")
@@ -69,6 +72,7 @@ def gradient_of(loss: Loss, images: Tensor, targets: Tensor) -> Tensor:
 # --- attacks --------------------------------------------------------------------------------------------------------
 
 
+@torch.no_grad()
 def fgsm(loss: Loss, images: Tensor, targets: Tensor, eps: Size = 8 / 255) -> Tensor:
     """Each value goes ``eps`` up or down, as the gradient says (Goodfellow et al. 2015, section 4).
 
@@ -77,6 +81,7 @@ def fgsm(loss: Loss, images: Tensor, targets: Tensor, eps: Size = 8 / 255) -> Te
     return (images + _sizes("eps", eps, images) * gradient_of(loss, images, targets).sign()).clamp(0, 1)
 
 
+@torch.no_grad()
 def pgd(
     loss: Loss,
     images: Tensor,
@@ -94,7 +99,7 @@ def pgd(
     """
     if norm not in NORMS:
         raise ValueError(f"norm={norm!r} is none of {', '.join(NORMS)}")
-    largest = 1.0 if norm == "linf" else math.inf
+    largest = 1.0 if norm == "linf" else math.prod(images.shape[1:]) ** 0.5  # from black to white
     eps, alpha = _sizes("eps", eps, images, largest), _sizes("alpha", alpha, images, largest)
     moved = images if seed is None else (images + eps * _anywhere(images, norm, seed)).clamp(0, 1)
     for _ in range(steps):
@@ -113,6 +118,7 @@ def bim(
     return pgd(loss, images, targets, eps, alpha, steps, seed=None)
 
 
+@torch.no_grad()
 def mim(
     loss: Loss,
     images: Tensor,
@@ -127,8 +133,7 @@ def mim(
     moved, momentum = images, torch.zeros_like(images)
     for _ in range(steps):
         gradient = gradient_of(loss, moved, targets)
-        size = gradient.abs().mean((1, 2, 3), keepdim=True).clamp(min=1e-30)
-        momentum = decay * momentum + gradient / size
+        momentum = decay * momentum + gradient / _above_0(gradient.abs().mean((1, 2, 3), keepdim=True))
         moved = (images + (moved + alpha * momentum.sign() - images).clamp(-eps, eps)).clamp(0, 1)
     return moved
 
@@ -150,20 +155,31 @@ def smallest_eps(
 ) -> Smallest:
     """How large a change an attack needs for each image: doubled until it succeeds, then halved in between.
 
-    RobFR (Yang et al. 2020, section 3.2) measures robustness by the median over images.
+    RobFR (Yang et al. 2020) measures robustness by the median over images.
 
     Args:
         attack: a size for each image ``(N,)`` to changed images.
-        succeeds: images to booleans ``(N,)``.
+        succeeds: images to booleans ``(N,)``, on any device.
         largest: what is tried at most; a sixty-fourth of it comes first.
+        rounds: how often all images are attacked; from 7 on ``largest`` is reached.
     """
+
+    def wins(moved: Tensor) -> Tensor:
+        won = succeeds(moved)
+        if won.dtype != torch.bool or won.shape != (len(images),):
+            raise ValueError(
+                f"succeeds gave {won.dtype} {tuple(won.shape)}: give one boolean for each of {len(images)} images"
+            )
+        return won.to(images.device)
+
     eps = torch.full((len(images),), torch.inf, device=images.device)
     failed, best = torch.zeros_like(eps), images.clone()
-    eps[succeeds(images)] = 0
+    eps[wins(images)] = 0
     for _ in range(rounds):
         trial = torch.where(eps.isinf(), (2 * failed).clamp(largest / 64, largest), (failed + eps) / 2)
-        moved = attack(trial)
-        won = succeeds(moved) & (trial < eps)
+        with torch.enable_grad():  # an attack that is not of this module may not see to it
+            moved = attack(trial)
+        won = wins(moved) & (trial < eps)
         best[won], eps = moved[won], torch.where(won, trial, eps)
         failed = torch.where(won, failed, trial)
     return Smallest(eps, best)
@@ -184,7 +200,11 @@ def _sizes(name: str, size: Size, images: Tensor, largest: float = 1.0) -> Tenso
 
 
 def _length(change: Tensor) -> Tensor:
-    return change.flatten(1).norm(dim=1).view(-1, 1, 1, 1).clamp(min=1e-30)
+    return _above_0(change.flatten(1).norm(dim=1).view(-1, 1, 1, 1))
+
+
+def _above_0(divisor: Tensor) -> Tensor:
+    return divisor.clamp(min=torch.finfo(divisor.dtype).tiny)
 
 
 def _anywhere(images: Tensor, norm: str, seed: int) -> Tensor:

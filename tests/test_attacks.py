@@ -106,6 +106,19 @@ def test_an_image_does_not_depend_on_its_batch(classifier, images):
     assert (together[[0, 65, 69]] - alone).abs().max() < 1e-12
 
 
+@pytest.mark.parametrize("attack", [attacks.fgsm, attacks.pgd, attacks.mim])
+def test_the_result_has_no_history(model, images, vectors, attack):
+    images, eps = images[:2].requires_grad_(), torch.tensor(EPS, requires_grad=True)
+    assert not attack(attacks.impersonation(model), images, vectors[:2], eps).requires_grad
+
+
+@pytest.mark.parametrize("attack", [attacks.mim, lambda *given: attacks.pgd(*given, norm="l2", seed=None)])
+def test_a_zero_gradient_in_half_precision(attack):
+    images, slopes = torch.full((2, 3, 4, 4), 0.5, dtype=torch.half), iter([0.0] + [1.0] * 9)
+    moved = attack(lambda some, _: next(slopes) * some.sum((1, 2, 3)), images, torch.zeros(2), 0.1, 0.05)
+    assert (moved > images).all()
+
+
 def test_smallest_change_of_an_attack_that_is_known():
     needed = torch.tensor([0.0, 0.001, 0.03, 0.2, 0.24, 0.9])
     images = torch.zeros(6, 3, 1, 1)
@@ -124,6 +137,20 @@ def test_smallest_change_where_a_larger_one_fails():
     assert 0.011 < found.eps[0] < 0.0112 and inside(found.images)
 
 
+def test_smallest_change_of_an_attack_from_elsewhere(model, images, vectors):
+    images, labels = images[:1], torch.tensor([0])
+    attack = lambda eps: torchattacks.FGSM(model, float(eps[0]))(images, labels)  # noqa: E731
+    found = attacks.smallest_eps(attack, lambda moved: (moved != images).flatten(1).any(1), images)
+    assert 0 < found.eps[0] < 1 / 255
+
+
+@pytest.mark.parametrize("answer", [torch.ones(2), torch.ones(2, 1).bool(), torch.tensor(True)])
+def test_an_answer_that_is_not_one_boolean_an_image(answer):
+    images = torch.zeros(2, 3, 1, 1)
+    with pytest.raises(ValueError, match=r"succeeds gave .* one boolean for each of 2 images"):
+        attacks.smallest_eps(lambda eps: images + eps.view(-1, 1, 1, 1), lambda _: answer, images)
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -132,6 +159,7 @@ def test_smallest_change_where_a_larger_one_fails():
         (dict(eps=float("nan")), "from 0 to 1"),
         (dict(eps=torch.ones(3)), "one for each of 70 images"),
         (dict(alpha=2), "alpha=2.0"),
+        (dict(eps=float("inf"), norm="l2"), "from 0 to 55"),
         (dict(norm="l1"), "linf, l2"),
     ],
 )
@@ -145,7 +173,9 @@ def test_what_cannot_be_attacked(model, images, vectors):
     with pytest.raises(ValueError, match=r"data\.to_float"):
         attacks.fgsm(towards, (images * 255).byte(), vectors)
     with pytest.raises(ValueError, match="no gradient"):
-        attacks.fgsm(lambda some, their: towards(some.round().detach(), their).detach(), images, vectors)
+        attacks.fgsm(lambda some, their: towards(some.round(), their).detach(), images, vectors)
+    with pytest.raises(ValueError, match="no gradient"):  # though the loss has one by the weights
+        attacks.fgsm(lambda some, their: towards(some.detach(), their), images, vectors)
     with pytest.raises(FloatingPointError, match="look at the loss"):
         attacks.fgsm(lambda some, _: (some * 0).sqrt().sum((1, 2, 3)), images, vectors)
     with pytest.raises(ValueError, match="70 images and 65 targets"):
