@@ -28,7 +28,7 @@ one_thread := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 DLSFACES_THREADS=1
 ruff := $(firstword $(wildcard .venv/bin/ruff) .venv-lint/bin/ruff)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check-torch course demo test test-colab lint format lines bench peers images repo clean distclean
+.PHONY: help setup check-torch course demo assignments test test-colab lint format lines bench peers images repo clean distclean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +44,9 @@ course: check-torch ## run the notebooks: SIZE=smoke|cpu|gpu DATA=name|folder NO
 
 demo: check-torch ## the demo as a page in your browser: photos in, names out
 	@$(python) -m voila notebooks/demo.ipynb
+
+assignments: check-torch ## the homeworks for students, and their solutions, from tools/grading/masters
+	@$(python) -m tools.grading.assign
 
 test: check-torch ## run the tests, JOBS=2 at a time: TESTS="tests/test_course.py -k start" for some
 	@$(one_thread) $(python) -m pytest -n $(JOBS) $(TESTS)

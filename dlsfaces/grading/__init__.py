@@ -1,0 +1,117 @@
+"""Checks of the homeworks: is an answer right, and if not, what kind of mistake does it look like?
+
+A check calls the student's function with small inputs. It compares what comes back with what is right, and with what
+the usual mistakes give. The graders call the same checks with other inputs.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from dlsfaces.files import written_whole
+
+Answer = Callable[..., object]
+HOMEWORKS = ("alignment", "rate", "margins", "triplet", "detection", "pipeline", "photos", "attack")
+
+
+class Mistake(Exception):
+    """What is wrong with an answer: its kind, a short name, and a sentence for the student."""
+
+    def __init__(self, kind: str, text: str) -> None:
+        super().__init__(text)
+        self.kind = kind
+
+
+def check(part: str, answer: Answer) -> None:
+    """Check a function of a homework and print what was found, such as ``check("tpr_at_fpr", tpr_at_fpr)``."""
+    try:
+        public = {}
+        for name in HOMEWORKS:
+            public |= importlib.import_module(f"dlsfaces.grading.{name}").PUBLIC
+        if part not in public:
+            raise Mistake("part", f"there is no part of this name; there are {', '.join(public)}")
+        if not callable(answer):
+            raise Mistake("type", f"give the function itself, not {type(answer).__name__}: no brackets behind its name")
+        public[part](answer)
+    except NotImplementedError:
+        print(f"{part}: not written yet")
+    except Mistake as mistake:
+        print(f"{part}: not right yet. {mistake}")
+    except Exception as error:  # the student's, of any kind
+        print(f"{part}: not right yet. It stops with {type(error).__name__}: {error}")
+    else:
+        print(f"{part}: right, as far as this check can see")
+
+
+def save(homework: str, figures: Mapping[str, float]) -> None:
+    """Write what was measured to ``HOMEWORK.json``, which is handed in with the notebook."""
+    for name, value in figures.items():
+        numbers(name, value, ())
+    with written_whole(Path(f"{homework}.json")) as part:
+        part.write_text(json.dumps({name: float(value) for name, value in figures.items()}, indent=1), encoding="utf-8")
+    print(f"{homework}.json holds {len(figures)} figures")
+
+
+def numbers(what: str, value: object, shape: Sequence[int | None]) -> Tensor:
+    """An answer as a float64 tensor; a :class:`Mistake` where it is no numbers, of another shape, or not finite.
+
+    A side that may be of any length is None in ``shape``.
+    """
+    try:
+        if isinstance(value, list | tuple) and value and all(isinstance(one, Tensor) for one in value):
+            value = torch.stack([one.detach().cpu() for one in value])
+        found = torch.as_tensor(value).detach().cpu().double()
+    except (TypeError, ValueError, RuntimeError):
+        raise Mistake("type", f"{what} should be numbers, and is {type(value).__name__}") from None
+    if found.dim() != len(shape) or any(side not in (None, own) for side, own in zip(shape, found.shape)):
+        wanted = ", ".join("any" if side is None else str(side) for side in shape)
+        raise Mistake("shape", f"{what} has the shape {tuple(found.shape)} instead of ({wanted})")
+    if not found.isfinite().all():
+        raise Mistake("nan", f"{what} holds NaN or infinity: look for a division by zero, a root or an arc cosine")
+    return found
+
+
+def compare(
+    what: str, got: Tensor, right: Tensor, mistakes: Iterable[tuple[str, object, str]] = (), within: float = 1e-4
+) -> None:
+    """Nothing where ``got`` is ``right``; else the first of the mistakes, (kind, what it gives, text), that fits."""
+    if alike(got, right, within):
+        return
+    for kind, value, text in mistakes:
+        value = torch.as_tensor(value).double()
+        if not alike(value, right, within) and alike(got, value, within):
+            raise Mistake(kind, f"{what}: {text}")
+    if got.shape != right.shape:
+        raise Mistake("shape", f"{what}: there are {tuple(got.shape)} numbers, and {tuple(right.shape)} are right")
+    place = int((got - right).abs().argmax())
+    where = (
+        ""
+        if right.dim() == 0
+        else f" at {tuple(int(k) for k in torch.unravel_index(torch.tensor(place), right.shape))}"
+    )
+    given, wanted = got.flatten()[place], right.flatten()[place]
+    raise Mistake("value", f"{what}: it gives {given:.4g}{where}, and {wanted:.4g} is right")
+
+
+def alike(a: Tensor, b: Tensor, within: float = 1e-4) -> bool:
+    """Whether two tensors have one shape and the same numbers."""
+    return a.shape == b.shape and bool(((a - b).abs() <= within * (1 + b.abs())).all())
+
+
+def gradient(answer: Answer, arguments: Sequence[object], which: int) -> Tensor:
+    """Of the sum of what an answer gives, by one of its arguments; zero where it does not depend on it."""
+    if hasattr(answer, "gradient"):  # it runs in another process
+        return numbers("the gradient", answer.gradient(arguments, which), arguments[which].shape)
+    given = [one.clone() if isinstance(one, Tensor) else one for one in arguments]
+    given[which] = given[which].requires_grad_()
+    out = answer(*given)
+    if not isinstance(out, Tensor) or not out.requires_grad:
+        raise Mistake("no_gradient", "nothing can be learned from the result: the gradient was lost on the way")
+    slope = torch.autograd.grad(out.sum(), given[which], allow_unused=True)[0]
+    return numbers("the gradient", torch.zeros_like(given[which]) if slope is None else slope, given[which].shape)

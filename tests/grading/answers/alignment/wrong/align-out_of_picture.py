@@ -1,0 +1,16 @@
+import torch
+import torch.nn.functional as F
+
+
+def umeyama(source, target):
+    a, b = source - source.mean(0), target - target.mean(0)
+    u, s, vt = torch.linalg.svd(b.T @ a)
+    d = torch.tensor([1.0, torch.sign(torch.det(u @ vt))])
+    linear = u @ torch.diag(d) @ vt * (s * d).sum() / (a**2).sum()
+    return torch.cat([linear, (target.mean(0) - linear @ source.mean(0))[:, None]], dim=1)
+
+
+def align(image, points, template, size):
+    theta = umeyama(template, points)
+    grid = F.affine_grid(theta[None], [1, 3, *size], align_corners=False)
+    return F.grid_sample(image[None], grid, align_corners=False)[0]

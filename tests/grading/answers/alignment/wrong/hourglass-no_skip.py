@@ -1,0 +1,15 @@
+import torch.nn as nn
+
+
+def block(channels):
+    return nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1), nn.BatchNorm2d(channels), nn.ReLU())
+
+
+def hourglass(depth, channels):
+    layers = []
+    for _ in range(depth):
+        layers += [block(channels), nn.MaxPool2d(2)]
+    layers.append(block(channels))
+    for _ in range(depth):
+        layers += [nn.Upsample(scale_factor=2), block(channels)]
+    return nn.Sequential(*layers)

@@ -1,0 +1,2 @@
+def bisect(low, high, needed, rounds):
+    return min(max(needed, low), high)

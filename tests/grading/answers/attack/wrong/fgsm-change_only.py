@@ -1,0 +1,2 @@
+def fgsm(images, gradient, eps):
+    return eps * gradient.sign()

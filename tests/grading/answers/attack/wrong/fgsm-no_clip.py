@@ -1,0 +1,5 @@
+import torch
+
+
+def fgsm(images, gradient, eps):
+    return images + eps * torch.sign(gradient)

@@ -1,0 +1,3 @@
+def fgsm(images, gradient, eps):
+    adversarial = images + eps * gradient.sign()
+    return adversarial.clamp(max=1)

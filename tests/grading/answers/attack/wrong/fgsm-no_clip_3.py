@@ -1,0 +1,5 @@
+import torch
+
+
+def fgsm(images, gradient, eps):
+    return torch.clamp(images + eps * gradient.sign(), -1, 1)

@@ -1,0 +1,2 @@
+def fgsm(images, gradient, eps):
+    return (images + eps * gradient).clamp(0, 1)

@@ -1,0 +1,18 @@
+import torch
+import torch.nn.functional as F
+
+
+def slope(x, targets, weight1, weight2):
+    x = x.detach().clone().requires_grad_()
+    vectors = F.normalize(torch.tanh(x.flatten(1) @ weight1.T) @ weight2.T, dim=1)
+    return torch.autograd.grad((vectors * targets).sum(), x)[0]
+
+
+def pgd(images, targets, weight1, weight2, eps, alpha, steps):
+    x = start = images.clone()
+    for _ in range(steps):
+        g = slope(x, targets, weight1, weight2)
+        moved = x + alpha * g.sign()
+        moved = torch.max(torch.min(moved, start + eps), start - eps).clamp(0, 1)
+        x = start = moved
+    return x

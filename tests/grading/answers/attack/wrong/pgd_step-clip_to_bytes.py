@@ -1,0 +1,3 @@
+def pgd_step(images, start, gradient, eps, alpha):
+    moved = images + alpha * gradient.sign()
+    return (start + (moved - start).clamp(-eps, eps)).clamp(0, 255)

@@ -1,0 +1,2 @@
+def average_precision(scores, is_right, n_truth):
+    return is_right.sum().item() / n_truth

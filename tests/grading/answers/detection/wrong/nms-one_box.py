@@ -1,0 +1,11 @@
+from torchvision.ops import box_iou
+
+
+def nms(boxes, scores, threshold):
+    keep = []
+    overlap = box_iou(boxes, boxes)
+    for i in scores.argsort(descending=True).tolist():
+        if all(overlap[i, j] <= threshold for j in keep):
+            keep.append(i)
+        return keep
+    return keep

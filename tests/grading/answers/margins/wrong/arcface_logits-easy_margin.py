@@ -1,0 +1,10 @@
+import torch
+import torch.nn.functional as F
+
+
+def arcface_logits(features, weight, identities, s, m):
+    cosine = F.linear(F.normalize(features), F.normalize(weight))
+    theta = torch.acos(cosine.clamp(-1 + 1e-6, 1 - 1e-6))
+    phi = torch.where(cosine > 0, torch.cos(theta + m), cosine)
+    own = F.one_hot(identities, len(weight)).bool()
+    return s * torch.where(own, phi, cosine)

@@ -1,0 +1,11 @@
+import math
+
+import torch
+import torch.nn.functional as F
+
+
+def arcface_logits(features, weight, identities, s, m):
+    cosine = F.linear(F.normalize(features), F.normalize(weight))
+    phi = cosine - m * math.sin(m)
+    own = F.one_hot(identities, len(weight)).bool()
+    return s * torch.where(own, phi, cosine)

@@ -1,0 +1,17 @@
+import math
+
+import torch
+import torch.nn.functional as F
+
+
+def logits_of(features, weight, identities, s, m):
+    cosine = F.linear(F.normalize(features), F.normalize(weight))
+    theta = torch.acos(cosine.clamp(-1 + 1e-6, 1 - 1e-6))
+    phi = torch.where(theta + m < math.pi, torch.cos(theta + m), cosine - m * math.sin(m))
+    return s * torch.where(F.one_hot(identities, len(weight)).bool(), phi, cosine)
+
+
+def arcface_loss(features, weight, identities, s, m):
+    e = torch.exp(logits_of(features, weight, identities, s, m))
+    p = e[torch.arange(len(e)), identities] / e.sum(dim=1)
+    return -torch.log(p).mean()

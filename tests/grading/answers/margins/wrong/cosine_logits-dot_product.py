@@ -1,0 +1,2 @@
+def cosine_logits(features, weight):
+    return features @ weight.T

@@ -1,0 +1,7 @@
+import torch
+import torch.nn.functional as F
+
+
+def duplicates(vectors, threshold):
+    unit = F.normalize(vectors, dim=1)
+    return torch.nonzero(torch.triu((unit @ unit.T).abs(), diagonal=1) > threshold)

@@ -1,0 +1,12 @@
+import torch.nn.functional as F
+
+
+def duplicates(vectors, threshold):
+    unit = F.normalize(vectors, dim=1)
+    found = []
+    for i in range(len(unit)):
+        for j in range(i + 1, len(unit)):
+            if unit[i] @ unit[j] > threshold:
+                found.append((i, j))
+                break
+    return found

@@ -1,0 +1,2 @@
+def norm_score(features):
+    return -features.mean(dim=-1)

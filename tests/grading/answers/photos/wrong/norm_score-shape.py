@@ -1,0 +1,5 @@
+import torch
+
+
+def norm_score(features):
+    return -torch.linalg.norm(features, axis=0)

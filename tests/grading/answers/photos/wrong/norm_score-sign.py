@@ -1,0 +1,2 @@
+def norm_score(features):
+    return features.norm(dim=1)

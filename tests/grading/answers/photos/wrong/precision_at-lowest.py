@@ -1,0 +1,2 @@
+def precision_at(score, is_trash, k):
+    return is_trash[score.argsort()[:k]].float().mean()

@@ -1,0 +1,3 @@
+def precision_at(score, is_trash, k):
+    top = score.topk(k).indices
+    return is_trash[top].sum() / len(is_trash)

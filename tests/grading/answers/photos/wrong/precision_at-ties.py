@@ -1,0 +1,3 @@
+def precision_at(score, is_trash, k):
+    threshold = score.sort(descending=True).values[k - 1]
+    return (is_trash & (score >= threshold)).sum() / k

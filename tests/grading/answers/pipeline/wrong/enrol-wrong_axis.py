@@ -1,0 +1,9 @@
+import torch
+import torch.nn.functional as F
+
+
+def enrol(gallery, name, vectors):
+    new = dict(gallery)
+    unit = F.normalize(vectors, dim=0)
+    new[name] = torch.cat((new[name], unit)) if name in new else unit
+    return new

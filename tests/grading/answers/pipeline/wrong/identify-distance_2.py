@@ -1,0 +1,12 @@
+import torch.nn.functional as F
+
+
+def identify(gallery, vector, threshold):
+    best_name, best = None, float("inf")
+    vector = F.normalize(vector, dim=0)
+    for name, rows in gallery.items():
+        mean = F.normalize(rows.mean(0), dim=0)
+        distance = 1 - (vector @ mean).item()
+        if distance < best:
+            best_name, best = name, distance
+    return (best_name if best < threshold else None), best

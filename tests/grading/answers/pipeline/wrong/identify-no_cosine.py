@@ -1,0 +1,14 @@
+import torch.nn.functional as F
+
+
+def identify(gallery, vector, threshold):
+    best_name, best = None, -1.0
+    vector = F.normalize(vector, dim=0)
+    for name, rows in gallery.items():
+        mean = F.normalize(rows.mean(0), dim=0)
+        cosine = (vector @ mean).item()
+        if cosine > best:
+            best_name, best = name, cosine
+    if best > threshold:
+        return best_name, best
+    return None, None

@@ -1,0 +1,9 @@
+import torch
+import torch.nn.functional as F
+
+
+def threshold_for(gallery, strangers, fpir):
+    means = torch.stack([rows.mean(0) for rows in gallery.values()])
+    best = (F.normalize(strangers, dim=1) @ means.T).max(dim=1).values
+    best = best.sort(descending=True).values
+    return best[min(int(fpir * len(best)), len(best) - 1)].item()

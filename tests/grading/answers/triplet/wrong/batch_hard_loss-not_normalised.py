@@ -1,0 +1,9 @@
+import torch
+
+
+def batch_hard_loss(vectors, identities, margin):
+    distances = torch.cdist(vectors, vectors)
+    same = identities[:, None] == identities[None]
+    positive = distances.masked_fill(~same, -1).max(1).values
+    negative = distances.masked_fill(same, 1e9).min(1).values
+    return torch.relu(positive - negative + margin).mean()

@@ -1,0 +1,5 @@
+import torch
+
+
+def distances(vectors):
+    return torch.cdist(vectors, vectors, p=1)

@@ -1,0 +1,5 @@
+def semihard_negative(d_positive, d_negatives, margin):
+    for k, d in enumerate(d_negatives.sort().values):
+        if d_positive < d < d_positive + margin:
+            return k
+    return -1

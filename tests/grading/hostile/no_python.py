@@ -1,0 +1,2 @@
+def positive_similarities(vectors, who:
+    return (((

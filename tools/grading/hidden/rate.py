@@ -1,0 +1,62 @@
+"""Homework 2, graded: other people, other rates, and the cases at the border."""
+
+from __future__ import annotations
+
+import torch
+
+from dlsfaces.grading import Mistake, rate
+from dlsfaces.grading.rate import people
+
+
+def _scores(seed: int, positives: int, negatives: int, whole: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
+    random = torch.Generator().manual_seed(seed)
+    positive, negative = (
+        0.4 + 0.3 * torch.randn(positives, generator=random),
+        0.3 * torch.randn(negatives, generator=random),
+    )
+    return ((10 * positive).round() / 10, (10 * negative).round() / 10) if whole else (positive, negative)
+
+
+def _rates(answer: object) -> None:
+    for seed, (positives, negatives) in enumerate([(40, 101), (7, 33), (120, 1000)]):
+        for fpr in (0.031, 0.1, 0.26, 0.77):
+            rate.tpr_at_fpr(answer, *_scores(10 + seed, positives, negatives), fpr)
+
+
+def _borders(answer: object) -> None:
+    rate.tpr_at_fpr(answer, *_scores(3, 20, 40), 0.99)
+    rate.tpr_at_fpr(answer, *_scores(3, 20, 40), 1.0)
+    rate.tpr_at_fpr(answer, *_scores(4, 60, 80, whole=True), 0.2)  # ties
+
+
+PARTS = {
+    "positive_similarities": (
+        2.0,
+        (
+            lambda answer: rate.positive_similarities(answer, *people(5, 17, 5)),
+            lambda answer: rate.positive_similarities(answer, *people(6, 9, 8, 32)),
+        ),
+    ),
+    "negative_similarities": (
+        2.0,
+        (
+            lambda answer: rate.negative_similarities(answer, *people(7, 15, 6), people(8, 11)[0]),
+            lambda answer: rate.negative_similarities(answer, *people(9, 8, 2, 16), people(10, 1, 1, 16)[0]),
+        ),
+    ),
+    "tpr_at_fpr": (3.0, (_rates, _borders)),
+}
+
+FIGURES = {"synthetic/tpr@0.01": 1.0, "synthetic/tpr@0.1": 1.0, "celeba/tpr@0.01": 0.667, "celeba/tpr@0.1": 0.847}
+
+
+def _measured(figures: dict[str, float]) -> None:
+    """Both networks' rates; machines differ in the last digits, and readings of a tie in a pair or two."""
+    if missing := FIGURES.keys() - figures:
+        raise Mistake("missing", f"there is no {', '.join(sorted(missing))}")
+    for name, right in FIGURES.items():
+        if not abs(figures[name] - right) < 0.03:
+            raise Mistake("value", f"{name} is {figures[name]:.3f}, and should be near {right:.3f}")
+
+
+MEASURED = (1.0, _measured)
