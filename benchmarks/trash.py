@@ -344,7 +344,7 @@ def differences(runs: dict[str, list], who: Tensor, figures: dict[str, float]) -
         for (query, others), (query0, others0) in zip(runs[name], runs["dirty"]):
             first = evaluate.pair_scores(query.numpy(), who.numpy(), others.numpy())
             second = evaluate.pair_scores(query0.numpy(), who.numpy(), others0.numpy())
-            ends.append(evaluate.identification_rate_difference(first, second, (0.01,))[0])
+            ends.append(evaluate.identification_rate_difference(second, first, (0.01,))[0])
         low, high = np.mean(ends, axis=0)
         gain = figures[f"{name}/tpr@0.01"] - figures["dirty/tpr@0.01"]
         rows[f"{name} - dirty, TPR at FPR 0.01"] = [round(float(value), 4) for value in (gain, low, high)]

@@ -12,7 +12,7 @@ import pytest
 from tools.grading.__main__ import grade_all, submissions
 from tools.grading.copies import near_copies
 from tools.grading.grade import grade, parts_of
-from tools.grading.source import cells
+from tools.grading.source import cells, needed, nodes
 
 HERE = Path(__file__).parent
 HOSTILE = sorted((HERE / "hostile").iterdir())
@@ -58,6 +58,8 @@ def test_a_folder_is_graded_once_and_goes_on(tmp_path, capsys):
     folder, out = tmp_path / "all", tmp_path / "out"
     (folder / "Béla Ö").mkdir(parents=True)
     shutil.copy(GOOD, folder / "Béla Ö" / "homework.py")
+    figures = {"synthetic/tpr@0.01": 1.0, "synthetic/tpr@0.1": 1, "celeba/tpr@0.01": 0.66, "celeba/tpr@0.1": 0.85}
+    (folder / "Béla Ö" / "hw2_rate.json").write_text(json.dumps(figures))
     renamed = GOOD.read_text(encoding="utf-8").replace("cos(", "similar(").replace("ordered", "down")
     (folder / "carla.py").write_text(renamed, encoding="utf-8")
     shutil.copy(HERE / "answers" / "rate" / "right" / "einsum.py", folder / "dan.py")
@@ -67,17 +69,26 @@ def test_a_folder_is_graded_once_and_goes_on(tmp_path, capsys):
     assert list(found) == ["Béla Ö", "carla", "dan", "eva"]
     rows = grade_all(found, "rate", out)
     total = {name: sum(row["points"] for row in rows if row["student"] == name) for name in found}
-    assert total == {"Béla Ö": 7, "carla": 7, "dan": 7, "eva": 0}
+    assert total == {"Béla Ö": 8, "carla": 7, "dan": 7, "eva": 0}
     with (out / "rate.csv").open(newline="", encoding="utf-8-sig") as file:
-        assert len(list(csv.DictReader(file))) == 12
+        assert len(list(csv.DictReader(file))) == 16
     with (out / "rate_near_copies.csv").open(newline="", encoding="utf-8-sig") as file:
         copies = [(row["student"], row["other"]) for row in csv.DictReader(file)]
     assert copies == [("Béla Ö", "carla")]
-    assert "7 of 7 points" in (out / "pages" / "carla.html").read_text(encoding="utf-8")
+    assert "7 of 8 points" in (out / "pages" / "carla.html").read_text(encoding="utf-8")
     times = {path: path.stat().st_mtime_ns for path in (out / "done").iterdir()}
     (folder / "eva.ipynb").write_text((folder / "eva.ipynb").read_text().replace("x = 1", "x = 2"))
     assert grade_all(submissions(folder), "rate", out) == rows
     assert sum(path.stat().st_mtime_ns != times[path] for path in times) == 1  # eva's alone
+
+
+def test_only_what_an_answer_needs_runs():
+    code = "import torch\nEPS = 1e-6\ndata = load()\nfor vectors in data:\n    train(vectors)\n"
+    code += "def unit(vectors):\n    return vectors / (vectors.norm() + EPS)\n"
+    code += "def answer(data, k=len(str(EPS))):\n    vectors = [unit(one) for one in data]\n    return torch.stack(vectors)\n"
+    assert [type(node).__name__ for node in needed(nodes([code]), "answer")] == [
+        "Import", "Assign", "FunctionDef", "FunctionDef",
+    ]  # fmt: skip
 
 
 def test_near_copies_are_found_under_other_names_and_not_among_the_rest():

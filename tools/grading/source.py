@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import symtable
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,8 +61,14 @@ def bound(node: ast.stmt) -> set[str]:
 
 
 def used(node: ast.stmt) -> set[str]:
-    """The names that a statement reads, anywhere in it."""
-    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)}
+    """The names of the top level that a statement reads; a function's own variables are none."""
+    names, waiting = set(), [symtable.symtable(ast.unparse(node), "answer", "exec")]
+    while waiting:
+        table = waiting.pop()
+        waiting += table.get_children()
+        is_top = table.get_type() == "module"
+        names |= {one.get_name() for one in table.get_symbols() if one.is_referenced() and (is_top or one.is_global())}
+    return names
 
 
 def is_stub(node: ast.stmt) -> bool:

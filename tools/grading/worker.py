@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import ctypes
+import importlib
 import io
 import os
 import resource
@@ -41,6 +42,10 @@ def unpacked(data: bytes) -> Any:
 def serve(connection: Connection, cells: list[str], folder: str, hidden: str, limits: dict[str, int]) -> None:
     """Answer calls until the connection is closed. Runs in a process of its own."""
     os.setsid()
+    for number in map(int, os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else []):
+        if number > 2 and number != connection.fileno():  # pipes of the graders' own
+            with contextlib.suppress(OSError):
+                os.close(number)
     is_shut = shut_in(hidden)
     os.chdir(folder)
     sys.path[:] = [path for path in sys.path if path and not Path(hidden).is_relative_to(Path(path).resolve())]
@@ -151,5 +156,7 @@ def _gradient(function: Any, arguments: list, which: int) -> object:
 # Loaded once, before the students' processes are forked off: what the first call would otherwise import.
 torch.set_num_threads(1)
 unpacked(packed(("value", [torch.zeros(1)], {})))
-with contextlib.suppress(ImportError):
-    import torchvision  # noqa: F401
+PRELOADED = ("torchvision", *(f"dlsfaces.{name}" for name in ("attacks", "grading", "pipeline", "plots", "trash")))
+for module in PRELOADED:
+    with contextlib.suppress(ImportError):
+        importlib.import_module(module)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dlsfaces.grading import Answer, margins
+from dlsfaces.grading import Answer, Mistake, margins
 from dlsfaces.grading.margins import faces, on_classes
 
 
@@ -49,3 +49,21 @@ PARTS = {
     "cosface_logits": (1.0, (_cosface,)),
     "arcface_loss": (3.0, (_loss, _loss_borders)),
 }
+
+LOSSES = ("cosines", "cosface", "arcface")
+#: From and to: trainings differ between machines; a network that has learned nothing has 0.20 and 0.16.
+BOUNDS = {"accuracy": (0.5, 0.98), "tpr@0.1": (0.35, 0.85)}
+
+
+def _measured(figures: dict[str, float]) -> None:
+    """Every network has learned, and none better than it can in so short a time."""
+    names = [f"{loss}/{score}" for loss in LOSSES for score in BOUNDS]
+    if missing := set(names) - figures.keys():
+        raise Mistake("missing", f"there is no {', '.join(sorted(missing))}")
+    for name in names:
+        low, high = BOUNDS[name.split("/")[1]]
+        if not low <= figures[name] <= high:
+            raise Mistake("value", f"{name} is {figures[name]:.3f}, and should be from {low} to {high}")
+
+
+MEASURED = (1.0, _measured)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from dlsfaces.grading import Answer
+from dlsfaces.grading import Answer, Mistake
 from dlsfaces.grading import photos as checks
 from dlsfaces.grading.photos import near, overlaid, photos, scores
 
@@ -74,3 +74,25 @@ PARTS = {
     "precision_at": (1.0, (_precision, _precision_borders)),
     "duplicates": (1.0, (_duplicates, _duplicates_borders)),
 }
+
+#: Right figures, and how far off one may be: machines differ in the last digits, and so in a photo or two.
+FIGURES = {
+    "norm/auroc": (0.769, 0.03),
+    "norm/precision": (0.518, 0.06),
+    "centre/auroc": (0.905, 0.03),
+    "centre/precision": (0.768, 0.06),
+    "copies/found": (1.0, 0.26),  # two pairs of eight
+    "copies/right": (0.889, 0.26),
+}
+
+
+def _measured(figures: dict[str, float]) -> None:
+    """How well both scores and the search for copies find planted trash."""
+    if missing := FIGURES.keys() - figures:
+        raise Mistake("missing", f"there is no {', '.join(sorted(missing))}")
+    for name, (right, within) in FIGURES.items():
+        if not abs(figures[name] - right) < within:
+            raise Mistake("value", f"{name} is {figures[name]:.3f}, and should be near {right:.3f}")
+
+
+MEASURED = (1.0, _measured)

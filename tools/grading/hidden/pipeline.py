@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from dlsfaces.grading import Answer, pipeline
+from dlsfaces.grading import Answer, Mistake, pipeline
 from dlsfaces.grading.pipeline import faces, gallery_of
 
 MANY = (2, 6, 1, 4, 3, 2, 7)
@@ -65,3 +65,27 @@ PARTS = {
     "false_positive_rate": (2.0, (_rate, _rate_borders)),
     "threshold_for": (3.0, (_threshold, _threshold_borders)),
 }
+
+#: Right figures, and how far off one may be: a threshold between two strangers moves an image or two.
+FIGURES = {
+    "1 enrolled/near/right": (0.950, 0.06),
+    "1 enrolled/near/strangers": (0.07, 0.025),
+    "1 enrolled/far/right": (0.800, 0.06),
+    "1 enrolled/far/strangers": (0.03, 0.025),
+    "5 enrolled/near/right": (1.0, 0.06),
+    "5 enrolled/near/strangers": (0.04, 0.025),
+    "5 enrolled/far/right": (0.825, 0.06),
+    "5 enrolled/far/strangers": (0.02, 0.025),
+}
+
+
+def _measured(figures: dict[str, float]) -> None:
+    """Members named rightly, and strangers who get a name, at two cameras."""
+    if missing := FIGURES.keys() - figures:
+        raise Mistake("missing", f"there is no {', '.join(sorted(missing))}")
+    for name, (right, within) in FIGURES.items():
+        if not abs(figures[name] - right) < within:
+            raise Mistake("value", f"{name} is {figures[name]:.3f}, and should be near {right:.3f}")
+
+
+MEASURED = (1.0, _measured)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from dlsfaces.grading import Answer, triplet
+from dlsfaces.grading import Answer, Mistake, triplet
 from dlsfaces.grading.triplet import doubles, people
 
 
@@ -61,3 +61,21 @@ PARTS = {
     "batch_hard_loss": (4.0, (_losses, _loss_borders)),
     "semihard_negative": (2.0, (_semihard,)),
 }
+
+LOSSES = ("cross_entropy", "triplet", "both")
+#: From and to: trainings differ between machines; a network that has learned nothing has 0.20 and 0.16.
+BOUNDS = {"accuracy": (0.45, 0.98), "tpr@0.1": (0.3, 0.85)}
+
+
+def _measured(figures: dict[str, float]) -> None:
+    """Every network has learned, and none better than it can in so short a time."""
+    names = [f"{loss}/{score}" for loss in LOSSES for score in BOUNDS]
+    if missing := set(names) - figures.keys():
+        raise Mistake("missing", f"there is no {', '.join(sorted(missing))}")
+    for name in names:
+        low, high = BOUNDS[name.split("/")[1]]
+        if not low <= figures[name] <= high:
+            raise Mistake("value", f"{name} is {figures[name]:.3f}, and should be from {low} to {high}")
+
+
+MEASURED = (1.0, _measured)
