@@ -30,6 +30,7 @@ from benchmarks._record import ROOT, record_part
 from dlsfaces import attacks, data, evaluate, geometry, recognize, train, weights
 from dlsfaces.data import FaceSet
 from dlsfaces.evaluate.bootstrap import person_bootstrap
+from dlsfaces.recognize.pretrained import save_face_net
 from tests.from_notebook import definitions
 
 Defended, adversary, blur, door_opens, draw_triples, jpeg, resized = definitions(
@@ -180,7 +181,7 @@ def built_in(chosen: argparse.Namespace) -> tuple[dict[str, float], dict[str, ob
         if chosen.write:
             about = {"data": "synthetic", **BUILT_IN_PEOPLE, "recipe": repr(BUILT_IN), "terms": "MIT, as the code"}
             path = weights.FOLDER / f"faces_small_{name}.safetensors"
-            recognize.save_face_net(trained.model, path, about)
+            save_face_net(trained.model, path, about)
             path.with_suffix(".md").write_text(card(name, figures), encoding="utf-8")
     return figures, {"built_in/minutes": round(minutes, 1)}
 

@@ -10,7 +10,7 @@ from tools import notebooks
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXTS = {"README.md": (ROOT / "README.md").read_text(encoding="utf-8")} | {
-    f"notebooks/{path.name}": "\n".join(notebooks.source(c) for c in notebooks.read(path)["cells"])
+    path.relative_to(ROOT).as_posix(): "\n".join(notebooks.source(c) for c in notebooks.read(path)["cells"])
     for path in notebooks.everything()
 }
 
@@ -23,7 +23,7 @@ def test_no_placeholder_is_left(name):
 @pytest.mark.parametrize("name", TEXTS)
 def test_links_into_the_project_lead_somewhere(name):
     here = (ROOT / name).parent
-    links = re.findall(r"\]\((?!https?://|#)([^)#\s]+)[^)]*\)", TEXTS[name])
+    links = re.findall(r'\]\((?!https?://|#)([^)#\s]+)(?:#[^)]*|\s+"[^)]*)?\)', TEXTS[name])
     assert not [link for link in links if not (here / link).exists()]
 
 

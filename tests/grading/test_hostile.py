@@ -85,7 +85,8 @@ def test_a_folder_is_graded_once_and_goes_on(tmp_path, capsys):
 def test_only_what_an_answer_needs_runs():
     code = "import torch\nEPS = 1e-6\ndata = load()\nfor vectors in data:\n    train(vectors)\n"
     code += "def unit(vectors):\n    return vectors / (vectors.norm() + EPS)\n"
-    code += "def answer(data, k=len(str(EPS))):\n    vectors = [unit(one) for one in data]\n    return torch.stack(vectors)\n"
+    code += "def answer(data, k=len(str(EPS))):\n    vectors = [unit(one) for one in data]\n"
+    code += "    return torch.stack(vectors)\n"
     assert [type(node).__name__ for node in needed(nodes([code]), "answer")] == [
         "Import", "Assign", "FunctionDef", "FunctionDef",
     ]  # fmt: skip

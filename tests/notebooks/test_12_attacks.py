@@ -76,7 +76,9 @@ def test_a_pattern_is_learned_and_the_network_stays(taught, model, images, marks
     vector = F.normalize(torch.randn(16, generator=torch.Generator().manual_seed(3)), dim=0)
     cosine = lambda some: float((model.embed(some).detach() @ vector).mean())  # noqa: E731
     ink = taught.learn_ink(model, images, marks, vector, 40)
-    assert cosine(taught.wear(images, marks, ink)) > cosine(taught.wear(images, marks, torch.full_like(ink, 0.5))) + 0.02
+    assert (
+        cosine(taught.wear(images, marks, ink)) > cosine(taught.wear(images, marks, torch.full_like(ink, 0.5))) + 0.02
+    )
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
     assert all(weight.grad is None for weight in model.parameters())
 
@@ -127,7 +129,9 @@ def test_adversarial_training_makes_a_network_harder_to_fool(taught):
         move = taught.adversary(model, head, lambda some, keys: geometry.to_float(some), 8 / 255, 2)
         train.fit(model, head, batches, train.Settings(25, lr=0.1), move=move if attacked else None)
 
-        def wrong(some, their, model=model.eval(), head=head):
+        model.eval()
+
+        def wrong(some, their, model=model, head=head):
             return F.cross_entropy(head.logits(model(some)), their, reduction="none")
 
         moved = attacks.bim(wrong, images, who, 8 / 255, 2 / 255, 8)

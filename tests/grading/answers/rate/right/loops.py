@@ -1,7 +1,6 @@
 """Everything in loops."""
 
 
-
 def cos(a, b):
     return float(a @ b / (a.norm() * b.norm()))
 

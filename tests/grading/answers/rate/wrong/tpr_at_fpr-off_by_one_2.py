@@ -1,5 +1,3 @@
-
-
 def tpr_at_fpr(positive, negative, fpr):
     threshold = negative.sort(descending=True).values[min(int(fpr * len(negative)) + 1, len(negative) - 1)]
     return (positive > threshold).float().mean(), threshold
