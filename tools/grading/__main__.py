@@ -64,9 +64,13 @@ def grade_all(found: dict[str, Path], homework: str, out: Path, again: bool = Fa
     from dlsfaces.files import written_whole
     from tools.grading.copies import near_copies
     from tools.grading.grade import as_rows, grade, grade_figures, parts_of
+    from tools.grading.remote import Student
     from tools.grading.source import cells
 
     parts, rows, code = parts_of(homework), [], {}
+    with Student([]) as nobody:
+        if not nobody.is_shut_in:
+            print("Careful: this system lets no process be shut in. Submissions can see files and use the network.")
     for kept in ("pages", "done"):
         (out / kept).mkdir(parents=True, exist_ok=True)
     for student, file in tqdm(found.items(), desc=homework, unit=" submissions"):
