@@ -284,7 +284,7 @@ class _Classifier(nn.Module):
         self.model, self.weight = model, nn.Parameter(head.weight.detach())
 
     def forward(self, images: Tensor) -> Tensor:
-        vectors = self.model.features((images - 0.0).to(self.weight.dtype))
+        vectors = self.model.features(images)
         return 30 * F.normalize(vectors, dim=1) @ F.normalize(self.weight, dim=1).T
 
 

@@ -108,10 +108,18 @@ def gradient(answer: Answer, arguments: Sequence[object], which: int) -> Tensor:
     """Of the sum of what an answer gives, by one of its arguments; zero where it does not depend on it."""
     if hasattr(answer, "gradient"):  # it runs in another process
         return numbers("the gradient", answer.gradient(arguments, which), arguments[which].shape)
+    slope = slope_of(answer, arguments, which)
+    if slope is None:
+        raise Mistake("no_gradient", "nothing can be learned from the result: the gradient was lost on the way")
+    return numbers("the gradient", slope, arguments[which].shape)
+
+
+def slope_of(answer: Answer, arguments: Sequence[object], which: int) -> Tensor | None:
+    """The gradient as it comes; None where the result has none."""
     given = [one.clone() if isinstance(one, Tensor) else one for one in arguments]
     given[which] = given[which].requires_grad_()
     out = answer(*given)
     if not isinstance(out, Tensor) or not out.requires_grad:
-        raise Mistake("no_gradient", "nothing can be learned from the result: the gradient was lost on the way")
+        return None
     slope = torch.autograd.grad(out.sum(), given[which], allow_unused=True)[0]
-    return numbers("the gradient", torch.zeros_like(given[which]) if slope is None else slope, given[which].shape)
+    return torch.zeros_like(given[which]) if slope is None else slope

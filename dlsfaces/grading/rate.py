@@ -129,14 +129,15 @@ def tpr_at_fpr(answer: Answer, positive: Tensor, negative: Tensor, fpr: float) -
     compare("TPR and threshold", got, right, mistakes)
 
 
-def _scores(seed: int, positives: int, negatives: int) -> tuple[Tensor, Tensor]:
+def scores(seed: int, positives: int, negatives: int) -> tuple[Tensor, Tensor]:
+    """Similarities of so many pairs of one person, and of different people."""
     random = torch.Generator().manual_seed(seed)
     return 0.4 + 0.3 * torch.randn(positives, generator=random), 0.3 * torch.randn(negatives, generator=random)
 
 
 def _public_rate(answer: Answer) -> None:
     for fpr in (0.17, 0.055, 0.5):
-        tpr_at_fpr(answer, *_scores(0, 30, 50), fpr)
+        tpr_at_fpr(answer, *scores(0, 30, 50), fpr)
 
 
 PUBLIC = {

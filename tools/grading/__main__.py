@@ -73,9 +73,10 @@ def grade_all(found: dict[str, Path], homework: str, out: Path, again: bool = Fa
             print("Careful: this system lets no process be shut in. Submissions can see files and use the network.")
     for kept in ("pages", "done"):
         (out / kept).mkdir(parents=True, exist_ok=True)
+    checks = _checks(homework)
     for student, file in tqdm(found.items(), desc=homework, unit=" submissions"):
         beside = b"".join(path.read_bytes() for path in sorted(file.parent.glob(f"*{homework}.json")))
-        key = hashlib.sha256(file.read_bytes() + beside + _checks(homework)).hexdigest()
+        key = hashlib.sha256(file.read_bytes() + beside + checks).hexdigest()
         done = out / "done" / f"{homework}_{hashlib.sha256(student.encode()).hexdigest()[:16]}.json"
         before = json.loads(done.read_text(encoding="utf-8")) if done.exists() else {}
         if again or before.get("key") != key:
@@ -100,11 +101,11 @@ def grade_all(found: dict[str, Path], homework: str, out: Path, again: bool = Fa
 
 
 def _checks(homework: str) -> bytes:
-    """What decides on the points: the checks' code."""
+    """What decides on the points: the checks' code; a homework's may use another's."""
     import dlsfaces.grading
 
-    public = Path(dlsfaces.grading.__file__).parent
-    files = [public / "__init__.py", public / f"{homework}.py", Path(__file__).parent / "hidden" / f"{homework}.py"]
+    public = sorted(Path(dlsfaces.grading.__file__).parent.glob("*.py"))
+    files = [*public, Path(__file__).parent / "hidden" / f"{homework}.py"]
     return b"".join(file.read_bytes() for file in files)
 
 

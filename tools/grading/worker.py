@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dlsfaces.grading import slope_of
 from tools.grading.source import needed, nodes
 
 NEW_USER, NEW_MOUNTS, NEW_NETWORK = 0x10000000, 0x20000, 0x40000000
@@ -72,7 +73,7 @@ def serve(connection: Connection, cells: list[str], folder: str, hidden: str, li
             line = next(
                 (f.lineno for f in reversed(traceback.extract_tb(error.__traceback__)) if f.filename == "answer"), 0
             )
-            reply = ("error", type(error).__name__, text, line or 0)
+            reply = ("error", type(error).__name__, text, line)
         connection.send_bytes(packed(reply))
 
 
@@ -98,12 +99,10 @@ class _Answers:
 
     def __call__(self, what: str, name: str | int, arguments: list, options: Any) -> object:
         function = self.things[name] if isinstance(name, int) else self.defined(name)
-        if what == "has":
-            return callable(function)
         if what == "weights":
             return sum(weight.numel() for weight in function.parameters() if weight.requires_grad)
         if what == "gradient":
-            return _gradient(function, arguments, options)
+            return slope_of(function, arguments, options)
         before = packed(arguments)
         value = self.plain(function(*arguments, **options))
         if packed(arguments) != before:
@@ -143,20 +142,10 @@ class _Answers:
         return {"other": type(value).__name__}
 
 
-def _gradient(function: Any, arguments: list, which: int) -> object:
-    given = [one.clone() if isinstance(one, Tensor) else one for one in arguments]
-    given[which] = given[which].requires_grad_()
-    out = function(*given)
-    if not isinstance(out, Tensor) or not out.requires_grad:
-        return None
-    slope = torch.autograd.grad(out.sum(), given[which], allow_unused=True)[0]
-    return torch.zeros_like(given[which]) if slope is None else slope
-
-
 # Loaded once, before the students' processes are forked off: what the first call would otherwise import.
 torch.set_num_threads(1)
 unpacked(packed(("value", [torch.zeros(1)], {})))
-PRELOADED = ("torchvision", *(f"dlsfaces.{name}" for name in ("attacks", "grading", "pipeline", "plots", "trash")))
+PRELOADED = ("torchvision", *(f"dlsfaces.{name}" for name in ("attacks", "pipeline", "plots", "trash")))
 for module in PRELOADED:
     with contextlib.suppress(ImportError):
         importlib.import_module(module)

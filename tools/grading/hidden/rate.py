@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import torch
-
 from dlsfaces.grading import Mistake, rate
-from dlsfaces.grading.rate import people
-
-
-def _scores(seed: int, positives: int, negatives: int, whole: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
-    random = torch.Generator().manual_seed(seed)
-    positive, negative = (
-        0.4 + 0.3 * torch.randn(positives, generator=random),
-        0.3 * torch.randn(negatives, generator=random),
-    )
-    return ((10 * positive).round() / 10, (10 * negative).round() / 10) if whole else (positive, negative)
+from dlsfaces.grading.rate import people, scores
 
 
 def _rates(answer: object) -> None:
     for seed, (positives, negatives) in enumerate([(40, 101), (7, 33), (120, 1000)]):
         for fpr in (0.031, 0.1, 0.26, 0.77):
-            rate.tpr_at_fpr(answer, *_scores(10 + seed, positives, negatives), fpr)
+            rate.tpr_at_fpr(answer, *scores(10 + seed, positives, negatives), fpr)
 
 
 def _borders(answer: object) -> None:
-    rate.tpr_at_fpr(answer, *_scores(3, 20, 40), 0.99)
-    rate.tpr_at_fpr(answer, *_scores(3, 20, 40), 1.0)
-    rate.tpr_at_fpr(answer, *_scores(4, 60, 80, whole=True), 0.2)  # ties
+    rate.tpr_at_fpr(answer, *scores(3, 20, 40), 0.99)
+    rate.tpr_at_fpr(answer, *scores(3, 20, 40), 1.0)
+    rate.tpr_at_fpr(answer, *((10 * some).round() / 10 for some in scores(4, 60, 80)), 0.2)  # ties
 
 
 PARTS = {
