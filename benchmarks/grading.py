@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-import re
 import statistics
 import time
 from collections import defaultdict
@@ -18,8 +17,9 @@ from pathlib import Path
 
 from benchmarks._record import ROOT, record
 from dlsfaces.grading import HOMEWORKS, Mistake
+from tests.grading.test_answers import RIGHT, WRONG, named
 
-ANSWERS, HOSTILE = ROOT / "tests" / "grading" / "answers", ROOT / "tests" / "grading" / "hostile"
+HOSTILE = ROOT / "tests" / "grading" / "hostile"
 
 
 def main() -> None:
@@ -30,9 +30,9 @@ def main() -> None:
     chosen = parser.parse_args()
     counts: dict[str, dict[str, int]] = {name: defaultdict(int) for name in HOMEWORKS}
     missed, seconds = [], []
-    for path in sorted(ANSWERS.glob("*/wrong/*.py")):
-        homework, (part, kind) = path.parts[-3], path.stem.split("-")
-        kind, mine = re.sub(r"_\d+$", "", kind), counts[homework]
+    for path in WRONG:
+        homework, part, kind = named(path)
+        mine = counts[homework]
         (graded,) = grade(path, {part: parts_of(homework)[part]})
         public = public_kind(path, homework, part)
         mine["mutants"] += 1
@@ -42,7 +42,7 @@ def main() -> None:
         mine["mutants_named_public"] += public == kind
         if graded.kind != kind or public != kind:
             missed.append([homework, path.stem, graded.kind, public])
-    for path in sorted(ANSWERS.glob("*/right/*.py")):
+    for path in RIGHT:
         start = time.perf_counter()
         graded = grade(path, parts_of(path.parts[-3]))
         seconds.append(time.perf_counter() - start)
@@ -51,7 +51,7 @@ def main() -> None:
     figures = {key: sum(mine[key] for mine in counts.values()) for key in counts[HOMEWORKS[0]]}
     figures |= {f"{name}/{key}": value for name, mine in counts.items() for key, value in mine.items()}
     figures["seconds_per_submission"] = statistics.median(seconds)
-    good = ANSWERS / "rate" / "right" / "loops.py"
+    good = next(path for path in RIGHT if path.parts[-3] == "rate")
     survived = 0
     for path in sorted(HOSTILE.iterdir()):
         own = grade(path, parts_of("rate"), seconds=5)
