@@ -6,6 +6,7 @@ the usual mistakes give. The graders call the same checks with other inputs.
 
 from __future__ import annotations
 
+import copy
 import importlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,6 +18,8 @@ from torch import Tensor
 from dlsfaces.files import written_whole
 
 Answer = Callable[..., object]
+Check = Callable[[Answer], None]
+Row = tuple[str, object, str]  #: of a table of mistakes: a kind, what such an answer gives, a sentence for the student
 HOMEWORKS = ("alignment", "rate", "margins", "triplet", "detection", "pipeline", "photos", "attack")
 
 
@@ -61,7 +64,7 @@ def save(homework: str, figures: Mapping[str, float]) -> None:
 def numbers(what: str, value: object, shape: Sequence[int | None]) -> Tensor:
     """An answer as a float64 tensor; a :class:`Mistake` where it is no numbers, of another shape, or not finite.
 
-    A side that may be of any length is None in ``shape``.
+    A side that may be of any length is None in ``shape``. One number may come as a tensor of the shape (1,).
     """
     try:
         if isinstance(value, list | tuple) and value and all(isinstance(one, Tensor) for one in value):
@@ -69,6 +72,8 @@ def numbers(what: str, value: object, shape: Sequence[int | None]) -> Tensor:
         found = torch.as_tensor(value).detach().cpu().double()
     except (TypeError, ValueError, RuntimeError):
         raise Mistake("type", f"{what} should be numbers, and is {type(value).__name__}") from None
+    if not shape and found.shape == (1,):
+        found = found[0]
     if found.dim() != len(shape) or any(side not in (None, own) for side, own in zip(shape, found.shape)):
         wanted = ", ".join("any" if side is None else str(side) for side in shape)
         raise Mistake("shape", f"{what} has the shape {tuple(found.shape)} instead of ({wanted})")
@@ -77,10 +82,37 @@ def numbers(what: str, value: object, shape: Sequence[int | None]) -> Tensor:
     return found
 
 
-def compare(
-    what: str, got: Tensor, right: Tensor, mistakes: Iterable[tuple[str, object, str]] = (), within: float = 1e-4
-) -> None:
-    """Nothing where ``got`` is ``right``; else the first of the mistakes, (kind, what it gives, text), that fits."""
+def called(answer: Answer, *arguments: object) -> object:
+    """What an answer gives for copies of its arguments; a :class:`Mistake` where it changes them."""
+    given = copy.deepcopy(arguments)
+    value = answer(*given)
+    if not _unchanged(arguments, given):
+        raise Mistake("in_place", "it changes what it was given: take a copy first")
+    return value
+
+
+def _unchanged(before: object, after: object) -> bool:
+    if isinstance(before, Tensor):
+        return isinstance(after, Tensor) and torch.equal(before, after)
+    if isinstance(before, tuple | list):
+        return len(before) == len(after) and all(map(_unchanged, before, after))
+    if isinstance(before, dict):
+        return _unchanged([*before], [*after]) and _unchanged([*before.values()], [*after.values()])
+    return before == after
+
+
+def runs(*cases: tuple) -> Check:
+    """A check that makes several: each case is a check and what it takes beside the answer."""
+
+    def run(answer: Answer) -> None:
+        for check_, *given in cases:
+            check_(answer, *given)
+
+    return run
+
+
+def compare(what: str, got: Tensor, right: Tensor, mistakes: Iterable[Row] = (), within: float = 1e-4) -> None:
+    """Nothing where ``got`` is ``right``; else a :class:`Mistake`, of the first row that gives what was got."""
     if alike(got, right, within):
         return
     for kind, value, text in mistakes:
@@ -89,14 +121,13 @@ def compare(
             raise Mistake(kind, f"{what}: {text}")
     if got.shape != right.shape:
         raise Mistake("shape", f"{what}: there are {tuple(got.shape)} numbers, and {tuple(right.shape)} are right")
+    factor = float((got * right).sum() / right.square().sum())
+    if right.numel() > 2 and alike(got, factor * right, within):
+        raise Mistake("factor", f"{what}: each number is {factor:.4g} times what is right")
     place = int((got - right).abs().argmax())
-    where = (
-        ""
-        if right.dim() == 0
-        else f" at {tuple(int(k) for k in torch.unravel_index(torch.tensor(place), right.shape))}"
-    )
+    where = tuple(map(int, torch.unravel_index(torch.tensor(place), right.shape)))
     given, wanted = got.flatten()[place], right.flatten()[place]
-    raise Mistake("value", f"{what}: it gives {given:.4g}{where}, and {wanted:.4g} is right")
+    raise Mistake("value", f"{what}: it gives {given:.4g}{f' at {where}' if where else ''}, and {wanted:.4g} is right")
 
 
 def alike(a: Tensor, b: Tensor, within: float = 1e-4) -> bool:
@@ -104,14 +135,18 @@ def alike(a: Tensor, b: Tensor, within: float = 1e-4) -> bool:
     return a.shape == b.shape and bool(((a - b).abs() <= within * (1 + b.abs())).all())
 
 
-def gradient(answer: Answer, arguments: Sequence[object], which: int) -> Tensor:
-    """Of the sum of what an answer gives, by one of its arguments; zero where it does not depend on it."""
-    if hasattr(answer, "gradient"):  # it runs in another process
-        return numbers("the gradient", answer.gradient(arguments, which), arguments[which].shape)
-    slope = slope_of(answer, arguments, which)
+def gradient(answer: Answer, arguments: Sequence[object], which: int = 0, name: str = "the input") -> Tensor:
+    """Of the sum of what an answer gives, by one of its arguments, which the student knows as ``name``."""
+    try:
+        remote = getattr(answer, "gradient", None)  # it runs in another process
+        slope = remote(arguments, which) if remote else slope_of(answer, arguments, which)
+    except (Mistake, RuntimeError) as error:
+        if "require" not in str(error) and getattr(error, "kind", "") != "no_gradient":  # as PyTorch says it
+            raise
+        slope = None
     if slope is None:
-        raise Mistake("no_gradient", "nothing can be learned from the result: the gradient was lost on the way")
-    return numbers("the gradient", slope, arguments[which].shape)
+        raise Mistake("no_gradient", f"nothing can be learned by {name}: the gradient is lost on the way")
+    return numbers(f"the gradient by {name}", slope, arguments[which].shape)
 
 
 def slope_of(answer: Answer, arguments: Sequence[object], which: int) -> Tensor | None:

@@ -7,12 +7,14 @@ Features are ``(N, D)``, the class vectors ``(C, D)``, both of any length and no
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from math import cos, pi, sin
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dlsfaces.grading import Answer, Mistake, compare, gradient, numbers
+from dlsfaces.grading import Answer, Mistake, Row, called, compare, gradient, numbers, runs, slope_of
 
 Margin = Callable[[Tensor, float], Tensor]
 Faces = tuple[Tensor, Tensor, Tensor]
@@ -40,17 +42,18 @@ def on_classes(sign: int = 1, dim: int = 4) -> Faces:
 
 def turning(m: float) -> Faces:
     """Features ever further from their class, from 0.05 radians to nearly pi, at right angles to all others."""
-    angle = torch.cat((torch.linspace(0.05, torch.pi - m - 0.05, 9), torch.linspace(torch.pi - m + 0.02, 3.12, 7)))
+    angle = torch.cat((torch.linspace(0.05, pi - m - 0.05, 9), torch.linspace(pi - m + 0.02, 3.12, 7)))
     features = torch.stack((angle.sin(), angle.cos(), 0 * angle, 0 * angle), 1)
     return 2 * features, torch.tensor([[0.0, 0, 3, 0], [0, 0.5, 0, 0], [0, 0, 0, 1]]), torch.ones(16).long()
 
 
 def _cosines(features: Tensor, weight: Tensor) -> Tensor:
-    return features @ weight.T / features.norm(dim=1)[:, None] / weight.norm(dim=1)
+    return F.normalize(features) @ F.normalize(weight).T
 
 
 def _arc(cosine: Tensor, m: float) -> Tensor:
-    return (cosine.clamp(-1, 1).arccos() + m).cos()
+    """cos(theta + m); beyond theta + m = pi what ArcFace's authors take instead."""
+    return torch.where(cosine > -cos(m), (cosine.clamp(-1, 1).arccos() + m).cos(), cosine - m * sin(m))
 
 
 def _cos(cosine: Tensor, m: float) -> Tensor:
@@ -61,118 +64,80 @@ def _own(cosines: Tensor, who: Tensor) -> Tensor:
     return who[:, None] == torch.arange(cosines.shape[1])
 
 
-def _logits(features: Tensor, weight: Tensor, who: Tensor, s: float, m: float, margin: Margin) -> Tensor:
+def _logits(features: Tensor, weight: Tensor, who: Tensor, s: float, m: float, margin: Margin = _arc) -> Tensor:
     cosines = _cosines(features, weight)
     return s * torch.where(_own(cosines, who), margin(cosines, m), cosines)
 
 
-def _detached(features: Tensor, weight: Tensor, who: Tensor, s: float, m: float) -> Tensor:
-    """The logits of ArcFace, and the gradient of those without a margin."""
-    plain = s * _cosines(features, weight)
-    return plain + (_logits(features, weight, who, s, m, _arc) - plain).detach()
-
-
 def _no_cosines(features: Tensor, weight: Tensor) -> list[tuple[str, Tensor, str]]:
     """What comes of usual mistakes instead of cosines."""
-    f, w = features / features.norm(dim=1)[:, None], weight / weight.norm(dim=1)[:, None]
-    f0, w0 = features / features.norm(dim=0), weight / weight.norm(dim=0)
-    square = w.shape[0] == w.shape[1]
-    axis, whole = "a vector is brought to length 1 along the wrong axis", "one length for the whole matrix was taken"
+    f, w, f0, w0 = F.normalize(features), F.normalize(weight), F.normalize(features, dim=0), F.normalize(weight, dim=0)
+    whole = features / features.norm(), weight / weight.norm()
+    axis, turned = "a vector is brought to length 1 along the wrong axis", "the class vectors are the matrix's rows"
     table = [
         ("dot_product", features @ weight.T, "these are dot products. Were the vectors brought to length 1?"),
         ("features_length", features @ w.T, "it depends on how long the features are"),
         ("weight_length", f @ weight.T, "it depends on how long the class vectors are"),
-        *(("wrong_axis", a @ b.T, axis) for a, b in ((f, w0), (f0, w), (f0, w0), (features, w0))),
-        *(("whole_norm", a @ b.T, whole) for a, b in ((f, weight / weight.norm()), (features / features.norm(), w))),
-        ("whole_norm", features @ weight.T / features.norm() / weight.norm(), whole),
-        ("normalised_again", F.normalize(f @ w.T, dim=1), "the cosines themselves were brought to length 1"),
+        *(("wrong_axis", a @ b.T, axis) for a, b in ((f, w0), (f0, w), (f0, w0))),
+        ("whole_norm", whole[0] @ whole[1].T, "one length for the whole matrix was taken"),
+        ("normalised_again", F.normalize(f @ w.T), "the cosines themselves were brought to length 1"),
     ]
-    turned = "the class vectors are the rows of the matrix, and here its columns were used"
-    return table + [("not_transposed", f @ one, turned) for one in (w, w0, weight) if square]
+    return table + [("not_transposed", f @ one, turned) for one in (w, w0) if w.shape[0] == w.shape[1]]
 
 
-def _wrong(given: Sequence, margin: Margin) -> list[tuple[str, Tensor, str]]:
+def _wrong(features: Tensor, weight: Tensor, who: Tensor, s: float, m: float, margin: Margin) -> list[Row]:
     """The logits that usual mistakes give."""
-    features, weight, who, s, m = given
     c, other = _cosines(features, weight), _cos if margin is _arc else _arc
     own, wide, theta = _own(c, who), margin(c, m), c.arccos()
-    there = own.any(0).expand_as(own)
 
-    def logits(where: Tensor, taken: Tensor, rest: Tensor = c) -> Tensor:
+    def logits(taken: Tensor, rest: Tensor = c, where: Tensor = own) -> Tensor:
         return s * torch.where(where, taken, rest)
 
-    fallen, low = torch.tensor(m).sin() * m, -torch.tensor(m).cos()  # what the authors take away beyond pi, and where
-    guarded = torch.where((c > low) | (margin is _cos), wide, c - fallen)
-    early = margin((s * c).clamp(-1, 1) if margin is _arc else s * c, m)
-    early_too = torch.where(s * c > low, early, s * c - fallen)
-    outside = "the margin is on the wrong logits: only an image's true class has one"
-    side = "only a part of the logits is multiplied by s"
+    radians, others = "m is in radians, and degrees were taken", "only an image's true class has a margin"
     return [
         ("no_margin", s * c, "these are the logits without a margin"),
-        ("no_scale", logits(own, wide) / s, "they were not multiplied by s"),
-        ("scale_twice", logits(own, wide) * s, "they were multiplied by s twice"),
-        *(("scale_one_side", one, side) for one in (logits(own, wide, c / s), logits(own, wide / s))),
-        *(("scale_first", logits(own, one / s), "first the margin, then s") for one in (early, early_too)),
-        ("sign", logits(own, margin(c, -m)), "the margin makes it easier for the true class, not harder"),
-        *(("margin_everywhere", s * one, "every logit has a margin: it cancels out") for one in (wide, guarded)),
-        *(("margin_on_others", logits(~own, one), outside) for one in (wide, guarded, margin(c, -m))),
-        (
-            "wrong_columns",
-            logits(there, guarded),
-            "each image has a margin at every class of the batch",
-        ),
-        ("degrees", logits(own, margin(c, m * torch.pi / 180)), "m is in radians, and degrees were taken"),
-        ("degrees", logits(own, margin(c, m * 180 / torch.pi)), "m is in radians, and degrees were taken"),
-        ("degrees", logits(own, (theta * 180 / torch.pi + m).cos()), "an angle in degrees went into a cosine"),
-        ("another_margin", logits(own, other(c, m)), "ArcFace adds m to the angle, CosFace takes it from the cosine"),
-        ("multiplied", logits(own, (m * theta).cos()), "the angle was multiplied by m; m is added"),
-        ("multiplied", logits(own, m * c), "the cosine was multiplied by m"),
-        ("easy_margin", logits(own & (c > 0), wide), "faces beyond a right angle from their class get no margin"),
-        ("fall_back", logits(own, c - fallen), "what is for theta + m > pi is taken everywhere"),
-        ("angle", logits(own, theta + m), "an angle is given, not its cosine"),
-        *((kind, logits(own, margin(one, m), one), text) for kind, one, text in _no_cosines(features, weight)),
+        ("no_scale", logits(wide) / s, "they were not multiplied by s"),
+        ("scale_twice", logits(wide) * s, "they were multiplied by s twice"),
+        ("scale_one_side", logits(wide, c / s), "only a part of the logits is multiplied by s"),
+        ("scale_one_side", logits(wide / s), "only a part of the logits is multiplied by s"),
+        ("scale_first", logits(margin(s * c, m) / s), "first the margin, then s"),
+        ("sign", logits(margin(c, -m)), "the margin makes it easier for the true class, not harder"),
+        ("margin_everywhere", s * wide, "every logit has a margin: it cancels out"),
+        ("margin_on_others", logits(c, wide), others),
+        ("margin_on_others", logits(c, margin(c, -m)), others),
+        ("wrong_columns", logits(wide, where=own.any(0)), "each image has a margin at every class of the batch"),
+        ("degrees", logits(margin(c, m * pi / 180)), radians),
+        ("degrees", logits((theta * 180 / pi + m).cos()), radians),
+        ("another_margin", logits(other(c, m)), "ArcFace adds m to the angle, CosFace takes it from the cosine"),
+        ("multiplied", logits((m * theta).cos()), "the angle was multiplied by m; m is added"),
+        ("multiplied", logits(m * c), "the cosine was multiplied by m"),
+        ("easy_margin", logits(wide, where=own & (c > 0)), "faces beyond a right angle from their class get no margin"),
+        ("fall_back", logits(c - m * sin(m)), "what is for theta + m > pi is taken everywhere"),
+        ("angle", logits(theta + m), "an angle is given, not its cosine"),
+        *((kind, logits(margin(one, m), one), text) for kind, one, text in _no_cosines(features, weight)),
     ]
 
 
-def slope(answer: Answer, arguments: Sequence, which: int, name: str) -> Tensor:
-    """The gradient by an argument, which the student knows as ``name``; tells how it was lost."""
-    try:
-        return gradient(answer, arguments, which)
-    except (Mistake, RuntimeError) as error:
-        kind, text = getattr(error, "kind", "crash"), str(error)
-        if "in-place operation" in text:
-            raise Mistake("in_place", f"it writes into its own argument, {name}: make a new tensor instead") from None
-        if kind == "no_gradient" or "requires grad" in text or "does not require grad" in text:
-            raise Mistake("no_gradient", f"nothing is learned by {name}: the gradient is lost on the way") from None
-        raise
-
-
-def slopes(answer: Answer, given: Sequence, right: Callable, plain: Callable | None = None) -> None:
-    """Compare the gradients by features and class vectors with those of ``right``; ``plain`` ignores the margin."""
-
-    def of(function: Callable, which: int) -> Tensor:
-        leaves = [one.double().requires_grad_() for one in given[:2]]
-        return torch.autograd.grad(function(*leaves, *given[2:]).sum(), leaves[which])[0]
-
+def slopes(answer: Answer, given: Sequence, right: Callable | None = None) -> None:
+    """Compare the gradients by features and class vectors with those of ``right``; without it they must be finite."""
     for which, name in enumerate(("features", "weight")):
-        got, wanted = slope(answer, given, which, name), of(right, which)
-        lost = [("no_gradient", torch.zeros_like(wanted), f"nothing is learned by {name}")]
-        if plain:
-            text = "the value is right, and it learns as if there were no margin"
-            lost.append(("margin_gradient", of(plain, which), text))
-        along = (got * given[which]).sum(1).abs() > 1e-2 * (1 + got.norm(dim=1) * given[which].norm(dim=1))
-        if along.any():
+        got = gradient(answer, given, which, name)
+        if right is None:
+            continue
+        exact, row = [*(one.double() for one in given[:2]), *given[2:]], given[which].double()
+        wanted = slope_of(right, exact, which)
+        lost: list[Row] = [("no_gradient", torch.zeros_like(wanted), f"nothing is learned by {name}")]
+        if not F.cosine_similarity(got, row).abs().max() < 1e-2:
             lost.append(("norm_gradient", got, "no gradient goes through the length of the vectors"))
         compare(f"the gradient by {name}", got, wanted, lost, within=2e-3)
 
 
 def cosine_logits(answer: Answer, features: Tensor, weight: Tensor) -> None:
     """``answer(features, weight)``: the cosine of each feature ``(N, D)`` to each class ``(C, D)``, ``(N, C)``."""
-    got = numbers("the cosines", answer(features.clone(), weight.clone()), (len(features), len(weight)))
-    f, w = features.double(), weight.double()
-    right = _cosines(f, w)
-    mistakes = [
-        *_no_cosines(f, w),
+    got = numbers("the cosines", called(answer, features, weight), (len(features), len(weight)))
+    right = _cosines(features.double(), weight.double())
+    mistakes: list[Row] = [
+        *_no_cosines(features.double(), weight.double()),
         ("distance", 1 - right, "this is 1 - cosine; give the cosine"),
         ("angle", right.arccos(), "these are angles; give their cosines"),
         ("softmax", right.softmax(1), "this is a softmax; give the cosines alone"),
@@ -183,18 +148,21 @@ def cosine_logits(answer: Answer, features: Tensor, weight: Tensor) -> None:
     slopes(answer, (features, weight), _cosines)
 
 
-def _margin_logits(answer: Answer, given: Sequence, margin: Margin) -> None:
+def _margin_logits(answer: Answer, *given: object, margin: Margin) -> None:
     features, weight, who, s, m = given
-    got = numbers("the logits", answer(features.clone(), weight.clone(), who.clone(), s, m), (len(who), len(weight)))
+    got = numbers("the logits", called(answer, *given), (len(who), len(weight)))
     exact = (features.double(), weight.double(), who, s, m)
-    compare("the logits", got, _logits(*exact, margin), _wrong(exact, margin), within=5e-4)
-    plain = _detached if margin is _arc else None
-    slopes(answer, given, lambda *inputs: _logits(*inputs, margin), plain)
+    right, cosines = _logits(*exact, margin), _cosines(*exact[:2])
+    judged = (cosines > -cos(m)) | (margin is _cos)  # what a margin makes beyond pi is free
+    rows: list[Row] = [(kind, one.where(judged, right), text) for kind, one, text in _wrong(*exact, margin)]
+    compare("the logits", got.where(judged, right), right, rows, within=5e-4)
+    compare("the logits", got, right, within=5e-4)
+    slopes(answer, given, partial(_logits, margin=margin))
 
 
 def cosface_logits(answer: Answer, *given: object) -> None:
     """``answer(features, weight, identities, s, m)``: ``(N, C)``, s (cos - m) for the true class, s cos for others."""
-    _margin_logits(answer, given, _cos)
+    _margin_logits(answer, *given, margin=_cos)
 
 
 def arcface_logits(answer: Answer, *given: object) -> None:
@@ -203,36 +171,26 @@ def arcface_logits(answer: Answer, *given: object) -> None:
     It is s cos(theta + m) for the true class, and s cos(theta) for the others; m is in radians, in (0, pi / 2). Where
     theta + m is above pi the true logit goes on falling as theta grows, and is at most s cos(theta); how is free.
     """
-    _margin_logits(answer, given, _arc)
+    _margin_logits(answer, *given, margin=_arc)
 
 
-def finite_logits(answer: Answer, given: Faces, s: float, m: float) -> None:
-    """As :func:`arcface_logits`; also where a feature equals a class vector all is finite, the gradient as well."""
-    features, weight, who = given
-    got = numbers("the logits", answer(*(one.clone() for one in given), s, m), (len(who), len(weight)))
-    cosines = _cosines(features.double(), weight.double())
-    judged = ~_own(cosines, who) | (cosines > -torch.tensor(m).cos())  # not beyond pi
-    right = _logits(features.double(), weight.double(), who, s, m, _arc)
-    if ((got - right).abs() > 0.03 * s)[judged].any():
-        raise Mistake("border", "the logits are wrong where a feature equals a class vector. What is clamped, and how?")
-    for which, name in enumerate(("features", "weight")):
-        slope(answer, (*given, s, m), which, name)
+def finite(answer: Answer, given: Faces, s: float, m: float) -> None:
+    """Logits or a loss: finite where a feature equals a class vector, and the gradient as well."""
+    value = called(answer, *given, s, m)
+    numbers("the result", value, getattr(value, "shape", ()))
+    slopes(answer, (*given, s, m))
 
 
-def falling_logits(answer: Answer, s: float, m: float) -> None:
-    """As :func:`arcface_logits`: the true logit falls as theta grows, and is never above s cos(theta)."""
+def falling(answer: Answer, s: float, m: float) -> None:
+    """Logits or a loss: the true logit falls as theta grows, and is never above s cos(theta)."""
     features, weight, who = turning(m)
-    got = numbers("the logits", answer(features.clone(), weight.clone(), who.clone(), s, m), (len(who), len(weight)))
-    _falls(got[:, 1] / s)
-    if (got[:, 1] / s > _cosines(features, weight)[:, 1] + 1e-3).any():
-        raise Mistake("past_pi", "beyond theta + m = pi the true logit is larger than the one without a margin")
-
-
-def _falls(true: Tensor) -> None:
+    values = [called(answer, one[None], weight, who[:1], s, m) for one in features]
+    found = [numbers("the result", one, getattr(one, "shape", ())) for one in values]
+    true = torch.stack([one[0, 1] / s if one.dim() == 2 else -one / s for one in found])
     if (true.diff() > 1e-4).any():
-        raise Mistake(
-            "past_pi", "beyond theta + m = pi it rewards a face for being further from its class. See cosines"
-        )
+        raise Mistake("past_pi", "beyond theta + m = pi it rewards a face for being further from its class")
+    if found[0].dim() == 2 and (true > _cosines(features, weight)[:, 1] + 1e-3).any():
+        raise Mistake("past_pi", "beyond theta + m = pi the true logit is larger than the one without a margin")
     if true[-7] - true[-1] < 1e-3:
         raise Mistake("flat_past_pi", "beyond theta + m = pi nothing changes, so these faces are never pulled back")
 
@@ -240,74 +198,45 @@ def _falls(true: Tensor) -> None:
 def arcface_loss(answer: Answer, *given: object) -> None:
     """``answer(features, weight, identities, s, m)``: one number, the mean cross-entropy of the ArcFace logits."""
     features, weight, who, s, m = given
-    got = numbers("the loss", answer(features.clone(), weight.clone(), who.clone(), s, m), ())
+    got = numbers("the loss", called(answer, *given), ())
     exact = (features.double(), weight.double(), who, s, m)
-    logits = _logits(*exact, _arc)
+    logits = _logits(*exact)
     right = F.cross_entropy(logits, who)
-    mistakes = [
+    mistakes: list[Row] = [
         ("sum", right * len(who), "this is the sum over the images; take the mean"),
         ("mean_of_all", right / len(weight), "the mean also goes over the classes; take it over the images"),
         ("negative", -right, "the sign is reversed: less likely must mean a higher loss"),
         ("softmax_twice", F.cross_entropy(logits.softmax(1), who), "softmax was taken twice"),
-        ("likelihood", 1 - logits.softmax(1).gather(1, who[:, None]).mean(), "a logarithm is missing"),
-        *((kind, F.cross_entropy(one, who), text) for kind, one, text in _wrong(exact, _arc)),
+        *((kind, F.cross_entropy(one, who), text) for kind, one, text in _wrong(*exact, _arc)),
     ]
     compare("the loss", got, right, mistakes)
-
-    def loss(*inputs: object) -> Tensor:
-        return F.cross_entropy(_logits(*inputs, _arc), who)
-
-    slopes(answer, given, loss, lambda *inputs: F.cross_entropy(_detached(*inputs), who))
+    slopes(answer, given, lambda *inputs: F.cross_entropy(_logits(*inputs), who))
 
 
 def large_loss(answer: Answer, given: Faces, s: float = 120.0, m: float = 0.4) -> None:
     """As :func:`arcface_loss`, where exponentials are too large or too small for float32."""
-    got = torch.as_tensor(answer(*(one.clone() for one in given), s, m)).detach().double().reshape(())
-    right = F.cross_entropy(_logits(given[0].double(), given[1].double(), given[2], s, m, _arc), given[2])
+    got = torch.as_tensor(called(answer, *given, s, m)).detach().double().reshape(())
+    right = F.cross_entropy(_logits(given[0].double(), given[1].double(), given[2], s, m), given[2])
     if not (got - right).abs() < 1e-3 * right:
         text = f"with s = {s:g} the loss is {float(got):.4g}, and {float(right):.4g} is right. Exponentials overflow"
         raise Mistake("overflow", text + " in float32. Torch has functions that take softmax and logarithm together")
-    for which, name in enumerate(("features", "weight")):
-        slope(answer, (*given, s, m), which, name)
+    slopes(answer, (*given, s, m))
 
 
-def sound_loss(answer: Answer, given: Faces, s: float, m: float) -> None:
-    """As :func:`arcface_loss`: finite where a feature equals a class vector, and rising with theta beyond pi - m."""
-    numbers("the loss", answer(*(one.clone() for one in given), s, m), ())
-    for which, name in enumerate(("features", "weight")):
-        slope(answer, (*given, s, m), which, name)
-    features, weight, who = turning(m)
-    losses = [answer(features[k : k + 1].clone(), weight.clone(), who[:1].clone(), s, m) for k in range(len(who))]
-    _falls(-torch.stack([numbers("the loss", one, ()) for one in losses]) / s)
-
-
-def _public_logits(answer: Answer) -> None:
-    arcface_logits(answer, *faces(0), 20.0, 0.5)
-    arcface_logits(answer, *faces(1, 6, 4, 8, 4.0), 30.0, 0.3)
-    finite_logits(answer, on_classes(), 20.0, 0.5)
-    finite_logits(answer, on_classes(-1), 20.0, 0.5)
-    falling_logits(answer, 20.0, 0.5)
-
-
-def _public_loss(answer: Answer) -> None:
-    arcface_loss(answer, *faces(0), 6.0, 0.5)
-    large_loss(answer, faces(1))
-    sound_loss(answer, on_classes(), 20.0, 0.5)
-
-
-def _public_cosines(answer: Answer) -> None:
-    cosine_logits(answer, *faces(0)[:2])
-    cosine_logits(answer, *faces(1, 6, 4, 8, 4.0)[:2])
-
-
-def _public_cosface(answer: Answer) -> None:
-    cosface_logits(answer, *faces(0), 20.0, 0.35)
-    cosface_logits(answer, *faces(1, 6, 4, 8, 4.0), 30.0, 0.2)
-
-
+OTHERS = faces(1, 6, 4, 8, 4.0)
 PUBLIC = {
-    "cosine_logits": _public_cosines,
-    "arcface_logits": _public_logits,
-    "cosface_logits": _public_cosface,
-    "arcface_loss": _public_loss,
+    "cosine_logits": runs((cosine_logits, *faces(0)[:2]), (cosine_logits, *OTHERS[:2])),
+    "arcface_logits": runs(
+        (arcface_logits, *faces(0), 20.0, 0.5),
+        (arcface_logits, *OTHERS, 30.0, 0.3),
+        *((finite, on_classes(sign), 20.0, 0.5) for sign in (1, -1)),
+        (falling, 20.0, 0.5),
+    ),
+    "cosface_logits": runs((cosface_logits, *faces(0), 20.0, 0.35), (cosface_logits, *OTHERS, 30.0, 0.2)),
+    "arcface_loss": runs(
+        (arcface_loss, *faces(0), 6.0, 0.5),
+        (large_loss, faces(1)),
+        (finite, on_classes(), 20.0, 0.5),
+        (falling, 20.0, 0.5),
+    ),
 }

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dlsfaces.grading import Answer, Mistake, alike, compare, numbers
+from dlsfaces.grading import Answer, Mistake, Row, alike, called, compare, numbers, runs
+
+TEXTS = {
+    "dot_product": "these are dot products. Were the vectors brought to length 1?",
+    "self_pairs": "images are paired with themselves",
+    "pairs_twice": "each pair comes twice, as (i, j) and as (j, i)",
+    "first_photo_only": "only pairs with a person's first image are there; n images make n (n - 1) / 2 pairs",
+    "contiguous": "pairs are missing where a person's images do not stand side by side",
+    "no_distractors": "the pairs with distractors are missing",
+    "only_distractors": "the pairs of queries of different people are missing",
+    "same_person": "pairs of one person are among them",
+    "among_distractors": "distractors are compared with each other",
+}
 
 
 def people(seed: int = 0, count: int = 12, persons: int = 4, dim: int = 8) -> tuple[Tensor, Tensor]:
@@ -17,80 +31,47 @@ def people(seed: int = 0, count: int = 12, persons: int = 4, dim: int = 8) -> tu
     return lengths * (torch.randn(persons, dim, generator=random)[who] + torch.randn(count, dim, generator=random)), who
 
 
-def _pairs(who: Tensor, same: bool) -> tuple[Tensor, Tensor]:
-    first, second = torch.triu_indices(len(who), len(who), 1)
-    chosen = (who[first] == who[second]) == same
-    return first[chosen], second[chosen]
+def _compare(what: str, value: object, right: Tensor, mistakes: Sequence[tuple[str, Tensor]]) -> None:
+    """Cosines, in any order."""
+    got = numbers(what, value, (None,)).sort().values
+    if (got.abs() > 1.0001).any():
+        raise Mistake("dot_product", f"some {what} are outside [-1, 1]. Were the vectors brought to length 1?")
+    rows: list[Row] = [(kind, one.sort().values, TEXTS[kind]) for kind, one in mistakes]
+    compare(what, got, right.sort().values, rows)
 
 
 def positive_similarities(answer: Answer, vectors: Tensor, who: Tensor) -> None:
     """``answer(vectors, who)``: the cosine of each pair of images of one person, once, in any order."""
-    first, second = _pairs(who, same=True)
-    unit = F.normalize(vectors.double(), dim=1)
-    got = numbers("positive similarities", answer(vectors.clone(), who.clone()), (None,)).sort().values
-    right = (unit[first] * unit[second]).sum(1).sort().values
-    dots = (vectors[first] * vectors[second]).sum(1).double().sort().values
-    one = torch.ones(len(who)).double()
-    leads = torch.tensor([int((who[:k] == who[k]).sum()) == 0 for k in range(len(who))])
-    only_first = [(i, j) for i, j in zip(first.tolist(), second.tolist()) if leads[i]]
-    neighbours = [(i, i + 1) for i in range(len(who) - 1) if who[i] == who[i + 1]]
-    few, near = (
-        torch.stack([unit[i] @ unit[j] for i, j in rows]).sort().values if rows else torch.zeros(0).double()
-        for rows in (only_first, neighbours)
-    )
-    twice = right.repeat_interleave(2)
+    unit, same = F.normalize(vectors.double()), who[:, None] == who
+    cosine, once = unit @ unit.T, same.triu(1)
+    is_first = (same.tril().sum(1) == 1)[:, None]
     mistakes = [
-        ("dot_product", dots, "these are dot products. Were the vectors brought to length 1?"),
-        ("dot_product", dots.repeat_interleave(2), "these are dot products. Were the vectors brought to length 1?"),
-        ("self_pairs", torch.cat((right, one)).sort().values, "images are paired with themselves"),
-        (
-            "self_pairs",
-            torch.cat((twice, one)).sort().values,
-            "images are paired with themselves, and pairs come twice",
-        ),
-        ("pairs_twice", twice, "each pair comes twice, as (i, j) and as (j, i)"),
-        (
-            "first_photo_only",
-            few,
-            "only pairs with a person's first image are there; n images make n (n - 1) / 2 pairs",
-        ),
-        ("contiguous", near, "pairs are missing where a person's images do not stand side by side"),
+        ("dot_product", (vectors @ vectors.T)[once]),
+        ("self_pairs", cosine[same.triu()]),
+        ("self_pairs", cosine[same]),
+        ("pairs_twice", cosine[same & ~torch.eye(len(who), dtype=torch.bool)]),
+        ("first_photo_only", cosine[once & is_first]),
+        ("contiguous", cosine.diagonal(1)[same.diagonal(1)]),
     ]
-    _outside(got)
-    compare("positive similarities", got, right, mistakes)
+    _compare("positive similarities", called(answer, vectors, who), cosine[once], mistakes)
 
 
 def negative_similarities(answer: Answer, vectors: Tensor, who: Tensor, others: Tensor) -> None:
     """``answer(vectors, who, others)``: the cosine of each pair of different people, and of query and distractor."""
-    first, second = _pairs(who, same=False)
-    unit, strangers = F.normalize(vectors.double(), dim=1), F.normalize(others.double(), dim=1)
-    got = numbers("negative similarities", answer(vectors.clone(), who.clone(), others.clone()), (None,)).sort().values
-    between, outside = (unit[first] * unit[second]).sum(1), (unit @ strangers.T).flatten()
-    same = (unit[_pairs(who, True)[0]] * unit[_pairs(who, True)[1]]).sum(1)
-    dots = torch.cat(((vectors[first] * vectors[second]).sum(1), (vectors @ others.T).flatten())).double()
-    among = (strangers @ strangers.T)[tuple(torch.triu_indices(len(others), len(others), 1))]
+    unit, strangers, different = F.normalize(vectors.double()), F.normalize(others.double()), who[:, None] != who
+    cosine, outside, among = unit @ unit.T, (unit @ strangers.T).flatten(), strangers @ strangers.T
+    upper, between = torch.ones(cosine.shape).triu(1).bool(), cosine[different.triu(1)]
+    right = torch.cat((between, outside))
     mistakes = [
-        ("dot_product", dots, "these are dot products. Were the vectors brought to length 1?"),
-        ("no_distractors", between, "the pairs with distractors are missing"),
-        ("only_distractors", outside, "the pairs of queries of different people are missing"),
-        ("same_person", torch.cat((between, outside, same)), "pairs of one person are among them"),
-        ("pairs_twice", torch.cat((between.repeat_interleave(2), outside)), "each pair of queries comes twice"),
-        ("among_distractors", torch.cat((between, outside, among)), "distractors are compared with each other"),
-        (
-            "self_pairs",
-            torch.cat((between.repeat(2), same.repeat(2), torch.ones(len(who)), outside)),
-            "the whole matrix is there: images with themselves, and pairs of one person",
-        ),
+        ("dot_product", torch.cat(((vectors @ vectors.T)[different.triu(1)], (vectors @ others.T).flatten()))),
+        ("no_distractors", between),
+        ("only_distractors", outside),
+        ("same_person", torch.cat((cosine[upper], outside))),
+        ("pairs_twice", torch.cat((cosine[different], outside))),
+        ("among_distractors", torch.cat((right, among[torch.ones(among.shape).triu(1).bool()]))),
+        ("self_pairs", torch.cat((cosine.flatten(), outside))),
     ]
-    _outside(got)
-    sort = [(kind, value.sort().values, text) for kind, value, text in mistakes]
-    compare("negative similarities", got, torch.cat((between, outside)).sort().values, sort)
-
-
-def _outside(cosines: Tensor) -> None:
-    if (cosines.abs() > 1.0001).any():
-        text = "similarities outside [-1, 1] are no cosines. Were the vectors brought to length 1?"
-        raise Mistake("dot_product", text)
+    _compare("negative similarities", called(answer, vectors, who, others), right, mistakes)
 
 
 def tpr_at_fpr(answer: Answer, positive: Tensor, negative: Tensor, fpr: float) -> None:
@@ -99,32 +80,28 @@ def tpr_at_fpr(answer: Answer, positive: Tensor, negative: Tensor, fpr: float) -
     The threshold is the negative at index ``int(fpr * n)`` in descending order. A positive pair that equals it may
     count or not: both readings of the school's text are right.
     """
-    given = answer(positive.clone(), negative.clone(), fpr)
+    given = called(answer, positive, negative, fpr)
     if not isinstance(given, tuple | list) or len(given) != 2:
         raise Mistake("type", "return two numbers: the TPR and the threshold")
     got = numbers("TPR and threshold", [float(one) for one in given], (2,))
     ordered, n = negative.double().sort(descending=True).values, len(negative)
     index = min(int(fpr * n * (1 + 1e-12)), n - 1)
 
-    def at(threshold: Tensor | float) -> Tensor:
-        return torch.tensor([float((positive > threshold).double().mean()), float(threshold)]).double()
+    def at(threshold: Tensor, counted: str = "gt") -> Tensor:
+        return torch.stack((getattr(positive, counted)(threshold).double().mean(), threshold))
 
     right = at(ordered[index])
-    tie = torch.tensor([float((positive >= ordered[index]).double().mean()), float(ordered[index])]).double()
-    if alike(got, right) or alike(got, tie):
+    if alike(got, at(ordered[index], "ge")):
         return
-    count = torch.tensor([float((positive > ordered[index]).sum()), float(ordered[index])]).double()
-    below = torch.tensor([float((positive < ordered[index]).double().mean()), float(ordered[index])]).double()
-    quantile, rounded = torch.quantile(negative.double(), 1 - fpr), min(round(fpr * n), n - 1)
     mistakes = [
         ("ascending", at(ordered.flip(0)[index]), "the similarities are sorted upwards; the highest come first"),
-        ("count_below", below, "this counts the pairs below the threshold"),
-        ("count", count, "this is a number of pairs, not a share of them"),
-        ("swapped", got.new_tensor([right[1], right[0]]), "return the TPR first, then the threshold"),
-        ("round", at(ordered[rounded]), "fpr * n is rounded; take int, the whole part"),
+        ("count_below", at(ordered[index], "lt"), "this counts the pairs below the threshold"),
+        ("count", right * torch.tensor([len(positive), 1]), "this is a number of pairs, not a share of them"),
+        ("swapped", right.flip(0), "return the TPR first, then the threshold"),
+        ("round", at(ordered[min(round(fpr * n), n - 1)]), "fpr * n is rounded; take int, the whole part"),
         ("off_by_one", at(ordered[max(index - 1, 0)]), "the index is one too small: it begins with 0"),
         ("off_by_one", at(ordered[min(index + 1, n - 1)]), "the index is one too large: it begins with 0"),
-        ("quantile", at(quantile), "a quantile lies between two similarities; take one of them"),
+        ("quantile", at(ordered.quantile(1 - fpr)), "a quantile lies between two similarities; take one of them"),
     ]
     compare("TPR and threshold", got, right, mistakes)
 
@@ -135,13 +112,8 @@ def scores(seed: int, positives: int, negatives: int) -> tuple[Tensor, Tensor]:
     return 0.4 + 0.3 * torch.randn(positives, generator=random), 0.3 * torch.randn(negatives, generator=random)
 
 
-def _public_rate(answer: Answer) -> None:
-    for fpr in (0.17, 0.055, 0.5):
-        tpr_at_fpr(answer, *scores(0, 30, 50), fpr)
-
-
 PUBLIC = {
-    "positive_similarities": lambda answer: positive_similarities(answer, *people()),
-    "negative_similarities": lambda answer: negative_similarities(answer, *people(), people(1, 5)[0]),
-    "tpr_at_fpr": _public_rate,
+    "positive_similarities": runs((positive_similarities, *people())),
+    "negative_similarities": runs((negative_similarities, *people(), people(1, 5)[0])),
+    "tpr_at_fpr": runs(*((tpr_at_fpr, *scores(0, 30, 50), fpr) for fpr in (0.17, 0.055, 0.5, 1.0))),
 }

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dlsfaces.grading import Answer, Mistake, alike, compare, numbers
-from dlsfaces.grading.margins import slope
+from dlsfaces.grading import Answer, Mistake, Row, called, compare, gradient, numbers, runs
 
 
 def people(seed: int, persons: int = 4, images: int = 3, dim: int = 5, spread: float = 0.9) -> tuple[Tensor, Tensor]:
@@ -30,12 +28,11 @@ def doubles() -> tuple[Tensor, Tensor]:
 
 
 def _apart(vectors: Tensor) -> Tensor:
-    """Distances pair by pair, in float64; the slope of a distance of 0 is taken to be 0."""
-    vectors = vectors.double()
-    return torch.stack([torch.stack([(a - b).norm() for b in vectors]) for a in vectors])
+    """Distances in float64; the slope of a distance of 0 is taken to be 0."""
+    return (vectors.double()[:, None] - vectors.double()).norm(dim=2)
 
 
-def _slope_of(function: Callable, vectors: Tensor) -> Tensor:
+def _slope_of(function: Callable[[Tensor], Tensor], vectors: Tensor) -> Tensor:
     leaf = vectors.double().requires_grad_()
     return torch.autograd.grad(function(leaf).sum(), leaf)[0]
 
@@ -43,12 +40,12 @@ def _slope_of(function: Callable, vectors: Tensor) -> Tensor:
 def distances(answer: Answer, vectors: Tensor) -> None:
     """``answer(vectors)``: Euclidean distances of vectors ``(N, D)`` as they are, not squared, ``(N, N)``.
 
-    They are to be learned from: the gradient is finite also for equal vectors, and on the diagonal.
+    The gradient is finite also for equal vectors, and on the diagonal.
     """
-    got = numbers("the distances", answer(vectors.clone()), (len(vectors), len(vectors)))
+    got = numbers("the distances", called(answer, vectors), (len(vectors), len(vectors)))
     right, v, unit = _apart(vectors), vectors.double(), F.normalize(vectors.double())
     squares = v.square().sum(1)
-    mistakes = [
+    mistakes: list[Row] = [
         ("squared", right**2, "these are squared distances; a root is missing"),
         ("manhattan", (v[:, None] - v).abs().sum(2), "this is the sum of the absolute differences"),
         ("mean", right / v.shape[1] ** 0.5, "this takes a mean over the coordinates; take their sum"),
@@ -60,23 +57,22 @@ def distances(answer: Answer, vectors: Tensor) -> None:
         *(("half", half, "only one half of the matrix is filled") for half in (right.triu(), right.tril())),
     ]
     compare("the distances", got, right, mistakes, within=4e-3)
-    compare("the gradient", slope(answer, (vectors,), 0, "vectors"), _slope_of(_apart, vectors), within=2e-2)
+    compare("the gradient", gradient(answer, (vectors,), 0, "vectors"), _slope_of(_apart, vectors), within=2e-2)
 
 
 def _mined(apart: Tensor, who: Tensor) -> tuple[Tensor, Tensor]:
     same, itself = who[:, None] == who, torch.eye(len(who)).bool()
-    rows = range(len(who))
-    farthest = torch.stack([apart[k][same[k] & ~itself[k]].max() for k in rows])
-    return farthest, torch.stack([apart[k][~same[k]].min() for k in rows])
+    return apart.masked_fill(~same | itself, -1).amax(1), apart.masked_fill(same, torch.inf).amin(1)
 
 
 def _mined_wrongly(apart: Tensor, who: Tensor) -> list[tuple[str, Tensor, Tensor, str]]:
     """What usual mistakes take for the farthest positives and nearest negatives."""
-    same, itself, n = who[:, None] == who, torch.eye(len(who)).bool(), len(who)
-    other, far, near = same & ~itself, *_mined(apart, who)
-    block = torch.arange(n)[:, None] // (n // len(who.unique())) == torch.arange(n) // (n // len(who.unique()))
-    up, down = apart.masked_fill(~other, torch.inf).amin(1), apart.masked_fill(same, -torch.inf).amax(1)
-    beside = "images of one person need not stand side by side"
+    same, itself, (far, near) = who[:, None] == who, torch.eye(len(who)).bool(), _mined(apart, who)
+    places = torch.arange(len(who)) // (len(who) // len(who.unique()))
+    block, other = places[:, None] == places, same & ~itself
+    up, down = apart.masked_fill(~other, torch.inf).amin(1), apart.masked_fill(same, -1).amax(1)
+    beside, mean = "images of one person need not stand side by side", "a mean of positives; take the farthest"
+    in_block = apart.masked_fill(~block, -1).amax(1), apart.masked_fill(block, torch.inf).amin(1)
     return [
         ("farthest_negative", far, down, "this is the farthest negative; the nearest is the hardest"),
         ("masked_zero", far, 0 * near, "all nearest negatives are 0. What does the mask leave of other distances?"),
@@ -86,47 +82,28 @@ def _mined_wrongly(apart: Tensor, who: Tensor) -> list[tuple[str, Tensor, Tensor
         ("nearest_positive", up, near, "this is the nearest positive; the farthest is the hardest"),
         ("easiest", up, down, "these are the easiest: the hardest positive is far, the hardest negative is near"),
         ("all_people", apart.amax(1), near, "the farthest positive is somebody else"),
-        ("mean_positive", (apart * other).sum(1) / other.sum(1), near, "a mean of positives; take the farthest"),
-        ("mean_positive", (apart * same).sum(1) / same.sum(1), near, "a mean of positives; take the farthest"),
+        ("mean_positive", (apart * other).sum(1) / other.sum(1), near, mean),
+        ("mean_positive", (apart * same).sum(1) / same.sum(1), near, mean),
         ("swapped", near, far, "first the positive, then the negative"),
-        (
-            "contiguous",
-            apart.masked_fill(~block, -1).amax(1),
-            apart.masked_fill(block, torch.inf).amin(1),
-            beside,
-        ),
-        ("one_for_all", far.max().expand(n), near.min().expand(n), "each anchor has its own positive and negative"),
+        ("contiguous", *in_block, beside),
     ]
 
 
 def hardest(answer: Answer, apart: Tensor, who: Tensor) -> None:
     """``answer(distances, identities)``: farthest positive's and nearest negative's, ``(N,)`` each.
 
-    From distances ``(N, N)``, 0 or more and of any size, and whose the images are ``(N,)``. What comes back are
-    distances, too. The positives of an anchor are the other images of its person; every anchor has a positive and a
-    negative.
+    From distances ``(N, N)``, of any size, and whose the images are. Every anchor has a positive and a negative.
     """
-    given = answer(apart.clone(), who.clone())
-    is_number = isinstance(given, Tensor) and given.dim() == 0
-    if is_number or not isinstance(given, tuple | list | Tensor) or len(given) != 2:
+    given = called(answer, apart, who)
+    if not isinstance(given, tuple | list | Tensor) or getattr(given, "shape", (2,))[:1] != (2,) or len(given) != 2:
         raise Mistake("type", "return two things: the distances to the positives, and those to the negatives")
     names = "the farthest positives", "the nearest negatives"
     got = torch.stack([numbers(name, one, (len(who),)) for name, one in zip(names, given)])
-    apart = apart.double()
-    right = torch.stack(_mined(apart, who))
-    mistakes = [(kind, torch.stack((far, near)), text) for kind, far, near, text in _mined_wrongly(apart, who)]
-    both = apart.masked_fill(who[:, None] != who, -1).argmax(1), apart.masked_fill(who[:, None] == who, 1e9).argmin(1)
+    apart, different = apart.double(), who[:, None] != who
+    mistakes: list[Row] = [(kind, torch.stack(pair), text) for kind, *pair, text in _mined_wrongly(apart, who)]
+    both = apart.masked_fill(different, -1).argmax(1), apart.masked_fill(~different, torch.inf).argmin(1)
     mistakes.append(("indices", torch.stack(both), "these are indices; give the distances"))
-    compare("the hardest", got, right, mistakes)
-
-
-def large(answer: Answer, apart: Tensor, who: Tensor) -> None:
-    """As :func:`hardest`, with distances that no filled-in number may get in the way of."""
-    try:
-        hardest(answer, apart, who)
-    except Mistake as mistake:
-        text = "it is right for small distances, not for large ones. Which number stands for what is not to be taken?"
-        raise Mistake("small_fill", text) if mistake.kind == "value" else mistake from None
+    compare("the hardest", got, torch.stack(_mined(apart, who)), mistakes)
 
 
 def _loss(vectors: Tensor, who: Tensor, margin: float) -> Tensor:
@@ -137,134 +114,97 @@ def _loss(vectors: Tensor, who: Tensor, margin: float) -> Tensor:
 def batch_hard_loss(answer: Answer, vectors: Tensor, who: Tensor, margin: float, exact: bool = True) -> None:
     """``answer(vectors, identities, margin)``: one number, the mean over anchors of relu(positive - negative + margin).
 
-    These are the (not squared) distances to the farthest positive and nearest negative, of vectors ``(N, D)`` of any
-    length, which the function itself brings to length 1 first. The gradient is finite also for equal images (not
-    ``exact``: its value is free there), and is zero where the loss is.
+    Vectors ``(N, D)`` have any length. The gradient is finite also for equal images; not ``exact``: any value is right.
     """
-    got = numbers("the loss", answer(vectors.clone(), who.clone(), margin), ())
-    unit, right = F.normalize(vectors.double()), _loss(vectors, who, margin)
-    apart, raw = _apart(unit), _apart(vectors)
-    far, near = _mined(apart, who)
-    gap, rough = far - near + margin, torch.sub(*_mined(raw, who)) + margin
-    same, itself = who[:, None] == who, torch.eye(len(who)).bool()
-    triples = (apart[:, :, None] - apart[:, None] + margin)[(same & ~itself)[:, :, None] & ~same[:, None]]
-    mixed = "squared and plain distances are mixed"
-    mistakes = [
-        ("not_normalised", rough.relu().mean(), "bring the vectors to length 1 first"),
-        ("not_normalised", rough.mean(), "bring the vectors to length 1 first"),
+    got = numbers("the loss", called(answer, vectors, who, margin), ())
+    apart = _apart(F.normalize(vectors.double()))
+    (far, near), (rough_far, rough_near) = _mined(apart, who), _mined(_apart(vectors), who)
+    gap, different = far - near + margin, who[:, None] != who
+    chosen = (~different & ~torch.eye(len(who)).bool())[:, :, None] & different[:, None]
+    triples = (apart[:, :, None] - apart[:, None] + margin)[chosen]
+    mistakes: list[Row] = [
+        ("not_normalised", (rough_far - rough_near + margin).relu().mean(), "bring the vectors to length 1 first"),
         ("no_hinge", gap.mean(), "each anchor's own loss should be cut off at 0, before the mean"),
         ("sign", (near - far + margin).relu().mean(), "the sign is reversed: it pulls different people together"),
-        ("sign", (near - far).mean() + margin, "the sign is reversed: it pulls different people together"),
         ("margin_sign", (far - near - margin).relu().mean(), "the margin should make it harder, not easier"),
         ("no_margin", (far - near).relu().mean(), "the margin is missing"),
         ("squared", (far**2 - near**2 + margin).relu().mean(), "squared distances were taken; take plain ones"),
-        *(("mixed", (far**p - near**q + margin).relu().mean(), mixed) for p, q in ((1, 2), (2, 1))),
+        ("mixed", (far - near**2 + margin).relu().mean(), "squared and plain distances are mixed"),
         ("active_mean", gap.relu().sum() / (gap > 0).sum(), "the mean is over all anchors, also those without a loss"),
         ("sum", gap.relu().sum(), "this is a sum; take the mean over the anchors"),
         ("all_triplets", triples.relu().mean(), "all triplets are there; take the hardest one of each anchor"),
         ("softplus", F.softplus(far - near).mean(), "this is the soft margin, without a margin and a hinge"),
         *((kind, (p - n + margin).relu().mean(), text) for kind, p, n, text in _mined_wrongly(apart, who)),
     ]
-    compare("the loss", got, right, mistakes, within=5e-4 if exact else 1e-2)
-    found = slope(answer, (vectors, who, margin), 0, "vectors")
+    compare("the loss", got, _loss(vectors, who, margin), mistakes, within=5e-4 if exact else 1e-2)
+    found = gradient(answer, (vectors, who, margin), 0, "vectors")
     if not exact:
         return
-    nothing = [("no_gradient", torch.zeros_like(found), "nothing is learned from it: the gradient is lost on the way")]
-    half = "only one of the two distances is learned from"
-    positive, negative = (_slope_of(partial(_half, who=who, margin=margin, fixed=k), vectors) for k in (1, 0))
-    halves = [("half_gradient", one, half) for one in (positive, negative)]
-    compare("the gradient", found, _slope_of(lambda v: _loss(v, who, margin), vectors), nothing + halves, within=2e-2)
-
-
-def _half(vectors: Tensor, who: Tensor, margin: float, fixed: int) -> Tensor:
-    """The loss with the gradient of one distance only."""
-    pair = [*_mined(_apart(F.normalize(vectors.double())), who)]
-    pair[fixed] = pair[fixed].detach()
-    return (pair[0] - pair[1] + margin).relu().mean()
+    lost = [("no_gradient", 0 * found, "nothing is learned from it: the gradient is lost on the way")]
+    compare("the gradient", found, _slope_of(lambda v: _loss(v, who, margin), vectors), lost, within=2e-2)
 
 
 def done(answer: Answer) -> None:
     """As :func:`batch_hard_loss`, where nothing is left to learn: the loss is 0, and so is its gradient."""
     vectors, who = people(5, 4, 2, 6, 0.02)
     vectors = vectors + 6 * F.one_hot(who, 6)
-    got = answer(vectors.clone(), who.clone(), 0.1)
-    compare("the loss of a batch that is learned", numbers("the loss", got, ()), torch.zeros(()).double())
-    compare("its gradient", slope(answer, (vectors, who, 0.1), 0, "vectors"), torch.zeros(vectors.shape).double())
+    got = numbers("the loss", called(answer, vectors, who, 0.1), ())
+    compare("the loss of a batch that is learned", got, 0 * got)
+    compare("its gradient", gradient(answer, (vectors, who, 0.1), 0, "vectors"), torch.zeros(vectors.shape).double())
 
 
 def semihard_negative(answer: Answer, positive: float, negatives: Tensor, margin: float) -> None:
     """``answer(d_positive, d_negatives, margin)``: the index of the semi-hard negative nearest to the anchor, or -1.
 
-    From the distance to the positive, a number, and those to the negatives ``(K,)``. Semi-hard are the negatives
-    farther away than the positive, by less than the margin. -1 where there are none. At a tie any reading is right.
+    Semi-hard: farther away than the positive, by less than the margin. At a tie any reading is right.
     """
-    given = answer(positive, negatives.clone(), margin)
+    given = called(answer, positive, negatives, margin)
     if given is None:
         raise Mistake("none", "return -1 where there is no semi-hard negative")
-    if isinstance(given, list | tuple) and len(given) == 1:
-        given = given[0]
-    if isinstance(given, Tensor) and given.numel() == 1:
-        given = given.reshape(())
-    got = int(numbers("the index", given, ()))
-    d, far = negatives.double(), torch.inf
-    order, rights = d.argsort(), set()
+    exact, d = numbers("the index", given, ()), negatives.double()
+    got, rights = int(exact), set()
     for low in (d > positive + 1e-6, d >= positive - 1e-6):
         for high in (d < positive + margin - 1e-6, d <= positive + margin + 1e-6):
-            between = low & high
-            nearest = d[between].min() if between.any() else far
-            rights |= set((between & (d == nearest)).nonzero().flatten().tolist()) or {-1}
-    if got in rights and alike(torch.as_tensor(given).double(), torch.tensor(got).double()):
+            chosen = d.masked_fill(~(low & high), torch.inf)
+            rights |= set((chosen == chosen.min()).nonzero().flatten().tolist()) if (low & high).any() else {-1}
+    if exact != got or not -1 <= got < len(d):
+        raise Mistake("distance", "return an index, not a distance")
+    if got in rights:
         return
-    between = (d > positive) & (d < positive + margin)
+    between, beyond = (d > positive) & (d < positive + margin), d >= positive + margin
     if not between.any():
-        text = f"there is no semi-hard negative, and it gives {got}; -1 is right"
-        beyond = d[got] >= positive + margin if 0 <= got < len(d) else False
-        raise Mistake("no_limit" if beyond and d[got] == d[d > positive].min() else "none", text)
-    best = int(d.masked_fill(~between, far).argmin())
-    options = [
+        kind = "no_limit" if beyond[got] and d[got] == d[d > positive].min() else "none"
+        raise Mistake(kind, f"there is no semi-hard negative, and it gives {got}; -1 is right")
+    best = int(d.masked_fill(~between, torch.inf).argmin())
+    options: list[Row] = [
         ("nearest", d.argmin(), "this is the nearest negative of all: it is nearer than the positive"),
         ("first", between.nonzero()[0, 0], "this is the first semi-hard negative; the nearest one is asked for"),
-        ("last", between.nonzero()[-1, 0], "this is the last semi-hard negative; the nearest one is asked for"),
         ("farthest", d.masked_fill(~between, -1).argmax(), "this is the farthest semi-hard one; take the nearest"),
         ("both_sides", (d - positive).abs().argmin(), "it is as near as the positive, but it has to be farther"),
-        ("easy", d.masked_fill(d < positive + margin, far).argmin(), "it is farther than the margin: an easy one"),
+        ("easy", d.masked_fill(~beyond, torch.inf).argmin(), "it is farther than the margin: an easy one"),
         ("local_index", between[:best].sum(), "this index counts the chosen ones only; it is asked for among all"),
-        ("sorted_index", order.argsort()[best], "this index is a place in the sorted distances"),
-        ("none", torch.tensor(-1), "it finds none, and there is one"),
+        ("sorted_index", d.argsort().argsort()[best], "this index is a place in the sorted distances"),
+        ("none", -1, "it finds none, and there is one"),
     ]
-    if (not 0 <= got < len(d) and got != -1) or not alike(torch.as_tensor(given).double(), torch.tensor(got).double()):
-        raise Mistake("distance", "return an index, not a distance")
-    compare("the index", torch.tensor(got).double(), torch.tensor(best).double(), options)
+    compare("the index", exact, torch.tensor(best).double(), options)
 
 
-def _public_hardest(answer: Answer) -> None:
-    for seed, (persons, images) in enumerate([(4, 3), (3, 4)]):
-        vectors, who = people(seed, persons, images)
-        hardest(answer, _apart(vectors).float().fill_diagonal_(0.003), who)  # rounded, the diagonal need not be 0
-    large(answer, 1000 * _apart(vectors).float(), who)
-
-
-def _public_loss(answer: Answer) -> None:
-    for seed in (24, 1):
-        batch_hard_loss(answer, *people(seed, spread=0.5), 0.3)
-    batch_hard_loss(answer, *doubles(), 0.3, exact=False)
-    done(answer)
-
-
-def _public_semihard(answer: Answer) -> None:
-    far = torch.tensor([0.94, 0.98, 0.48, 1.6, 1.58, 0.82, 1.56, 0.7, 0.42, 1.44, 1.26, 0.86])
-    for positive, margin in ((0.75, 0.35), (0.6, 0.2), (1.0, 0.2), (0.3, 0.1), (0.7, 0.9)):
-        semihard_negative(answer, positive, far, margin)
-
-
-def _public_distances(answer: Answer) -> None:
-    distances(answer, people(0)[0])
-    distances(answer, doubles()[0])
-
-
+FAR = torch.tensor([0.94, 0.98, 0.48, 1.6, 1.58, 0.82, 1.56, 0.7, 0.42, 1.44, 1.26, 0.86])
 PUBLIC = {
-    "distances": _public_distances,
-    "hardest": _public_hardest,
-    "batch_hard_loss": _public_loss,
-    "semihard_negative": _public_semihard,
+    "distances": runs((distances, people(0)[0]), (distances, doubles()[0])),
+    "hardest": runs(  # rounded, the diagonal need not be 0
+        *((hardest, _apart(v).float().fill_diagonal_(0.003), who) for v, who in (people(0), people(1, 3, 4))),
+        (hardest, 1000 * _apart(people(1, 3, 4)[0]).float(), people(1, 3, 4)[1]),
+    ),
+    "batch_hard_loss": runs(
+        *((batch_hard_loss, *people(seed, spread=0.5), 0.3) for seed in (24, 1)),
+        (batch_hard_loss, *doubles(), 0.3, False),
+        (done,),
+    ),
+    "semihard_negative": runs(
+        *(
+            (semihard_negative, positive, FAR, margin)
+            for positive, margin in ((0.75, 0.35), (0.6, 0.2), (1.0, 0.2), (0.3, 0.1), (0.7, 0.9))
+        )
+    ),
 }

@@ -12,6 +12,7 @@ from tools.grading.grade import grade, parts_of
 
 ANSWERS = Path(__file__).parent / "answers"
 WRONG = sorted(ANSWERS.glob("*/wrong/*.py"))
+UNSEEN = sorted(ANSWERS.glob("*/unseen/*.py"))  # wrong ones by somebody who had not seen the checks
 RIGHT = sorted(ANSWERS.glob("*/right/*.py"))
 
 
@@ -21,7 +22,7 @@ def named(path: Path) -> tuple[str, str, str]:
     return path.parts[-3], part, re.sub(r"_\d+$", "", kind)
 
 
-@pytest.mark.parametrize("path", WRONG, ids=lambda path: f"{path.parts[-3]}/{path.stem}")
+@pytest.mark.parametrize("path", WRONG + UNSEEN, ids=lambda path: f"{path.parts[-3]}/{path.stem}")
 def test_a_wrong_answer_loses_its_points(path):
     homework, part, _ = named(path)
     (graded,) = grade(path, {part: parts_of(homework)[part]})

@@ -75,7 +75,7 @@ def test_a_folder_is_graded_once_and_goes_on(tmp_path, capsys):
     with (out / "rate_near_copies.csv").open(newline="", encoding="utf-8-sig") as file:
         copies = [(row["student"], row["other"]) for row in csv.DictReader(file)]
     assert copies == [("Béla Ö", "carla")]
-    assert "7 of 8 points" in (out / "pages" / "carla.html").read_text(encoding="utf-8")
+    assert "7 of 8 points" in (out / "pages" / "rate" / "carla.html").read_text(encoding="utf-8")
     times = {path: path.stat().st_mtime_ns for path in (out / "done").iterdir()}
     (folder / "eva.ipynb").write_text((folder / "eva.ipynb").read_text().replace("x = 1", "x = 2"))
     assert grade_all(submissions(folder), "rate", out) == rows

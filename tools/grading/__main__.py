@@ -1,20 +1,24 @@
 """Grade a folder (or a zip file) of submissions: a CSV file, a page for each student, and near-copies.
 
-    python -m tools.grading FOLDER HOMEWORK [--out OUT] [--again]
+    python -m tools.grading FOLDER HOMEWORK [--out OUT] [--again] [--workers 2]
 
 A submission is a notebook or a Python file in FOLDER, or a folder with one in it; its name is the student's. A run that
 was stopped goes on: what has been graded stays, as long as neither the submission nor the checks have changed.
+
+Then open tools/grading/gradebook.ipynb: it shows the points of all, the hard parts, the mistakes and the near-copies.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import hashlib
 import html
 import json
 import tempfile
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 
@@ -26,6 +30,7 @@ def main() -> None:
     parser.add_argument("homework", choices=HOMEWORKS)
     parser.add_argument("--out", type=Path, default=Path("graded"), help="where results go")
     parser.add_argument("--again", action="store_true", help="grade also what has been graded")
+    parser.add_argument("--workers", type=int, default=2, help="submissions at a time")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as unpacked:
         folder = chosen.folder
@@ -34,7 +39,7 @@ def main() -> None:
         found = submissions(folder)
         if not found:
             raise SystemExit(f"{chosen.folder} holds no notebook and no Python file")
-        grade_all(found, chosen.homework, chosen.out, chosen.again)
+        grade_all(found, chosen.homework, chosen.out, chosen.again, chosen.workers)
 
 
 def _unzipped(path: Path, folder: Path) -> Path:
@@ -57,7 +62,9 @@ def submissions(folder: Path) -> dict[str, Path]:
     return found
 
 
-def grade_all(found: dict[str, Path], homework: str, out: Path, again: bool = False) -> list[dict[str, object]]:
+def grade_all(
+    found: dict[str, Path], homework: str, out: Path, again: bool = False, workers: int = 2
+) -> list[dict[str, object]]:
     """Grade each submission, and write what came out."""
     from tqdm.auto import tqdm
 
@@ -71,26 +78,29 @@ def grade_all(found: dict[str, Path], homework: str, out: Path, again: bool = Fa
     with Student([]) as nobody:
         if not nobody.is_shut_in:
             print("Careful: this system lets no process be shut in. Submissions can see files and use the network.")
-    for kept in ("pages", "done"):
+    for kept in (f"pages/{homework}", "done"):
         (out / kept).mkdir(parents=True, exist_ok=True)
     checks = _checks(homework)
-    for student, file in tqdm(found.items(), desc=homework, unit=" submissions"):
+
+    def graded(student: str, file: Path) -> list[dict[str, object]]:
         beside = b"".join(path.read_bytes() for path in sorted(file.parent.glob(f"*{homework}.json")))
         key = hashlib.sha256(file.read_bytes() + beside + checks).hexdigest()
         done = out / "done" / f"{homework}_{hashlib.sha256(student.encode()).hexdigest()[:16]}.json"
         before = json.loads(done.read_text(encoding="utf-8")) if done.exists() else {}
         if again or before.get("key") != key:
-            graded = grade(file, parts) + grade_figures(file, homework)
-            before = {"key": key, "rows": as_rows(student, graded)}
+            before = {"key": key, "rows": as_rows(student, grade(file, parts) + grade_figures(file, homework))}
             with written_whole(done) as part:
                 part.write_text(json.dumps(before), encoding="utf-8")
-        rows += before["rows"]
-        with written_whole(out / "pages" / f"{Path(student).name}.html") as part:
-            part.write_text(page(student, homework, before["rows"]), encoding="utf-8")
-        try:
-            code[student] = cells(file)
-        except ValueError:
-            continue
+        return before["rows"]
+
+    with ThreadPoolExecutor(workers) as pool:  # threads are enough: submissions run in processes of their own
+        each = zip(found.items(), pool.map(graded, found, found.values()))
+        for (student, file), own in tqdm(each, desc=homework, total=len(found), unit=" submissions"):
+            rows += own
+            with written_whole(out / "pages" / homework / f"{Path(student).name}.html") as part:
+                part.write_text(page(student, homework, own), encoding="utf-8")
+            with contextlib.suppress(ValueError):
+                code[student] = cells(file)
     _table(out / f"{homework}.csv", rows)
     copies = near_copies(code, _handed_out(homework))
     _table(
@@ -101,11 +111,12 @@ def grade_all(found: dict[str, Path], homework: str, out: Path, again: bool = Fa
 
 
 def _checks(homework: str) -> bytes:
-    """What decides on the points: the checks' code; a homework's may use another's."""
+    """What decides on the points: the checks' code, of which a homework's may use another's, and the graders'."""
     import dlsfaces.grading
 
     public = sorted(Path(dlsfaces.grading.__file__).parent.glob("*.py"))
-    files = [*public, Path(__file__).parent / "hidden" / f"{homework}.py"]
+    own = sorted(Path(__file__).parent.glob("*.py"))
+    files = [*public, *own, Path(__file__).parent / "hidden" / f"{homework}.py"]
     return b"".join(file.read_bytes() for file in files)
 
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dlsfaces.grading import Answer, Mistake, attack
 from dlsfaces.grading.attack import network, reached, step_case
-from dlsfaces.grading.photos import overlaid
 
 
 def _gradients(answer: Answer) -> None:
     attack.similarity_gradient(answer, *network(10, 5, (1, 7, 4), 9))
     attack.similarity_gradient(answer, *network(11, 2, (3, 3, 6), 4))
     attack.similarity_gradient(answer, *network(12, 1, (2, 4, 4), 3))
-    images, *others = network(13, 4)
-    attack.similarity_gradient(answer, overlaid(images, 4), *others)
 
 
 def _reached(answer: Answer) -> None:
@@ -24,13 +21,10 @@ def _fgsm(answer: Answer) -> None:
     for seed, eps in ((20, 8 / 255), (21, 0.3), (22, 0.0)):
         attack.fgsm(answer, *step_case(seed, 0.0, (3, 1, 6, 4))[1:], eps)
     _, start, gradient = step_case(23, 0.0)
-    attack.fgsm(answer, overlaid(start, 2), 1e-6 * gradient, 0.05)
+    attack.fgsm(answer, start, 1e-6 * gradient, 0.05)
 
 
 def _steps(answer: Answer) -> None:
-    images, start, gradient = step_case(34, 0.2)
-    attack.pgd_step(answer, overlaid(images, 2), start, gradient, 0.12, 0.16)
-    attack.pgd_step(answer, images, overlaid(start, 2), gradient, 0.12, 0.16)
     for seed, drift, eps, alpha in ((30, 0.2, 0.12, 0.16), (31, 0.05, 0.05, 0.02), (32, 0.0, 0.04, 0.01)):
         attack.pgd_step(answer, *step_case(seed, drift, (3, 1, 5, 7)), eps, alpha)
     _, start, gradient = step_case(33, 0.0)
@@ -38,8 +32,6 @@ def _steps(answer: Answer) -> None:
 
 
 def _pgd(answer: Answer) -> None:
-    images, *others = network(45, 3)
-    attack.pgd(answer, overlaid(images, 3), *others, 0.12, 0.15, 4)
     attack.pgd(answer, *network(40, 4, (1, 5, 6), 5), 0.12, 0.15, 3)
     attack.pgd(answer, *network(48, 2, (3, 4, 4), 7), 0.08, 0.02, 9)
     attack.pgd(answer, *network(42, 1, (3, 4, 4), 7), 0.2, 0.05, 4)

@@ -19,10 +19,10 @@ def _arcface(answer: Answer) -> None:
 
 def _arcface_borders(answer: Answer) -> None:
     for sign in (1, -1):
-        margins.finite_logits(answer, on_classes(sign), 30.0, 0.3)
-        margins.finite_logits(answer, on_classes(sign, 9), 64.0, 0.5)
+        margins.finite(answer, on_classes(sign), 30.0, 0.3)
+        margins.finite(answer, on_classes(sign, 9), 64.0, 0.5)
     for m in (0.2, 0.5, 1.0, 1.5):
-        margins.falling_logits(answer, 10.0, m)
+        margins.falling(answer, 10.0, m)
 
 
 def _cosface(answer: Answer) -> None:
@@ -40,7 +40,8 @@ def _loss(answer: Answer) -> None:
 
 def _loss_borders(answer: Answer) -> None:
     for sign, m in ((1, 0.3), (-1, 0.5), (1, 1.2)):
-        margins.sound_loss(answer, on_classes(sign), 16.0, m)
+        margins.finite(answer, on_classes(sign), 16.0, m)
+        margins.falling(answer, 16.0, m)
 
 
 PARTS = {

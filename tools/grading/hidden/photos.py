@@ -6,13 +6,12 @@ import torch
 
 from dlsfaces.grading import Answer, Mistake
 from dlsfaces.grading import photos as checks
-from dlsfaces.grading.photos import near, overlaid, photos, scores
+from dlsfaces.grading.photos import near, photos, scores
 
 
 def _norms(answer: Answer) -> None:
     checks.norm_score(answer, photos(11, 40, 5, 16)[0])
     checks.norm_score(answer, photos(12, 9, 3, 9)[0])  # as many photos as numbers
-    checks.norm_score(answer, overlaid(photos(13)[0], 5))
 
 
 def _centres(answer: Answer) -> None:
@@ -26,7 +25,6 @@ def _lone(answer: Answer) -> None:
     features, who = photos(17, 9, 3)
     who[4] = 1
     checks.centre_distance(answer, features, who)
-    checks.centre_distance(answer, overlaid(features, 6), torch.tensor([4, 4, 9, 9, 9, 4]))
 
 
 def _auroc(answer: Answer) -> None:
@@ -64,7 +62,7 @@ def _duplicates_borders(answer: Answer) -> None:
     checks.duplicates(answer, near(70)[:1], 0.5)
     checks.duplicates(answer, 20 * near(71, 7), 0.95)
     checks.duplicates(answer, 0.1 * near(72, 7), 0.9)
-    checks.duplicates(answer, overlaid(near(73), 4), 0.9)
+    checks.duplicates(answer, near(73)[:1].repeat(4, 1), 0.9)
 
 
 PARTS = {

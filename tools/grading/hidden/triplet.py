@@ -19,7 +19,7 @@ def _hardest(answer: Answer) -> None:
         vectors, who = people(20 + seed, persons, images)
         apart = torch.cdist(vectors, vectors)
         triplet.hardest(answer, apart.fill_diagonal_(0.002), 7 * who + 3)
-        triplet.large(answer, 500 * apart.fill_diagonal_(0.0), who)
+        triplet.hardest(answer, 500 * apart.fill_diagonal_(0.0), who)
     vectors, who = doubles()
     triplet.hardest(answer, torch.cdist(vectors, vectors), who)
     vectors, who = people(24, 3, 5)

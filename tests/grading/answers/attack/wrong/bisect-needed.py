@@ -1,2 +1,0 @@
-def bisect(low, high, needed, rounds):
-    return min(max(needed, low), high)

@@ -1,8 +1,0 @@
-def bisect(low, high, needed, rounds):
-    for _ in range(rounds):
-        middle = (low + high) / 2
-        if middle >= needed:
-            high = middle
-        else:
-            low = middle
-    return high - low
