@@ -103,6 +103,46 @@ def test_a_stale_setup_cell_is_replaced_even_without_its_tag(checkout):
     assert notebooks.tags(cells[1]) == ["setup"]
 
 
+def chapter(title: str, text: str = "", *code: str) -> dict:
+    content = notebook(*code)
+    content["cells"][0] = cell(f"# {title}\n\nA lesson.", "markdown")
+    content["cells"] += [cell(text, "markdown")] * bool(text)
+    return content
+
+
+def last_lines(checkout: Path) -> list[str]:
+    return [notebooks.source(notebooks.read(path)["cells"][-1]) for path in notebooks.chapters(checkout)]
+
+
+def test_chapters_are_linked_in_order_and_a_new_title_makes_links_stale(checkout):
+    table = "| chapter | question |\n|:--|:--|\n"
+    add(checkout, "00_map.ipynb", chapter("00 · Map", f"{table}| [old](01_eyes.ipynb) | where? |\n\nThe rest.\n"))
+    add(checkout, "01_eyes.ipynb", chapter("01 · Eyes: two", "", "x = 1"))
+    end = "To read.\n\n[← 00 · An older name](00_older.ipynb)"
+    add(checkout, "02_nose.ipynb", chapter("02 · Nose", end))
+    assert len(stamp(checkout)) == 3 and not stamp(checkout)
+    rows = "| [00 · Map](00_map.ipynb) |  |\n| [01 · Eyes: two](01_eyes.ipynb) | where? |\n"
+    rows += "| [02 · Nose](02_nose.ipynb) |  |\n"
+    assert last_lines(checkout) == [
+        f"{table}{rows}\nThe rest.\n\n[01 · Eyes →](01_eyes.ipynb)",
+        "[← 00 · Map](00_map.ipynb) · [02 · Nose →](02_nose.ipynb)",
+        "To read.\n\n[← 01 · Eyes](01_eyes.ipynb)",
+    ]
+    add(checkout, "03_end.ipynb", chapter("03 · End", "Bye."))
+    stale = ["notebooks/00_map.ipynb", "notebooks/02_nose.ipynb", "notebooks/03_end.ipynb"]
+    assert [path.relative_to(checkout).as_posix() for path in repo.changes(checkout)] == stale
+    path = checkout / "notebooks" / "01_eyes.ipynb"
+    path.write_text(path.read_text(encoding="utf-8").replace("Eyes: two", "Ears"), encoding="utf-8")
+    assert stamp(checkout) == stale and not stamp(checkout)
+    assert "| [01 · Ears](01_eyes.ipynb) | where? |" in last_lines(checkout)[0]
+
+
+def test_the_map_has_every_chapter_and_its_question():
+    text = last_lines(ROOT)[0]
+    rows = repo.QUESTION.findall(repo.CHAPTERS.search(text).group())
+    assert [name for name, question in rows if question] == [path.name for path in notebooks.chapters()]
+
+
 @pytest.mark.parametrize("name", ["", "faces", "a/b/c", "-a/b", "a/..", "a/b.git", "https://github.com/a/b", 'a/"'])
 def test_a_name_that_is_none_is_refused(name):
     with pytest.raises(ValueError, match="write owner/name"):

@@ -1,10 +1,13 @@
-"""What is stamped into README.md and the notebooks: the repository's address, the set-up cell, the house's drawing.
+"""What is stamped into README.md and the notebooks: the address, the set-up cell, the drawing, the chapters' links.
 
     python -m tools.repo                      stamp anew
     python -m tools.repo --name owner/name    change the address, then stamp (a fork does this once)
 
 The address stands in one place, the line `Repository = "https://github.com/owner/name"` of pyproject.toml. Stamped from
 it are README.md's links, and in every notebook the badges of the first cell and the set-up cell (tagged `setup`).
+
+Every chapter ends with links to the one before and the one after. The first chapter has a table of them all: the titles
+are those of the notebooks, and the second column, each chapter's question, is written there and kept.
 """
 
 from __future__ import annotations
@@ -22,6 +25,9 @@ VALID = re.compile(r"[A-Za-z0-9](?:-?[A-Za-z0-9]){0,38}/(?!\.{1,2}$)(?!.*\.git$)
 BADGE = re.compile(r"(https://(?:colab\.research\.google\.com/github|kaggle\.com/kernels/welcome\?src=https://github\.com)/)"
                    r"[^/\s)]+/[^/\s)]+(?=/)")  # fmt: skip
 BADGE_LINE = re.compile(r"^.*colab\.research\.google\.com/github/.*$", re.MULTILINE)
+NEIGHBOURS = re.compile(r"\n*^(?:\[← .*|\[[^\]\n]+ →\]\(\S+\.ipynb\))$", re.MULTILINE)
+CHAPTERS = re.compile(r"(?<=^\|:--\|:--\|\n)(?:\| \[.*\.ipynb\) \|.*\n)+", re.MULTILINE)
+QUESTION = re.compile(r"^\| \[.*\]\((\S+\.ipynb)\) \| *(.*?) *\|$", re.MULTILINE)
 
 # What is missing beside torch is installed by course.start().
 SETUP_CELL = """\
@@ -122,6 +128,41 @@ def with_badges(text: str, line: str) -> str:
     return "\n\n".join(part for part in (title, line, rest.strip("\n")) if part)
 
 
+def link_chapters(chapters: dict[str, Notebook]) -> None:
+    """Links between chapters (name of the file to notebook, in order): from each to its neighbours, and the table."""
+    titles = {name: notebooks.first_line(found["cells"][0]).removeprefix("# ") for name, found in chapters.items()}
+    names = list(titles)
+    for place, name in enumerate(names):
+        links = [f"[← {short(titles[before])}]({before})" for before in names[:place][-1:]]
+        links += [f"[{short(titles[after])} →]({after})" for after in names[place + 1 :][:1]]
+        set_neighbours(chapters[name]["cells"], " · ".join(links))
+    for cell in chapters[names[0]]["cells"] if names else []:
+        if table := CHAPTERS.search(text := notebooks.source(cell)):
+            notebooks.set_source(cell, text.replace(table.group(), chapter_rows(table.group(), titles)))
+
+
+def short(title: str) -> str:
+    """A chapter's title up to its colon."""
+    return title.partition(":")[0]
+
+
+def set_neighbours(cells: list[Cell], links: str) -> None:
+    """The last text of a chapter ends with this line; an old one goes, also where a cell was added below it."""
+    for cell in cells:
+        if cell["cell_type"] == "markdown" and NEIGHBOURS.search(text := notebooks.source(cell)):
+            notebooks.set_source(cell, NEIGHBOURS.sub("", text))
+    if links and cells[-1]["cell_type"] != "markdown":
+        cells.append({"cell_type": "markdown", "id": "neighbours", "metadata": {}, "source": []})
+    if links:
+        notebooks.set_source(cells[-1], f"{notebooks.source(cells[-1]).rstrip()}\n\n{links}".lstrip())
+
+
+def chapter_rows(old: str, titles: dict[str, str]) -> str:
+    """The rows of the table of chapters, with the questions of the old rows."""
+    questions = dict(QUESTION.findall(old))
+    return "".join(f"| [{title}]({name}) | {questions.get(name, '')} |\n" for name, title in titles.items())
+
+
 def changes(root: Path = ROOT, name: str | None = None) -> dict[Path, str]:
     """The files that a stamping with ``name`` (default: the present address) would change, each with its new text."""
     old = address(root)
@@ -130,9 +171,12 @@ def changes(root: Path = ROOT, name: str | None = None) -> dict[Path, str]:
     if (readme := root / "README.md").is_file():
         text = stamped_text(readme.read_text(encoding="utf-8"), old, new)
         wanted[readme] = house.stamped(text, house.drawing(root))
-    for path in notebooks.everything(root):
-        notebook = stamped_notebook(notebooks.read(path), path.relative_to(root).as_posix(), new)
-        wanted[path] = notebooks.dumps(notebook)
+    stamped = {
+        path: stamped_notebook(notebooks.read(path), path.relative_to(root).as_posix(), new)
+        for path in notebooks.everything(root)
+    }
+    link_chapters({path.name: stamped[path] for path in notebooks.chapters(root)})
+    wanted |= {path: notebooks.dumps(notebook) for path, notebook in stamped.items()}
     # pyproject.toml last: it says the old address, which a stamping that was cut short needs again.
     place = root / "pyproject.toml"
     wanted[place] = PLACE.sub(rf"\g<1>{new}\g<3>", place.read_text(encoding="utf-8"))
