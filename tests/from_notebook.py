@@ -21,6 +21,7 @@ def definitions(notebook: str | int, *names: str) -> Any:
     """
     part = f"/{notebook:02}_" if isinstance(notebook, int) else notebook
     found = [path for path in notebooks.everything() if part in path.as_posix()]
+    found = [path for path in found if path in notebooks.chapters()] or found  # not a chapter's solutions
     if len(found) != 1:
         raise KeyError(f"{part!r} is in the path of {len(found)} notebooks, not of one")
     space: dict[str, Any] = {"__name__": found[0].stem}

@@ -55,18 +55,14 @@ def test_ablation_sorts_its_bars_and_says_what_each_reaches():
     assert [label.get_text() for label in axes.get_yticklabels()] == ["b", "a"]
 
 
-def test_scores_and_roc_show_the_numbers():
+def test_roc_shows_the_numbers():
     query, ids, distractors = pairs()
     found = evaluate.pair_scores(query, ids, distractors)
     rate = evaluate.identification_rate(query, ids, distractors, [0.01, 0.1])
-    axes = plots.scores(found, rate).axes[0]
-    assert [line.get_xdata()[0] for line in axes.lines] == pytest.approx(rate.threshold.tolist())
     interval = evaluate.identification_rate_interval(found, [0.01, 0.1], resamples=20)
     curve = evaluate.roc(found)
     lines = plots.roc({"net": curve}, {"net": (rate, interval)}).axes[0].lines
     assert lines[0].get_ydata()[-1] == 1 and f"{curve.auc:.3f}" in lines[0].get_label()
-    fmr, fnmr = plots.det({"net": evaluate.det(curve)}).axes[0].lines[0].get_data()
-    assert len(fmr) > 5 and (fmr > 0).all() and (fnmr > 0).all()  # on logarithmic axes
 
 
 def test_precision_over_recall_shows_each_detector_with_its_average_precision():
@@ -77,20 +73,17 @@ def test_precision_over_recall_shows_each_detector_with_its_average_precision():
     assert [line.get_label() for line in lines] == ["at 0 (AP 1.000)", "at 1 (AP 0.500)"]
 
 
-def test_curves_of_a_gallery_show_what_they_are_given():
+def test_a_curve_of_ranks_shows_what_it_is_given():
     rate, interval = np.array([0.5, 0.8, 1.0]), np.array([[0.4, 0.6], [0.7, 0.9], [1.0, 1.0]])
     lines = plots.cmc({"net": (rate, interval)}, 4).axes[0].lines
     assert lines[0].get_xdata().tolist() == [1, 2, 3] and lines[0].get_ydata().tolist() == rate.tolist()
     assert lines[1].get_ydata().tolist() == [0.25, 0.5, 0.75]  # guessing among four
-    independent, measured = plots.strangers([1, 5], [0.1, 0.3], [0.1, 0.4]).axes[0].lines
-    assert list(measured.get_ydata()) == [0.1, 0.3] and list(independent.get_ydata()) == [0.1, 0.4]
 
 
 def test_the_rest_draws():
     rows = [{"epoch": i + 1, "loss": 3 - i, "lr": 0.1, "validation_accuracy": i / 3} for i in range(3)]
     left, right, _ = plots.history(rows, "validation_accuracy").axes
     assert left.lines[0].get_ydata().tolist() == [3, 2, 1] and right.lines[0].get_xdata().tolist() == [1, 2, 3]
-    assert len(plots.cosines([torch.rand(9)] * 2, [torch.rand(9)] * 2, ["own", "other"]).axes) == 2
     assert plots.matrix(torch.eye(4), [0, 0, 1, 1]).axes[0].images
     assert len(plots.pipeline().axes) == 5 and len(plots.contact_sheet(2, 3).axes) == 6
 

@@ -22,14 +22,6 @@ def test_landmarks_are_drawn_with_lines_to_the_truth():
     assert len(plots.landmarks(images[:1], torch.rand(1, 68, 2)).axes[0].collections[0].get_offsets()) == 68
 
 
-def test_each_heat_map_has_its_place_and_height():
-    maps = torch.zeros(2, 5, 8, 8)
-    maps[1, 3, 2, 6] = 0.7
-    axes = plots.heatmaps(torch.rand(3, 16, 16), list(maps), ["one", "two"], torch.full((5, 2), 0.5)).axes
-    assert len(axes) == 12 and axes[10].get_title() == "highest 0.70" and axes[6].get_ylabel() == "two"
-    assert axes[10].images[1].get_array()[2, 6] == pytest.approx(0.7)
-
-
 def test_the_mean_of_all_faces_stands_at_the_end():
     images = torch.rand(9, 3, 10, 8)
     axes = plots.before_and_after({"as they come": images, "other": (255 * images).byte()}, shown=3).axes

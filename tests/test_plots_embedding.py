@@ -9,9 +9,8 @@ from matplotlib.colors import to_hex
 from torch.nn import functional as F
 
 from dlsfaces import plots
-from dlsfaces.plots.common import COLOURS, as_image
+from dlsfaces.plots.common import COLOURS
 from dlsfaces.recognize import arcface
-from dlsfaces.recognize.triplet import Triplets
 
 
 @pytest.fixture(autouse=True)
@@ -49,20 +48,6 @@ def test_angles_are_counted_in_degrees_with_medians_and_the_share_that_is_right(
     assert (120, 1) in heights and top.get_xlim() == (0, 120)  # 170 degrees are in the last bar
 
 
-def test_a_triplet_stands_in_a_column_and_a_violating_negative_is_red():
-    images = torch.randint(0, 255, (5, 3, 10, 8), dtype=torch.uint8)
-    distances = torch.arange(25.0).view(5, 5) / 10
-    distances[2, 4] = distances[2, 3]  # as far away as the positive is not further
-    triplets = Triplets(torch.tensor([0, 1, 2, 0]), torch.tensor([1, 3, 3, 2]), torch.tensor([4, 0, 4, 3]))
-    grid = np.array(plots.triplet_sheet(images, triplets, distances, columns=3).axes).reshape(3, 3)
-    for row, indices in zip(grid, triplets):
-        for axes, index in zip(row, indices.tolist()):
-            assert np.array_equal(axes.images[0].get_array(), as_image(images[index]))
-    assert [a.get_xlabel() for a in grid[1]] == ["d(a,p) = 0.10", "d(a,p) = 0.80", "d(a,p) = 1.30"]
-    assert [a.get_xlabel() for a in grid[2]] == ["d(a,n) = 0.40", "d(a,n) = 0.50", "d(a,n) = 1.30"]
-    assert [a.xaxis.label.get_color() for a in grid[2]] == ["black", plots.OTHER, plots.OTHER]
-
-
 def test_lines_over_the_angle_are_what_is_given():
     degrees = torch.linspace(0, 180, 7)
     axes = plots.over_angle({f"loss {k}": (degrees, degrees * k) for k in range(9)}, "true logit / s").axes[0]
@@ -88,18 +73,6 @@ def test_margins_are_those_of_the_head_itself(angle, cosine, scale):
         assert loss.get_ydata()[k] == pytest.approx(by_head, rel=2e-3, abs=1e-4)
 
 
-@pytest.mark.parametrize("count", [6, 30])
-def test_people_who_are_apart_stay_apart_in_the_plane(count):
-    identities = torch.arange(count) % 3 + 4
-    noise = torch.randn(count, 8, generator=torch.Generator().manual_seed(0))
-    axes = plots.projection({"net": (7 * torch.eye(8)[identities] + 0.1 * noise, identities)}).axes[0]
-    places = [np.asarray(dots.get_offsets()) for dots in axes.collections]
-    assert [colour(dots) for dots in axes.collections] == list(COLOURS[:3])
-    middles = np.stack([part.mean(0) for part in places])
-    within = max(np.linalg.norm(part - middle, axis=1).max() for part, middle in zip(places, middles))
-    assert within < min(np.linalg.norm(middles[i] - middles[j]) for i, j in ((0, 1), (0, 2), (1, 2))) / 2
-
-
 def test_each_training_curve_has_its_line_and_its_name_at_the_end():
     ends = [0.8, 0.81, 0.805, 0.3, 0.82, 0.82, 0.815, 0.79, 0.9]
     histories = {f"loss {k}": [{"tpr": 0.1}, {"tpr": 0.2}, {"tpr": end}] for k, end in enumerate(ends)}
@@ -112,13 +85,6 @@ def test_each_training_curve_has_its_line_and_its_name_at_the_end():
     (low, high), heights = axes.get_ylim(), np.sort([text.xyann[1] for text in axes.texts])
     assert np.diff(heights).min() > 0.06 * (high - low), "labels overlap"
     assert low <= heights[0] and heights[-1] <= high
-
-
-def test_bars_stand_in_the_given_order_with_their_numbers_and_spread():
-    axes = plots.bars({"b": (0.5, 0.1), "a": (0.8, 0.0), "c": (0.2, float("nan"))}, "TPR").axes[0]
-    assert [bar.get_width() for bar in axes.patches] == [0.5, 0.8, 0.2] and axes.yaxis_inverted()
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["b", "a", "c"]
-    assert [text.get_text() for text in axes.texts] == ["0.500 ± 0.100", "0.800", "0.200"]
 
 
 def test_too_many_are_refused_before_anything_is_drawn():

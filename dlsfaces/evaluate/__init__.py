@@ -12,7 +12,7 @@ from dlsfaces.evaluate.identification import (
 from dlsfaces.evaluate.landmarks import box_size, cumulative_error_curve, landmark_score
 from dlsfaces.evaluate.open_set import cmc, cmc_interval, open_set_interval, open_set_rate, open_set_scores
 from dlsfaces.evaluate.pairs import pair_scores
-from dlsfaces.evaluate.verification import det, roc, verification
+from dlsfaces.evaluate.verification import roc, verification
 
 __all__ = [
     "accuracy",
@@ -23,7 +23,6 @@ __all__ = [
     "cmc_interval",
     "cosine_to_centres",
     "cumulative_error_curve",
-    "det",
     "detection_score",
     "detection_score_interval",
     "identification_rate",

@@ -57,7 +57,7 @@ def identification_rate_interval(scores: PairScores, fprs: Rates, **options: flo
     Two copies of one person count as two people and are not compared with each other. Distractors stay, since it is not
     known which of them belong together.
     """
-    return person_bootstrap(_resampled(scores, fprs), scores.n_people, **options)
+    return person_bootstrap(resampled(scores, fprs), scores.n_people, **options)
 
 
 def identification_rate_difference(first: PairScores, second: PairScores, fprs: Rates, **options: float) -> np.ndarray:
@@ -69,11 +69,11 @@ def identification_rate_difference(first: PairScores, second: PairScores, fprs: 
     for name in ("positive_person", "false_people", "images"):
         if not np.array_equal(getattr(first, name), getattr(second, name)):
             raise ValueError(f"first and second are of other pairs ({name} differs); score the same query with both")
-    before, after = _resampled(first, fprs), _resampled(second, fprs)
+    before, after = resampled(first, fprs), resampled(second, fprs)
     return person_bootstrap(lambda drawn: after(drawn) - before(drawn), first.n_people, **options)
 
 
-def _resampled(scores: PairScores, fprs: Rates) -> Measure:
+def resampled(scores: PairScores, fprs: Rates) -> Measure:
     """The TPRs as if each person were there so many times; NaN where no positive pair is left."""
     fprs, _ = allowed("fpr", fprs, len(scores.false), "false pair")
     order = np.argsort(-scores.false)

@@ -35,24 +35,10 @@ class Roc:
         return float(self.fpr[after - 1] + share * (self.fpr[after] - self.fpr[after - 1]))
 
 
-@dataclass(frozen=True)
-class Det:
-    """Detection error tradeoff: the same curve as errors, false match rate (FPR) and false non-match rate (1 - TPR)."""
-
-    fmr: np.ndarray
-    fnmr: np.ndarray
-    threshold: np.ndarray
-
-
 def roc(scores: PairScores) -> Roc:
     """The curve over all distinct scores (Fawcett 2006, "An introduction to ROC analysis", algorithm 1)."""
     same = np.arange(len(scores.positive) + len(scores.false)) < len(scores.positive)
     return _roc(np.concatenate((scores.positive, scores.false)), same)
-
-
-def det(curve: Roc) -> Det:
-    """A ROC curve as errors over errors, NIST's way to draw it (Martin et al. 1997, "The DET curve")."""
-    return Det(curve.fpr, 1 - curve.tpr, curve.threshold)
 
 
 def _roc(scores: np.ndarray, same: np.ndarray) -> Roc:

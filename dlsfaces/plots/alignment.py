@@ -1,4 +1,4 @@
-"""Landmarks, heat maps, errors, and faces put upright."""
+"""Landmarks, errors, and faces put upright."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,11 +12,11 @@ from dlsfaces.plots.common import DPI, LINE, SAME, as_image, bare, cells, finish
 
 
 def landmarks(
-    images: Tensor, found: Tensor, true: Tensor | None = None, titles: Sequence[str] = (), columns: int = 8
+    images: Tensor, found: Tensor, true: Tensor | None = None, titles: Sequence[str] = (), columns: int = 4
 ) -> Figure:
     """Faces ``(N, 3, H, W)`` with the landmarks found as dots, and lines to where they truly are."""
     height, width = images.shape[2:]
-    figure, grid = cells(len(images), columns, 1.35, 1.35 * (height / width) + (0.3 if titles else 0.0), titles)
+    figure, grid = cells(len(images), columns, 1.7, 1.7 * (height / width) + (0.3 if titles else 0.0), titles)
     for k, axes in enumerate(grid):
         axes.imshow(as_image(images[k]), extent=(0, width, height, 0))
         if true is not None:
@@ -27,24 +27,6 @@ def landmarks(
         else:
             axes.scatter(*found[k].T.numpy(), s=4, c="tab:cyan", linewidths=0)
         axes.set(xlim=(0, width), ylim=(height, 0))
-    return figure
-
-
-def heatmaps(image: Tensor, maps: Sequence[Tensor], names: Sequence[str], points: Tensor | None = None) -> Figure:
-    """A face ``(3, S, S)``, and rows of heat maps ``(P, h, h)`` over it; crosses are ``points``, shares of the side."""
-    figure, grid = sheet(len(maps), len(maps[0]) + 1, 1.35, 1.5)
-    grey = image.float().mean(0) if image.is_floating_point() else image.float().mean(0) / 255
-    for row, (part, name) in enumerate(zip(maps, names)):
-        bare(grid[row, 0]).imshow(as_image(image), extent=(0, 1, 1, 0))
-        grid[row, 0].set_ylabel(name, fontsize=9)
-        for k, axes in enumerate(grid[row, 1:]):
-            bare(axes).imshow(grey.cpu(), cmap="gray", extent=(0, 1, 1, 0), vmin=-0.3, vmax=1.3)
-            shown = part[k].detach().cpu().clamp(0, 1)
-            axes.imshow(shown, cmap="inferno", alpha=shown.sqrt().numpy(), extent=(0, 1, 1, 0), vmin=0, vmax=1)
-            if points is not None:
-                axes.scatter(*points[k].tolist(), marker="+", s=40, c="cyan", linewidths=1)
-            axes.set_title(f"highest {part[k].max():.2f}", fontsize=8, pad=1)
-            axes.set(xlim=(0, 1), ylim=(1, 0))
     return figure
 
 
@@ -81,7 +63,7 @@ def templates(framings: Sequence[Framing], images: Sequence[Tensor]) -> Figure:
     return figure
 
 
-def before_and_after(rows: Mapping[str, Tensor], shown: int = 7, width: float = 1.2) -> Figure:
+def before_and_after(rows: Mapping[str, Tensor], shown: int = 4, width: float = 1.6) -> Figure:
     """The same faces in rows ``(N, 3, H, W)``, by name: the first ``shown``, and the mean of all at the end."""
     ratio = max(images.shape[2] / images.shape[3] for images in rows.values())
     figure, grid = sheet(len(rows), shown + 1, width, width * ratio)

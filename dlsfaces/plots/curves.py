@@ -10,8 +10,7 @@ from torch import Tensor
 
 from dlsfaces.evaluate.detection import DetectionScore
 from dlsfaces.evaluate.identification import IdentificationRate
-from dlsfaces.evaluate.pairs import PairScores
-from dlsfaces.evaluate.verification import Det, Roc
+from dlsfaces.evaluate.verification import Roc
 from dlsfaces.plots.common import DPI, LINE, OTHER, SAME, bare, finished, one_plot
 
 
@@ -27,23 +26,6 @@ def history(rows: Sequence[Mapping[str, float]], measure: str) -> Figure:
     right.plot(epochs, [row[measure] for row in rows], ".-", color=SAME)
     right.set(xlabel="epoch", ylabel=measure.replace("_", " "), ylim=(0, 1))
     right.grid(alpha=0.3)
-    return figure
-
-
-def scores(found: PairScores, rate: IdentificationRate | None = None) -> Figure:
-    """How the cosines of positive and of false pairs are distributed, each to its own height; thresholds dashed."""
-    figure, axes = one_plot(8, 3.2)
-    low = min(found.positive.min(), np.quantile(found.false, 0.001))
-    bins = np.linspace(low, 1, 80)
-    for values, colour, name in ((found.false, OTHER, "different people"), (found.positive, SAME, "same person")):
-        axes.hist(values, bins, density=True, alpha=0.5, color=colour, label=f"{name} ({len(values):,} pairs)")
-    if rate is not None:
-        top = axes.get_ylim()[1]
-        for row, (fpr, tpr, threshold) in enumerate(zip(rate.fprs, rate.tpr, rate.threshold, strict=True)):
-            axes.axvline(threshold, color=LINE, ls="--", lw=1)
-            axes.text(threshold, top * (1 - 0.09 * row), f" FPR {fpr:g}: TPR {tpr:.2f}", fontsize=8, va="top")
-    axes.set(xlabel="cosine similarity", ylabel="density")
-    axes.legend(fontsize=8, loc="upper left")
     return figure
 
 
@@ -66,20 +48,6 @@ def roc(curves: Mapping[str, Roc], points: Mapping[str, tuple[IdentificationRate
     chance = np.logspace(-4, 0, 50)
     axes.plot(chance, chance, color="0.7", ls=":", label="guessing")
     axes.set(xscale="log", xlim=(1e-4, 1), ylim=(0, 1.02), xlabel="false positive rate", ylabel="true positive rate")
-    return finished(axes, which="both")
-
-
-def det(curves: Mapping[str, Det]) -> Figure:
-    """DET curves by name: one kind of error over the other, both axes logarithmic; the lower left is good."""
-    _, axes = one_plot(6, 4)
-    for name, curve in curves.items():
-        seen = (curve.fmr > 0) & (curve.fnmr > 0)  # a logarithm has no zero
-        keep = _visible(seen.sum())
-        axes.plot(curve.fmr[seen][keep], curve.fnmr[seen][keep], label=name)
-    both = np.logspace(-4, 0, 50)
-    axes.plot(both, both, color="0.7", ls=":", label="equal errors")
-    axes.set(xscale="log", yscale="log", xlim=(1e-4, 1), ylim=(1e-2, 1))
-    axes.set(xlabel="false match rate (FPR)", ylabel="false non-match rate (1 - TPR)")
     return finished(axes, which="both")
 
 
@@ -106,16 +74,6 @@ def cmc(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], gallery: int) -> Fi
     return finished(axes)
 
 
-def strangers(sizes: Sequence[int], measured: Sequence[float], independent: Sequence[float]) -> Figure:
-    """The share of strangers who get in over the gallery's size: as measured, and were comparisons independent."""
-    _, axes = one_plot(6, 3.2)
-    axes.plot(sizes, independent, "--", color=LINE, label="1 - (1 - FPR)^G")
-    axes.plot(sizes, measured, ".-", color=OTHER, label="measured")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set(xlabel="people in the gallery, G", ylabel="strangers who get in", ylim=(0, None))
-    return finished(axes)
-
-
 def ablation(rows: Mapping[str, float], yardstick: float, measure: str) -> Figure:
     """Bars: how far each change of a recipe moves a measure from what the unchanged recipe reaches."""
     figure, axes = one_plot(7, 0.5 + 0.28 * len(rows))
@@ -129,17 +87,6 @@ def ablation(rows: Mapping[str, float], yardstick: float, measure: str) -> Figur
     axes.margins(x=0.2)
     axes.set(xlabel=f"{measure}: change from {yardstick:.3f}")
     axes.tick_params(axis="y", labelsize=9)
-    return figure
-
-
-def cosines(before: Sequence[Tensor], after: Sequence[Tensor], names: Sequence[str]) -> Figure:
-    """Two histograms side by side, before and after training, of as many kinds of cosines as there are names."""
-    figure, panels = plt.subplots(1, 2, figsize=(9, 3), dpi=DPI, layout="constrained")
-    for axes, values, title in zip(panels, (before, after), ("before training", "after training"), strict=True):
-        for value, name, colour in zip(values, names, (SAME, OTHER), strict=True):
-            axes.hist(value.numpy(), np.linspace(-1, 1, 81), alpha=0.5, density=True, color=colour, label=name)
-        axes.set(title=title, xlabel="cosine similarity")
-    panels[0].legend(fontsize=8)
     return figure
 
 

@@ -1,4 +1,4 @@
-"""Embeddings: where people lie, how far from their own and from other centres, and triplets of them."""
+"""Embeddings: where people lie, and how far from their own and from other centres."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,8 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dlsfaces.data import UNKNOWN
-from dlsfaces.plots.common import COLOURS, DPI, OTHER, SAME, as_image, bare, check_count
-from dlsfaces.recognize.triplet import Triplets
+from dlsfaces.plots.common import COLOURS, DPI, OTHER, SAME, check_count
 
 MARKERS = ("o", "^", "s")  # another for each ten people
 
@@ -37,35 +36,6 @@ def circles(panels: Mapping[str, tuple[Tensor, Tensor, Tensor | None]]) -> Figur
         axes.set(title=name, xlim=(-1.3, 1.3), ylim=(-1.3, 1.3), aspect="equal")
         axes.axis("off")
     return figure
-
-
-def projection(panels: Mapping[str, tuple[Tensor, Tensor]]) -> Figure:
-    """Embeddings in the plane by t-SNE of their cosines, which keeps neighbours together; a colour a person.
-
-    A panel has embeddings ``(N, D)``, of which fewer than ten are projected on their two principal components, and
-    identities ``(N,)``. How far apart two heaps lie, and how large they are, means nothing.
-    """
-    looks = _looks([identities for _, identities in panels.values()])
-    figure, grid = _squares(len(panels))
-    for axes, (name, (embeddings, identities)) in zip(grid, panels.items()):
-        _dots(bare(axes), _plane(_unit(embeddings)), identities, looks)
-        axes.margins(0.08)
-        axes.set(title=name, box_aspect=1)
-    return figure
-
-
-def _plane(embeddings: Tensor) -> Tensor:
-    """``(N, D)`` to ``(N, 2)``; the same for the same embeddings."""
-    if len(embeddings) < 10:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            _, _, directions = torch.pca_lowrank(embeddings, q=2)
-        return (embeddings - embeddings.mean(0)) @ directions
-    from sklearn.manifold import TSNE
-
-    perplexity = min(30.0, (len(embeddings) - 1) / 3)
-    tsne = TSNE(perplexity=perplexity, init="pca", metric="cosine", random_state=0)
-    return torch.from_numpy(tsne.fit_transform(embeddings.numpy()))
 
 
 def _unit(vectors: Tensor) -> Tensor:
@@ -114,26 +84,4 @@ def angle_histograms(panels: Mapping[str, tuple[Tensor, Tensor]]) -> Figure:
     grid[-1, 0].set_xlabel("angle in degrees; lines: medians")
     handles = grid[0, 0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside upper right", ncols=2, fontsize=8, frameon=False)
-    return figure
-
-
-def triplet_sheet(images: Tensor, triplets: Triplets, distances: Tensor, columns: int = 6) -> Figure:
-    """The first triplets of images ``(N, 3, H, W)`` as columns, with their distances, of ``(N, N)``, below."""
-    chosen = [part[:columns].tolist() for part in triplets]
-    if not chosen[0]:
-        raise ValueError("there are no triplets to show")
-    count, ratio = len(chosen[0]), images.shape[2] / images.shape[3]
-    size = (count + 0.3, 3 * ratio + 0.6)
-    figure, grid = plt.subplots(3, count, figsize=size, dpi=DPI, squeeze=False, layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
-    for row, name, indices in zip(grid, ("anchor", "positive", "negative"), chosen, strict=True):
-        row[0].set_ylabel(name, fontsize=9)
-        for axes, index in zip(row, indices):
-            bare(axes).imshow(as_image(images[index]))
-    for column, anchor, positive, negative in zip(grid.T, *chosen):
-        near, far = float(distances[anchor, positive]), float(distances[anchor, negative])
-        # a negative that is not further away than the positive stands out
-        look = dict(color="black") if far > near else dict(color=OTHER, weight="bold")
-        column[1].set_xlabel(f"d(a,p) = {near:.2f}", fontsize=8, labelpad=2)
-        column[2].set_xlabel(f"d(a,n) = {far:.2f}", fontsize=8, labelpad=2, **look)
     return figure

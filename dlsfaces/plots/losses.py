@@ -97,21 +97,3 @@ def _label_ends(axes: Axes, lines: Mapping[str, Line2D]) -> None:
         arrow = dict(arrowstyle="-", color=lines[name].get_color(), lw=0.7, shrinkA=0, shrinkB=0, relpos=(0, 0.5))
         end, text = (lines[name].get_xdata()[-1], value), (right + 0.03 * (right - 1), place)
         axes.annotate(f"{name}  {value:.3f}", end, xytext=text, arrowprops=arrow, **look)
-
-
-def bars(table: Mapping[str, tuple[float, float]], xlabel: str) -> Figure:
-    """Horizontal bars from the top down: means, written beside, and their spread, where it is not 0 or NaN."""
-    figure, axes = one_plot(7, 0.7 + 0.3 * len(table))
-    means = [mean for mean, _ in table.values()]
-    spreads = [spread if spread > 0 else 0.0 for _, spread in table.values()]
-    axes.barh(list(table), means, color=COLOURS[0], alpha=0.75)
-    for place, (mean, spread) in enumerate(zip(means, spreads)):
-        if spread:
-            axes.errorbar(mean, place, xerr=spread, color="black", capsize=3, lw=1)
-        text = f"{mean:.3f} ± {spread:.3f}" if spread else f"{mean:.3f}"
-        axes.annotate(text, (mean + spread, place), (5, 0), textcoords="offset points", va="center", fontsize=8)
-    axes.set(xlabel=xlabel, xlim=(0, 1.03 * max(m + s for m, s in zip(means, spreads)) or 1))
-    axes.spines[["top", "right"]].set_visible(False)  # the numbers stand there
-    axes.tick_params(axis="y", labelsize=9)
-    axes.invert_yaxis()
-    return figure

@@ -1,12 +1,14 @@
 """The same network, images and number of steps under every loss of the course, so that they can be compared."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
 
 from dlsfaces.data import FaceSet
+from dlsfaces.recognize.backbones import Backbone
 from dlsfaces.recognize.losses import CrossEntropy
 from dlsfaces.recognize.margins import AdaFace, arcface, cosface
 from dlsfaces.recognize.recipe import Recipe, train_embedding
@@ -28,13 +30,15 @@ class Stage:
     warmup: float = 0.0  #: share of the stage's steps in which the head's margin grows
     share: float = 1.0  #: of all epochs
     lr: float = 1.0  #: as a multiple of the recipe's
+    smoothing: float = 0.1  #: of cross-entropy's labels
+    projection_only: bool = False  #: all but the last linear layer, and its normalisation, stay as they are
 
     def loss(self, embedding_dim: int, n_people: int, steps: int) -> nn.Module:
         """A new loss, for a stage of so many steps."""
         if self.head is None:
             return Triplet(mining=self.mining)
         if self.head == "cross_entropy":
-            head = CrossEntropy(embedding_dim, n_people, label_smoothing=0.1)
+            head = CrossEntropy(embedding_dim, n_people, label_smoothing=self.smoothing)
         else:
             warmup_steps = round(self.warmup * steps)
             head = HEADS[self.head](embedding_dim, n_people, self.margin, self.scale, warmup_steps=warmup_steps)
@@ -43,13 +47,19 @@ class Stage:
 
 LOSS_RECIPES: dict[str, tuple[Stage, ...]] = {
     "cross_entropy": (Stage("cross_entropy"),),
+    "cross_entropy_unsmoothed": (Stage("cross_entropy", smoothing=0.0),),
     "triplet_random": (Stage(mining="random"),),
     "triplet_semihard": (Stage(mining="semihard"),),
     "triplet_batch_hard": (Stage(mining="batch_hard"),),
     "cross_entropy_then_triplet": (Stage("cross_entropy", share=0.5), Stage(mining="batch_hard", share=0.5, lr=0.3)),
+    "classify_then_triplet": (  # as Parkhi et al. 2015, section 4.4
+        Stage("cross_entropy", share=0.5),
+        Stage(mining="batch_hard", share=0.5, lr=0.3, projection_only=True),
+    ),
+    "normalised_softmax": (Stage("cosface", margin=0.0),),
     "cosface": (Stage("cosface", margin=0.35),),
-    "arcface": (Stage("arcface", margin=0.5, warmup=1.0),),
-    "arcface_triplet": (Stage("arcface", mining="batch_hard", margin=0.5, warmup=1.0),),
+    "arcface": (Stage("arcface", margin=0.5, warmup=0.5),),
+    "arcface_triplet": (Stage("arcface", mining="batch_hard", margin=0.5, warmup=0.5),),
     "adaface": (Stage("adaface", margin=0.4),),
 }
 
@@ -81,6 +91,25 @@ def train_loss_recipe(
         per_person = None if stage.mining is None else IMAGES_PER_PERSON
         more = recipe, stages[: number + 1], keep and validation.checksum()
         path = part.checkpoint(faces, name, more) if keep else None
-        trained = train_embedding(model, loss, faces, validation, part, images_per_person=per_person, checkpoint=path)
-        history += trained.history
+        with _body_at_rest(model) if stage.projection_only else nullcontext():
+            options = dict(images_per_person=per_person, checkpoint=path)
+            history += train_embedding(model, loss, faces, validation, part, **options).history
     return Trained(model, history, loss)
+
+
+class _AtRest(nn.Sequential):
+    """Layers that do not learn: in evaluation mode whatever is asked for."""
+
+    def train(self, mode: bool = True) -> "_AtRest":
+        return super().train(False)
+
+
+@contextmanager
+def _body_at_rest(model: Backbone) -> Iterator[None]:
+    """Only the network's last linear layer and its batch normalisation learn."""
+    body = model.body
+    model.body = nn.Sequential(_AtRest(*body[:-2]).requires_grad_(False), *body[-2:])
+    try:
+        yield
+    finally:
+        model.body = body.requires_grad_()

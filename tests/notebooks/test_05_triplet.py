@@ -1,4 +1,4 @@
-"""DeepFace as chapter 05 defines it, against PyTorch's convolution, plain loops and scikit-learn's chi-square."""
+"""What chapter 05 defines: mining in loops, frozen layers, and DeepFace, against the package and plain arithmetic."""
 
 import itertools
 
@@ -7,13 +7,66 @@ import torch
 from sklearn.metrics.pairwise import additive_chi2_kernel
 from torch import nn
 
-from dlsfaces.recognize import features_of
+from dlsfaces.recognize import FaceResNet, Triplet, features_of, mine, squared_distances
 from tests.from_notebook import definitions
 
-LocallyConnected, DeepFaceNet = definitions("05_triplet", "LocallyConnected", "DeepFaceNet")
+CHAPTER = "notebooks/05_triplet"
+batch_hard, semihard, triplet_loss = definitions(CHAPTER, "batch_hard", "semihard", "triplet_loss")
+with_statistics, Frozen, BatchHard = definitions(CHAPTER, "with_statistics", "Frozen", "BatchHard")
+LocallyConnected, DeepFaceNet = definitions(CHAPTER, "LocallyConnected", "DeepFaceNet")
 normalised, chi_square, draw_pairs, learn_chi_square = definitions(
-    5, "normalised", "chi_square", "draw_pairs", "learn_chi_square"
+    CHAPTER, "normalised", "chi_square", "draw_pairs", "learn_chi_square"
 )
+
+
+@pytest.mark.parametrize("margin", [0.05, 0.2, 1.0])
+def test_loops_mine_and_cost_what_the_package_does(margin):
+    identities = torch.tensor([3, 5, 3, 9, 5, 3, 9, 5, 5, 7])  # 7 has no positive
+    vectors = nn.functional.normalize(torch.randn(10, 4, generator=torch.Generator().manual_seed(0)), dim=1)
+    distances = squared_distances(vectors)
+    for mining, triplets in (
+        ("batch_hard", batch_hard(distances, identities)),
+        ("semihard", semihard(distances, identities, margin)),
+    ):
+        assert triplets == [*zip(*(part.tolist() for part in mine(distances, identities, mining, margin)))]
+        loss = Triplet(margin, mining).eval()(vectors, identities)
+        assert float(triplet_loss(distances, triplets, margin)) == pytest.approx(loss.item(), abs=1e-6)
+
+
+def test_plain_distances_are_not_squared_and_equal_vectors_are_pulled_nowhere():
+    features, people = torch.tensor([[2.0, 0.0], [0.8, 0.6], [0.0, 3.0]]), torch.tensor([1, 0, 0])
+    # Of length 1: first to second sqrt(0.4), first to third sqrt(2), second to third sqrt(0.8).
+    far_enough = BatchHard(plain=True, unit=True)(features, torch.tensor([0, 0, 1]))
+    assert far_enough.item() == 0
+    for plain, unit, costs in (  # of the second; for the third the negative is far enough
+        (True, True, 0.8**0.5 - 0.4**0.5 + 0.2),
+        (False, True, 0.8 - 0.4 + 0.2),
+        (True, False, 6.4**0.5 - 1.8**0.5 + 0.2),
+        (False, False, 6.4 - 1.8 + 0.2),
+    ):
+        assert BatchHard(plain, unit)(features, people).item() == pytest.approx(costs, abs=1e-6)
+    same = torch.ones(4, 3, requires_grad=True)
+    loss = BatchHard(plain=True, unit=True)(same, torch.tensor([0, 0, 1, 1]))
+    loss.backward()
+    assert loss.item() == pytest.approx(0.2) and same.grad.abs().max() == 0
+
+
+def test_statistics_are_those_of_the_images_and_frozen_layers_keep_theirs():
+    torch.manual_seed(0)
+    images = (torch.rand(64, 3, 32, 32) * 255).to(torch.uint8)
+    fresh = FaceResNet("small", 16, (32, 32))
+    seen = with_statistics(fresh, images)
+    assert all(torch.equal(a, b) for a, b in zip(fresh.parameters(), seen.parameters(), strict=True))
+    features, unscaled = features_of(seen, images), features_of(fresh, images)
+    assert features.mean(0).abs().max() < 0.1 and (features.std(0) - 1).abs().max() < 0.1
+    assert (unscaled.std(0) - 1).abs().max() > 0.5  # with means 0 and variances 1 nothing is centred or scaled
+    body = Frozen(*fresh.body[:-2])
+    before = {name: value.clone() for name, value in body.state_dict().items()}
+    model = nn.Sequential(body, *fresh.body[-2:]).train()
+    model(images / 255).sum().backward()
+    assert not body.training and model[-1].training
+    assert all(torch.equal(value, before[name]) for name, value in body.state_dict().items())
+    assert all(p.grad is None for p in body.parameters()) and model[1].weight.grad is not None
 
 
 @torch.no_grad()
@@ -76,13 +129,13 @@ def test_what_tells_people_apart_gets_the_weight():
     own = torch.rand(40, 5, generator=generator)[identities] + 0.15 * torch.randn(240, 5, generator=generator)
     other = torch.rand(240, 15, generator=generator)  # differs in every image, whoever is in it
     features = torch.cat((own, other), 1).relu() * 4
-    largest, weights = learn_chi_square(features, identities)
-    assert torch.equal(largest, features.amax(0)) and weights[:5].min() > 3 * weights[5:].abs().max()
-    assert torch.equal(weights, learn_chi_square(features, identities)[1])
+    weights = learn_chi_square(features, identities, features.amax(0))
+    assert weights[:5].min() > 3 * weights[5:].abs().max()
+    assert torch.equal(weights, learn_chi_square(features, identities, features.amax(0)))
 
 
 def test_only_what_is_defined_is_found():
-    with pytest.raises(KeyError, match=r"05_triplet\.ipynb has no definition of settings, tpr_of.*query"):
-        definitions(5, "settings", "tpr_of", "mine")
+    with pytest.raises(KeyError, match=r"05_triplet\.ipynb has no definition of settings, scored.*query"):
+        definitions(CHAPTER, "settings", "scored", "mine")
     with pytest.raises(KeyError, match="0 notebooks"):
         definitions(99, "f")

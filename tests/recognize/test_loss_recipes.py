@@ -30,8 +30,12 @@ def test_a_stage_makes_the_loss_that_it_names():
     assert kinds["cross_entropy_then_triplet"] == [CrossEntropy, Triplet]
     assert kinds["arcface"] == kinds["cosface"] == [AngularMargin] and kinds["arcface_triplet"] == [WeightedSum]
     arc, cos = losses["arcface"][0], losses["cosface"][0]
-    assert (arc.angle, arc.cosine, arc.warmup_steps, arc.scale) == (0.5, 0.0, 200, 30.0)
+    assert (arc.angle, arc.cosine, arc.warmup_steps, arc.scale) == (0.5, 0.0, 100, 30.0)
     assert (cos.angle, cos.cosine, cos.warmup_steps, cos.scale) == (0.0, 0.35, 0, 30.0)
+    none = losses["normalised_softmax"][0]
+    assert (none.angle, none.cosine, none.scale) == (0.0, 0.0, 30.0)
+    smoothing = [losses[name][0].label_smoothing for name in ("cross_entropy", "cross_entropy_unsmoothed")]
+    assert smoothing == [0.1, 0.0]
     assert all(losses[f"triplet_{m}"][0].mining == m for m in ("random", "semihard", "batch_hard"))
     assert Stage("arcface", margin=0.5, warmup=0.25).loss(16, 5, 200).warmup_steps == 50
 
@@ -44,6 +48,20 @@ def test_a_second_stage_goes_on_with_the_first_ones_network_and_nothing_is_kept(
     for (name, a), b in zip(one.named_parameters(), other.parameters()):
         assert torch.allclose(a, b, atol=1e-5), name
     assert not (tmp_path / "runs").exists()
+
+
+def test_where_only_the_projection_learns_the_rest_stays_as_it_was():
+    two = LOSS_RECIPES["classify_then_triplet"]
+    recipe = replace(RECIPE, epochs=1)
+    before, _, _ = train_loss_recipe("one", FACES, VALIDATION, recipe, stages=(replace(two[0], share=1.0),), keep=False)
+    after, _, _ = train_loss_recipe("two", FACES, VALIDATION, replace(RECIPE, epochs=2), stages=two, keep=False)
+    old, new = before.state_dict(), after.state_dict()  # running means, too
+    last = len(after.body) - 2
+    assert old.keys() == new.keys() and all(p.requires_grad for p in after.parameters())
+    for name in old:
+        is_projection = int(name.split(".")[1]) >= last
+        assert torch.equal(old[name], new[name]) != is_projection, name
+    assert after.train().body[0].training
 
 
 @pytest.mark.fault("cache name")
