@@ -288,7 +288,7 @@ case "$*" in
 esac
 """
 NO_PYTHON = "python3 python3.13 python3.12 python3.11 python3.10"
-CREATED, INSTALLED = "create .venv with python3", "install  -r requirements-dev.txt -e ."
+CREATED, INSTALLED = "create .venv with python3", "install  -r requirements-instructor.txt -e ."
 
 
 @pytest.fixture
@@ -296,7 +296,14 @@ def fresh(tmp_path):
     """A checkout to prepare where the Pythons in PATH are fakes."""
     (tmp_path / "tools").mkdir()
     (tmp_path / "path").mkdir()
-    for name in ("requirements.txt", "requirements-dev.txt", MACHINE, "pyproject.toml", "tools/setup.sh"):
+    for name in (
+        "requirements.txt",
+        "requirements-dev.txt",
+        "requirements-instructor.txt",
+        MACHINE,
+        "pyproject.toml",
+        "tools/setup.sh",
+    ):
         shutil.copy(ROOT / name, tmp_path / name)
     for name in NO_PYTHON.split():
         (tmp_path / "path" / name).write_text(FAKE_PYTHON)
@@ -316,7 +323,7 @@ def prepare(root: Path, *arguments: str, **environment: str) -> list[str]:
 
 def test_the_environment_is_prepared_once_and_again_when_its_requirements_change(fresh):
     assert [prepare(fresh), prepare(fresh)] == [[CREATED, INSTALLED], []]
-    for name in ("requirements.txt", "requirements-dev.txt", "pyproject.toml"):
+    for name in ("requirements.txt", "requirements-dev.txt", "requirements-instructor.txt", "pyproject.toml"):
         with (fresh / name).open("a") as file:
             file.write("\n# changed\n")
         assert [prepare(fresh), prepare(fresh)] == [[INSTALLED], []]
@@ -349,7 +356,8 @@ def test_another_machines_versions_are_installed_first_and_kept(fresh):
 
 def test_requirements_have_lower_bounds_and_a_reason_and_the_package_asks_for_the_first_of_them():
     packages, notebook_tools = (ROOT / "requirements.txt").read_text().split("# The notebooks\n")
-    for line in f"{packages}{notebook_tools}{(ROOT / 'requirements-dev.txt').read_text()}".splitlines():
+    more = "".join((ROOT / f"requirements-{name}.txt").read_text() for name in ("dev", "instructor"))
+    for line in f"{packages}{notebook_tools}{more}".splitlines():
         assert not line or re.match(r"#|-r|[A-Za-z0-9._-]+>=[0-9.]+ +# \S", line), line
     asked = re.findall(r'^    "(\S+>=\S+)",$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
     assert asked == re.findall(r"^[\w.-]+>=[\d.]+", packages, re.MULTILINE)

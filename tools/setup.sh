@@ -6,6 +6,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 venv=${1:-.venv} machine=${2:-}
+wanted=requirements-instructor.txt
+[ -z "$machine" ] || wanted=requirements-dev.txt
 stamp=$venv/.dlsfaces-stamp
 
 supported() {
@@ -15,7 +17,7 @@ version() {
     "$1" -c 'import sys; print(*sys.version_info[:2])' 2>/dev/null
 }
 key() {
-    { pwd; version "$venv/bin/python"; cat requirements.txt requirements-dev.txt pyproject.toml $machine; } | cksum
+    { pwd; version "$venv/bin/python"; cat requirements.txt requirements-dev.txt requirements-instructor.txt pyproject.toml $machine; } | cksum
 }
 
 # `make test` beside a `make course` waits instead of interfering, where the machine has flock.
@@ -52,7 +54,7 @@ echo "Installing what is missing (the first time: several GB, some minutes) ..."
 pip="$venv/bin/python -m pip install --disable-pip-version-check"
 # The first: an old pip knows neither editable installs from pyproject.toml nor today's wheels.
 $pip --quiet "pip>=23.0" && { [ -z "$machine" ] || $pip -r "$machine"; } &&
-    $pip ${machine:+-c "$machine"} -r requirements-dev.txt -e . && status=0 || status=1
+    $pip ${machine:+-c "$machine"} -r "$wanted" -e . && status=0 || status=1
 echo "not finished" >"$stamp" # pip came back, with success or without: nothing is half-written
 if [ $status = 1 ]; then
     echo "The installation failed: see above. Is the network there? Run the same command again." >&2
