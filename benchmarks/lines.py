@@ -34,9 +34,12 @@ BUDGETS = {
 
 
 def files(*places: str) -> list[Path]:
-    """The Python files in folders of the repository; a place may also be a module without its ending."""
+    """The Python files in folders of the repository; a place may also be a module without its ending.
+
+    Without ``tests/grading/answers`` and ``hostile``: what students hand in is data.
+    """
     found = [path for place in places for path in [*(ROOT / place).rglob("*.py"), ROOT / f"{place}.py"]]
-    return sorted(path for path in found if path.is_file())
+    return sorted(path for path in found if path.is_file() and not {"answers", "hostile"} & {*path.parts})
 
 
 def lines(*places: str) -> int:
