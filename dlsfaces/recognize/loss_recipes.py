@@ -97,10 +97,14 @@ def train_loss_recipe(
     return Trained(model, history, loss)
 
 
-class _AtRest(nn.Sequential):
-    """Layers that do not learn: in evaluation mode whatever is asked for."""
+class Frozen(torch.nn.Sequential):
+    """Layers that do not learn: no gradients, and batch normalisation keeps its means and variances."""
 
-    def train(self, mode: bool = True) -> "_AtRest":
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__(*layers)
+        self.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> "Frozen":
         return super().train(False)
 
 
@@ -108,7 +112,7 @@ class _AtRest(nn.Sequential):
 def _body_at_rest(model: Backbone) -> Iterator[None]:
     """Only the network's last linear layer and its batch normalisation learn."""
     body = model.body
-    model.body = nn.Sequential(_AtRest(*body[:-2]).requires_grad_(False), *body[-2:])
+    model.body = nn.Sequential(Frozen(*body[:-2]), *body[-2:])
     try:
         yield
     finally:
