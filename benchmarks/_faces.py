@@ -80,5 +80,6 @@ Turns a face into 256 numbers that are similar, by cosine, for images of one per
 | | TPR at FPR 0.1 | {tpr_01:.3f} |
 
 **Limits**: a network for teaching. It has seen few people, most of them invented or famous; at these rates it cannot
-serve to let anybody in or to accuse anybody. How much worse it is for some groups than for others was not measured.
+serve to let anybody in or to accuse anybody. How much worse it is for some groups than for others:
+`python -m benchmarks.fairness`, for built-in people; among real people it was not measured.
 """
