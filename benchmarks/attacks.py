@@ -27,7 +27,7 @@ from torchvision.transforms.v2 import functional as V
 from tqdm.auto import tqdm
 
 import drawpeople
-from benchmarks._peers import Judge, pair_distances
+from benchmarks._peers import Judge, pair_distances, verdict
 from benchmarks._record import ROOT, record_part
 from dlsfaces import attacks, data, evaluate, geometry, recognize, train, weights
 from dlsfaces.data import FaceSet
@@ -46,6 +46,7 @@ HARDENING = replace(RECIPE, epochs=6, lr=0.05)  # adversarial training, from Arc
 BUILT_IN = recognize.Recipe("small", (48, 40), epochs=15)  # the two networks that ship, for chapter 12
 BUILT_IN_PEOPLE = dict(people=400, images_per_person=20)
 LOSSES = {"cross_entropy": "cross_entropy", "triplet": "triplet_batch_hard", "arcface": "arcface"}
+STAGES = {"arcface": (recognize.Stage("arcface", margin=0.5, warmup=1.0),)}  # the margin grows until the end
 NETWORKS = (*LOSSES, "adversarial", "shipped")
 STEPS, ROUNDS = 10, 9
 TRIPLES = {"shipped": 16}  # it looks at 80 x 64 pixels, and at each of them; of the others:
@@ -143,8 +144,7 @@ def network(name: str, chosen: argparse.Namespace) -> recognize.Backbone:
             head = recognize.arcface(RECIPE.embedding_dim, len(faces.people), 0.2, 30.0)
             trained = harden(model, head, head_weights["weight"], faces, validation, HARDENING)
         else:
-            stages = (recognize.Stage("arcface", margin=0.5, warmup=1.0),) if name == "arcface" else None
-            trained = recognize.train_loss_recipe(LOSSES[name], faces, validation, RECIPE, stages=stages)
+            trained = recognize.train_loss_recipe(LOSSES[name], faces, validation, RECIPE, stages=STAGES.get(name))
         torch.save((trained.model.state_dict(), trained.loss.state_dict(), trained.history), file)
     model.load_state_dict(torch.load(file)[0])
     return model.eval()
@@ -428,9 +428,8 @@ def public(chosen: argparse.Namespace) -> tuple[dict[str, float], dict[str, obje
     large, others = (geometry.to_float(part.images(size)) for part in faces)
     query = look(large)
     same, false = pair_distances(query, faces.query.identities)
-    false = torch.cat((false, torch.cdist(query, look(others)).flatten())).sort().values
-    limit = false[int(FPR * len(false))]
-    figures, detail = {"public/dlib/tpr@0.01": float((same < limit).float().mean())}, {}
+    judged = verdict(same, torch.cat((false, torch.cdist(query, look(others)).flatten())), FPR)
+    limit, figures, detail = judged["quantile"], {"public/dlib/tpr@0.01": judged["tpr"]}, {}
     here = doors(("shipped", "arcface", "cross_entropy"), chosen)
     sources = {name: [one] for name, one in here.items()} | {"ensemble": [*here.values()]}
     for name, members in sources.items():
@@ -451,7 +450,7 @@ def public(chosen: argparse.Namespace) -> tuple[dict[str, float], dict[str, obje
         figures[f"public/{name}_to_dlib"] = float((after[before >= limit] < limit).float().mean())
         detail[f"public/{name}"] = {
             "distances to the victim": [round(float(one.mean()), 3) for one in (before, after)],
-            "the threshold": round(float(limit), 3),
+            "the threshold": round(limit, 3),
             "pairs": int((before >= limit).sum()),
         }
         print(name, figures[f"public/{name}_to_dlib"], detail[f"public/{name}"], flush=True)

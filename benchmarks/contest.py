@@ -61,9 +61,9 @@ def main() -> None:
     parser.add_argument("--dry-run", action="store_true", help="measure and print, record nothing")
     chosen = parser.parse_args()
     runs = [(name, seed) for seed in chosen.seeds for name in chosen.names]
-    together(trained, runs, chosen.workers)
+    models = dict(zip(runs, together(trained, runs, chosen.workers)))
     if not chosen.train_only:
-        measure(chosen.names, chosen.seeds, chosen.dry_run)
+        measure(models, chosen.names, chosen.seeds, chosen.dry_run)
 
 
 def trained(run: tuple[str, int]) -> recognize.Backbone:
@@ -74,7 +74,9 @@ def trained(run: tuple[str, int]) -> recognize.Backbone:
     return recognize.train_loss_recipe(name, faces, validation, recipe, stages=STAGES.get(name)).model
 
 
-def measure(names: list[str], seeds: list[int], dry_run: bool) -> None:
+def measure(
+    models: dict[tuple[str, int], recognize.Backbone], names: list[str], seeds: list[int], dry_run: bool
+) -> None:
     """Each network's accuracy and TPR, means over the seeds, and paired differences over people and seeds."""
     faces, test = (data.load("synthetic", split, **PEOPLE) for split in ("train", "test"))
     query, distractors = (data.load("synthetic", split, **STRANGERS) for split in ("query", "distractors"))
@@ -82,7 +84,7 @@ def measure(names: list[str], seeds: list[int], dry_run: bool) -> None:
     images = [part.images(RECIPE.image_size) for part in (query, distractors)]
     rows, scores = {}, {}
     for name in names:
-        found = [measured(trained((name, seed)), accuracy, images, query) for seed in seeds]
+        found = [measured(models[name, seed], accuracy, images, query) for seed in seeds]
         rows[name], scores[name] = [row for row, _ in found], [pairs for _, pairs in found]
         print(name, [{k: round(v, 3) for k, v in row.items()} for row in rows[name]], flush=True)
     figures = {

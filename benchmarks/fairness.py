@@ -44,8 +44,9 @@ def main() -> None:
         vectors = recognize.embed(model, query.images(tuple(model.settings["image_size"])), mirror=True)
         passed, pairs = counts(vectors, query.identities)
         for group, mask in members.items():
-            figures |= {f"{name}/{group}/{key}": value for key, value in measured(passed, pairs, mask).items()}
-            print(name, group, int(mask.sum()), {k: round(v, 4) for k, v in measured(passed, pairs, mask).items()})
+            row = measured(passed, pairs, mask)
+            figures |= {f"{name}/{group}/{key}": value for key, value in row.items()}
+            print(name, group, int(mask.sum()), {key: round(value, 4) for key, value in row.items()})
     if not chosen.dry_run:
         record("fairness", figures, "python -m benchmarks.fairness", notes=NOTES)
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from benchmarks._record import ROOT, record_part
 from dlsfaces.grading import HOMEWORKS, Mistake
-from tests.grading.test_answers import ANSWERS, RIGHT, WRONG, named
+from tests.grading.test_answers import RIGHT, UNSEEN, WRONG, named
 from tools.grading.__main__ import grade_all, submissions
 from tools.grading.grade import grade, parts_of
 
@@ -80,10 +80,7 @@ def answers(chosen: argparse.Namespace) -> Part:
 
 
 def strangers(chosen: argparse.Namespace) -> Part:
-    found = [
-        [path.parts[-3], path.stem, *kinds(path, path.parts[-3], path.stem.partition("-")[0])]
-        for path in sorted(ANSWERS.glob("*/unseen/*.py"))
-    ]
+    found = [[named(path)[0], path.stem, *kinds(path, *named(path)[:2])] for path in UNSEEN]
     figures = {"strangers": len(found)}
     for column, who in ((2, "hidden"), (3, "public")):
         figures[f"strangers_caught_{who}"] = sum(bool(row[column]) for row in found)

@@ -11,7 +11,6 @@ import torch
 
 from tools import notebooks
 from tools.grading.__main__ import grade_all, submissions
-from tools.grading.grade import grade, parts_of
 from tools.grading.remote import Student
 
 HERE = Path(__file__).parent
@@ -26,26 +25,6 @@ from torch import nn
 
 def network(share):
     return nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(share), nn.Linear(8, 4))
-"""
-HOURGLASS = """
-from torch import nn
-from torch.nn.functional import interpolate, max_pool2d
-
-def block(channels):
-    convolution = nn.Conv2d(channels, channels, 3, padding=1)
-    return nn.Sequential(convolution, nn.BatchNorm2d(channels), nn.ReLU(), nn.Dropout(0.2))
-
-class Hourglass(nn.Module):
-    def __init__(self, depth, channels):
-        super().__init__()
-        self.skip, self.down, self.up = block(channels), block(channels), block(channels)
-        self.inner = Hourglass(depth - 1, channels) if depth > 1 else block(channels)
-
-    def forward(self, x):
-        return self.skip(x) + interpolate(self.up(self.inner(self.down(max_pool2d(x, 2)))), scale_factor=2)
-
-def hourglass(depth, channels):
-    return Hourglass(depth, channels)
 """
 
 
@@ -87,9 +66,3 @@ def test_a_network_in_the_students_process_is_in_evaluation_mode():
         assert torch.allclose(net(x)[:1], net(x[:1]), atol=1e-6)  # an image's result does not depend on its batch
         weights = net.weights()
     assert weights == 4 * 8 + 8 + 2 * 8 + 8 * 4 + 4
-
-
-def test_a_right_network_with_dropout_gets_its_points(tmp_path):
-    (tmp_path / "answer.py").write_text(HOURGLASS, encoding="utf-8")
-    (graded,) = grade(tmp_path / "answer.py", {"hourglass": parts_of("alignment")["hourglass"]})
-    assert graded.points == graded.of, graded

@@ -66,7 +66,8 @@ def hourglass(depth, channels):
 
 
 def conv(channels):
-    return nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1), nn.BatchNorm2d(channels), nn.ReLU())
+    convolution = nn.Conv2d(channels, channels, 3, padding=1)
+    return nn.Sequential(convolution, nn.BatchNorm2d(channels), nn.ReLU(), nn.Dropout(0.2))
 
 
 class Net(nn.Module):
