@@ -1,4 +1,5 @@
 # dlsfaces: every target prepares what it needs (.venv, packages, the course itself), and does so once.
+#   make start              open chapter 00
 #   make course             run all notebooks, `cpu` size, built-in people
 #   make course SIZE=gpu DATA=celeba500 NOTEBOOKS="03 04"
 #   make course INPLACE=1   the same, and store the outputs in notebooks/ (before a commit)
@@ -20,6 +21,7 @@ python := .venv/bin/python
 # A machine like Colab's: its Python, where PATH has that one, and the versions in requirements-colab.txt.
 colab_python := python3.13
 colab := .venv-colab
+site := .venv-site
 colab_tests := tests/test_notebooks.py tests/test_course.py tests/test_plots.py tests/test_widgets.py tests/browser
 # One torch thread for each of the parallel tests: more only get in each other's way.
 one_thread := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 DLSFACES_THREADS=1
@@ -28,7 +30,7 @@ one_thread := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 DLSFACES_THREADS=1
 ruff := $(firstword $(wildcard .venv/bin/ruff) .venv-lint/bin/ruff)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check-torch course demo assignments test test-colab lint format lines bench peers images repo clean distclean
+.PHONY: help setup check-torch start course demo assignments test test-colab lint format lines bench peers images site repo clean distclean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +40,9 @@ setup: ## prepare .venv (the other targets do it by themselves)
 
 check-torch: setup
 	@$(python) tools/check_torch.py
+
+start: check-torch ## open chapter 00 in your browser
+	@$(python) -m jupyter lab notebooks/00_start_here.ipynb
 
 course: check-torch ## run the notebooks: SIZE=smoke|cpu|gpu DATA=name|folder NOTEBOOKS="03 04"
 	@$(python) -m tools.run_course --size "$$SIZE" --data "$$DATA" --only "$$NOTEBOOKS" $(if $(filter-out 0 no false,$(INPLACE)),--inplace)
@@ -74,9 +79,24 @@ bench: check-torch ## run the benchmarks and rewrite benchmarks/README.md: BENCH
 peers: setup ## install the peers of some benchmarks (MTCNN, dlib) into .venv-peers (compiles: 10 minutes)
 	@sh tools/peers.sh
 
-images: setup ## draw the README's figures anew
-	@$(python) -c "from dlsfaces import plots; plots.pipeline().savefig('assets/pipeline.png', dpi=160); \
-	    plots.contact_sheet(first=73).savefig('assets/people.jpg', dpi=200, pil_kwargs={'quality': 80})"
+images: setup ## the README's figures: the first one is chapter 00's, as it is stored there
+	@$(python) -c "import base64; from tools import notebooks as n; from dlsfaces import plots; \
+	    (cell,) = (c for c in n.read(n.chapters()[0])['cells'] if c['id'] == 'first-picture'); \
+	    open('assets/pipeline.jpg', 'wb').write(base64.b64decode(cell['outputs'][0]['data']['image/jpeg'])); \
+	    plots.contact_sheet(people=3, first=73).savefig('assets/people.jpg', dpi=200, pil_kwargs={'quality': 80})"
+
+site: $(site)/ready ## the course as pages to read, in build/site/html, and a count of its broken links
+	@$(one_thread) $(site)/bin/python -m tools.site
+
+# Sphinx and its like lie beside the course's packages, and see them by the path in course.pth.
+$(site)/ready: requirements-site.txt .venv/.dlsfaces-stamp
+	@$(python) -m venv --clear $(site)
+	@$(python) -c "import sysconfig; print(sysconfig.get_path('purelib'))" \
+	    >"$$($(site)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/course.pth"
+	@$(site)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-site.txt
+	@touch $@
+
+.venv/.dlsfaces-stamp: setup ;
 
 repo: ## stamp address, badges, set-up cells and the drawing of the house: NAME=owner/name for a fork
 	@"$(or $(PYTHON),python3)" -m tools.repo $(if $(NAME),--name "$$NAME")
@@ -87,4 +107,4 @@ clean: ## remove what was built
 	find . -name .ipynb_checkpoints -not -path './.venv*' -prune -exec rm -rf {} +
 
 distclean: clean ## remove .venv and its like too
-	rm -rf .venv $(colab) .venv-lint .venv-peers
+	rm -rf .venv $(colab) $(site) .venv-lint .venv-peers

@@ -3,7 +3,7 @@
     python -m benchmarks.pipeline [--folder FOLDER] [--root FOLDER] [--only PART ...] [--dry-run]
     python -m benchmarks.pipeline --ship
 
-Parts: names (identification on real and built-in people), speed (photos a second, the command line's start), size (a
+Parts: real and built_in (identification of such people), speed (photos a second, the command line's start), size (a
 million people), train (InceptionResnetV1 with CosFace by the command line; FOLDER keeps the network). ``--ship`` makes
 the strangers that come with the course. Needs ``make peers`` and ``pip install faiss-cpu``.
 """
@@ -69,7 +69,8 @@ NOTES = [
     "landmarks of SCRFD. built_in: 80 people of the studio and 200 strangers, networks of built-in people.",
     "fpir_found@P: the share of the strangers' photos to whom a gallery gives a name at its own threshold for P, which "
     "comes from strangers that are drawn (dlsfaces.gallery.Strangers). fpir_found_local@P: where it comes from half of "
-    "the strangers of the same photos, and the other half asks.",
+    "the strangers of the same photos, and the other half asks. verify: all pairs of photos of all people, as "
+    "`dlsfaces verify` decides them, with a threshold that 1 % of the drawn strangers exceed.",
     "photos_per_second: 64 photos of 320 pixels, one at a time, both cores, detection to vectors. peer_dlib: what "
     "face_recognition does, its detector (HOG, the photo enlarged once), five-point predictor and network. "
     "peer_facenet: MTCNN, and InceptionResnetV1 at 160 pixels with random weights, whose time is the same.",
@@ -161,16 +162,13 @@ people of the query; the columns should say 0.01 and 0.1.
 # --- names ----------------------------------------------------------------------------------------------------------
 
 
-def names(chosen: argparse.Namespace) -> tuple[dict[str, float], dict[str, object]]:
-    figures, detail = {}, {}
-    for part, network in NETWORKS.items():
-        splits = j.real(chosen.root) if part == "real" else j.studio()
-        row, more = identified(splits, network, QUERY[part])
-        detail |= {f"{part}/{name}": value for name, value in more.items()}
-        figures |= {f"{part}/{name}": value for name, value in row.items()}
-    for fpir in FPIRS:  # of real strangers
-        figures[f"fpir_found@{fpir}"] = figures[f"real/fpir_found@{fpir}"]
-    return figures, detail
+def names(part: str, chosen: argparse.Namespace) -> tuple[dict[str, float], dict[str, object]]:
+    splits = j.real(chosen.root) if part == "real" else j.studio()
+    row, more = identified(splits, NETWORKS[part], QUERY[part])
+    figures = {f"{part}/{name}": value for name, value in row.items()}
+    if part == "real":
+        figures |= {f"fpir_found@{fpir}": row[f"fpir_found@{fpir}"] for fpir in FPIRS}
+    return figures, {f"{part}/{name}": value for name, value in more.items()}
 
 
 def identified(splits: j.Splits, network: str, count: int) -> tuple[dict[str, float], dict[str, object]]:
@@ -218,6 +216,7 @@ def identified(splits: j.Splits, network: str, count: int) -> tuple[dict[str, fl
     strangers = pipeline.load_strangers(network)
     row["mean_vector"] = vectors[there].mean(0).norm().item()
     row["mean_vector_of_drawn"] = strangers.draw().mean(0).norm().item()
+    row |= two_photos(vectors[there], people.who[there], strangers.draw())
     fill = partial(enrolled, vectors=vectors, who=people.who, known=known, part=part, there=there)
     for fpir in FPIRS:
         people_known = fill(gallery.Gallery(run.network, strangers.draw(), fpir))
@@ -284,6 +283,15 @@ def open_rates(
     rate = evaluate.open_set_rate(scores, FPIRS)
     row = {f"tpir@fpir{fpir}": float(tpir) * share for fpir, tpir in zip(FPIRS, rate.tpir)}
     return row | {"rank1": float((scores.rank == 1).mean()) * share}, rate.threshold.tolist()
+
+
+def two_photos(vectors: Tensor, who: Tensor, strangers: Tensor, fpr: float = 0.01) -> dict[str, float]:
+    """What ``dlsfaces verify`` says of all pairs of photos: the first is enrolled, and strangers give the threshold."""
+    scores = (vectors @ strangers.T).sort(dim=1, descending=True).values
+    passes = vectors @ vectors.T > scores[:, [int(fpr * len(strangers))]]
+    same = who[:, None] == who
+    pairs = {"tpr": same & ~torch.eye(len(who), dtype=torch.bool), "fpr_found": ~same}
+    return {f"verify/{name}@{fpr}": passes[mask].float().mean().item() for name, mask in pairs.items()}
 
 
 def account(
@@ -503,7 +511,7 @@ def train(chosen: argparse.Namespace) -> tuple[dict[str, float], dict[str, objec
     return {f"inception_cosface/{name}": value for name, value in figures.items()}, {}
 
 
-PARTS = {"names": names, "speed": speed, "size": size, "train": train}
+PARTS = {**{part: partial(names, part) for part in NETWORKS}, "speed": speed, "size": size, "train": train}
 
 
 if __name__ == "__main__":

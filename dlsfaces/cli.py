@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import json
-import logging
 import os
 import sys
 import time
@@ -37,7 +36,6 @@ unread: list[Path] = []  # of this run
 
 def main() -> None:
     """Run; an error is one line."""
-    logging.getLogger("dlsfaces.weights").setLevel("ERROR")  # which generator drew a network's people is no news here
     sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show ends nothing
     try:
         app()
@@ -96,7 +94,7 @@ def enrol(
 ) -> None:
     """Add people to the gallery, by photos that show one face each. Other photos are named and left out."""
     from dlsfaces.gallery import Gallery
-    from dlsfaces.pipeline import load_pipeline, load_strangers
+    from dlsfaces.pipeline import load_pipeline, load_strangers, why_not
 
     if name is None and (files := [path for path in paths if not path.is_dir()]):
         raise ValueError(f"{files[0]} is no folder of one person's photos; with photos, say --name")
@@ -109,7 +107,7 @@ def enrol(
     found = [(file, faces) for file, _, faces in _looked_at(_photos(list(whose)), run)]  # photos would fill the memory
     with Gallery.changed(gallery, run.network, lambda: new) as people:
         for file, faces in found:
-            why = _why_not(faces)
+            why = why_not(faces)
             if why is None:
                 people.enrol(whose[Path(file)], faces[0].vector[None])
             _say(as_json, file=file, name=whose[Path(file)], left_out=why)
@@ -139,20 +137,11 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Do two photos show the same person? Exit status 0: yes, 1: no."""
-    from dlsfaces.data import read_image
-    from dlsfaces.gallery import Gallery
-    from dlsfaces.pipeline import load_pipeline, load_strangers
+    from dlsfaces import pipeline
 
-    run = load_pipeline(network)
-    found = list(_looked_at(((str(file), read_image(file)) for file in (first, second)), run))
-    for file, _, faces in found:
-        if why := _why_not(faces):
-            raise ValueError(f"{file}: {why}; take a photo that shows one face well")
-    one = Gallery(run.network, load_strangers(network).draw(), fpr)
-    one.enrol(str(first), found[0][2][0].vector[None])
-    match = one.identify(found[1][2][0].vector[None])[0]
-    _say(as_json, same=match.name is not None, cosine=match.score, threshold=one.threshold)
-    raise typer.Exit(0 if match.name else 1)
+    verdict = pipeline.verify(first, second, fpr, network)
+    _say(as_json, **verdict._asdict())
+    raise typer.Exit(0 if verdict.same else 1)
 
 
 @app.command()
@@ -343,11 +332,6 @@ def _named(
             name, nearest, score = people.identify(face.vector[None], threshold)[0]
             found = dict(file=source, box=face.box.tolist(), name=None if face.doubt else name)
             yield found | dict(nearest=nearest, score=score, doubt=face.doubt)
-
-
-def _why_not(faces: list[FoundFace]) -> str | None:
-    """Why a photo is left out; None where it shows one face, and well."""
-    return "no face" if not faces else f"{len(faces)} faces" if len(faces) > 1 else faces[0].doubt
 
 
 def _finish() -> None:

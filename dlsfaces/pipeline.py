@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -15,6 +15,7 @@ from torchvision.transforms.v2 import functional as V
 
 from dlsfaces import align, detect, gallery, geometry, recognize, weights
 from dlsfaces.align.heatmaps import Landmarks
+from dlsfaces.data import read_image
 from dlsfaces.detect import Detections, Detector
 
 DETECTORS = {"synthetic": "synthetic", "celeba": "wider"}  #: the detector that goes with each face network
@@ -33,6 +34,14 @@ class FoundFace(NamedTuple):
     landmarks: Tensor  # (5, 2)
     vector: Tensor  # (D,), of length 1
     doubt: str | None  # why it should get no name: "too small", "too turned", "uncertain"
+
+
+class Verdict(NamedTuple):
+    """What :func:`verify` says."""
+
+    same: bool  # the cosine is above the threshold
+    cosine: float
+    threshold: float
 
 
 @dataclass(frozen=True)
@@ -120,6 +129,35 @@ def load_pipeline(trained_on: str = "synthetic", threshold: float = 0.5, **limit
         gallery.fingerprint(recogniser),
         **limits,
     )
+
+
+def verify(
+    first: str | Path | Tensor, second: str | Path | Tensor, fpr: float = 0.01, trained_on: str = "celeba"
+) -> Verdict:
+    """Do two photos, files or uint8 ``(3, H, W)``, show the same person? Each has to show one face.
+
+    Drawn strangers give the threshold: a share ``fpr`` of them is more similar to the first face.
+
+    Raises:
+        ValueError: a photo shows no face, or one that should get no name; the message says which and why.
+    """
+    run, vectors = load_pipeline(trained_on), []
+    for name, photo in (("the first photo", first), ("the second photo", second)):
+        faces = run([photo if isinstance(photo, Tensor) else read_image(Path(photo))])[0]
+        if why := why_not(faces):
+            raise ValueError(
+                f"{name if isinstance(photo, Tensor) else photo}: {why}; take one that shows one face well"
+            )
+        vectors.append(faces[0].vector[None])
+    one = gallery.Gallery(run.network, load_strangers(trained_on).draw(), fpr)
+    one.enrol("first", vectors[0])
+    match = one.identify(vectors[1])[0]
+    return Verdict(match.name is not None, match.score, one.threshold)
+
+
+def why_not(faces: Sequence[FoundFace]) -> str | None:
+    """Why a photo is of no use for one person; None where it shows one face, and well."""
+    return "no face" if not faces else f"{len(faces)} faces" if len(faces) > 1 else faces[0].doubt
 
 
 def load_strangers(trained_on: str = "synthetic") -> gallery.Strangers:

@@ -1,4 +1,4 @@
-"""The house: rooms import only from those above them, and its drawing in README.md is that of its imports."""
+"""The house: rooms import only from those above them, and its drawing in CONTRIBUTING.md is that of its imports."""
 
 from pathlib import Path
 
@@ -11,8 +11,8 @@ def test_rooms_import_only_from_those_above_them():
     assert not house.against_the_order(house.imports(ROOT))
 
 
-def test_the_drawing_in_the_readme_is_up_to_date():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_drawing_for_contributors_is_up_to_date():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     assert "```mermaid" in text and house.stamped(text, house.drawing(ROOT)) == text, "run `make repo`"
 
 

@@ -1,4 +1,4 @@
-"""The house, drawn from its imports: which room imports which. Stamped into README.md by `make repo`.
+"""The house, drawn from its imports: which room imports which. Stamped into CONTRIBUTING.md by `make repo`.
 
 A room is a module or a subpackage of dlsfaces, or drawpeople as a whole. Standard library only.
 """
@@ -72,5 +72,5 @@ def drawing(root: Path) -> str:
 
 
 def stamped(text: str, drawn: str) -> str:
-    """README.md's text with the drawing between its two markers; unchanged where it has none."""
+    """CONTRIBUTING.md's text with the drawing between its two markers; unchanged where it has none."""
     return MARKED.sub(lambda match: match.group(1) + drawn + match.group(2), text)

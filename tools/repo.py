@@ -1,19 +1,22 @@
-"""What is stamped into README.md and the notebooks: the address, the set-up cell, the drawing, the chapters' links.
+"""What is stamped into the texts and the notebooks: address, set-up cell, drawing, the chapters' links and times.
 
     python -m tools.repo                      stamp anew
     python -m tools.repo --name owner/name    change the address, then stamp (a fork does this once)
 
 The address stands in one place, the line `Repository = "https://github.com/owner/name"` of pyproject.toml. Stamped from
-it are README.md's links, and in every notebook the badges of the first cell and the set-up cell (tagged `setup`).
+it are the links of README.md and CONTRIBUTING.md, and in every notebook the badges of the first cell and the set-up
+cell (tagged `setup`). CONTRIBUTING.md has the drawing of the house.
 
-Every chapter ends with links to the one before and the one after. The first chapter has a table of them all: the titles
-are those of the notebooks, and the second column, each chapter's question, is written there and kept.
+Every chapter ends with links to the one before and the one after. The first chapter has a table of them all, and so has
+README.md: the titles are those of the notebooks, and the second column is written there and kept. How long a chapter
+takes is what `benchmarks/results/course.json` says, in README.md's table and in the chapter's line `*Time:*`.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
+import json
 import re
 from pathlib import Path
 
@@ -26,8 +29,10 @@ BADGE = re.compile(r"(https://(?:colab\.research\.google\.com/github|kaggle\.com
                    r"[^/\s)]+/[^/\s)]+(?=/)")  # fmt: skip
 BADGE_LINE = re.compile(r"^.*colab\.research\.google\.com/github/.*$", re.MULTILINE)
 NEIGHBOURS = re.compile(r"\n*^(?:\[← .*|\[[^\]\n]+ →\]\(\S+\.ipynb\))$", re.MULTILINE)
-CHAPTERS = re.compile(r"(?<=^\|:--\|:--\|\n)(?:\| \[.*\.ipynb\) \|.*\n)+", re.MULTILINE)
-QUESTION = re.compile(r"^\| \[.*\]\((\S+\.ipynb)\) \| *(.*?) *\|$", re.MULTILINE)
+CHAPTERS = re.compile(r"(?<=^\|:--\|:--)(\|--:\|:--)?\|\n((?:\| \[.*\.ipynb\) \|.*\n)+)", re.MULTILINE)
+TIME = re.compile(r"(?<=\*Time:\* ).*?(?= on two CPU cores)")
+RECORD = Path("benchmarks", "results", "course.json")
+QUESTION = re.compile(r"^\| \[.*?\]\((?:notebooks/)?(\S+?\.ipynb)\) \| *(.*?) *\|", re.MULTILINE)
 
 # What is missing beside torch is installed by course.start().
 SETUP_CELL = """\
@@ -128,17 +133,41 @@ def with_badges(text: str, line: str) -> str:
     return "\n\n".join(part for part in (title, line, rest.strip("\n")) if part)
 
 
-def link_chapters(chapters: dict[str, Notebook]) -> None:
-    """Links between chapters (name of the file to notebook, in order): from each to its neighbours, and the table."""
-    titles = {name: notebooks.first_line(found["cells"][0]).removeprefix("# ") for name, found in chapters.items()}
-    names = list(titles)
+def link_chapters(chapters: dict[str, Notebook], minutes: dict[str, float]) -> None:
+    """Chapters (name of the file to notebook, in order): links to each one's neighbours, the table, and the times."""
+    names, titles = list(chapters), titles_of(chapters)
     for place, name in enumerate(names):
         links = [f"[← {short(titles[before])}]({before})" for before in names[:place][-1:]]
         links += [f"[{short(titles[after])} →]({after})" for after in names[place + 1 :][:1]]
-        set_neighbours(chapters[name]["cells"], " · ".join(links))
+        cells = chapters[name]["cells"]
+        set_neighbours(cells, " · ".join(links))
+        if name in minutes:
+            notebooks.set_source(cells[0], TIME.sub(in_words(minutes[name]), notebooks.source(cells[0])))
     for cell in chapters[names[0]]["cells"] if names else []:
         if table := CHAPTERS.search(text := notebooks.source(cell)):
-            notebooks.set_source(cell, text.replace(table.group(), chapter_rows(table.group(), titles)))
+            old = table.group(2)
+            notebooks.set_source(cell, text.replace(old, chapter_rows(old, titles)))
+
+
+def titles_of(chapters: dict[str, Notebook]) -> dict[str, str]:
+    """Each chapter's title, by the name of its file."""
+    return {name: notebooks.first_line(found["cells"][0]).removeprefix("# ") for name, found in chapters.items()}
+
+
+def recorded_minutes(root: Path) -> dict[str, float]:
+    """How long each chapter took, by the name of its file; nothing where it was not measured."""
+    path = root / RECORD
+    figures = json.loads(path.read_text(encoding="utf-8"))["figures"] if path.exists() else {}
+    return {f"{Path(key).name}.ipynb": value for key, value in figures.items() if key.startswith("minutes/")}
+
+
+def in_words(minutes: float) -> str:
+    """Such as "about two minutes"."""
+    if minutes < 0.8:
+        return "under half a minute" if minutes < 0.45 else "under a minute"
+    words = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+    count = round(minutes)
+    return f"about {words[count - 1] if count <= len(words) else count} minute{'s' * (count > 1)}"
 
 
 def short(title: str) -> str:
@@ -163,19 +192,34 @@ def chapter_rows(old: str, titles: dict[str, str]) -> str:
     return "".join(f"| [{title}]({name}) | {questions.get(name, '')} |\n" for name, title in titles.items())
 
 
+def with_chapters(text: str, titles: dict[str, str], minutes: dict[str, float], name: str) -> str:
+    """README.md's table of chapters: what each is about is kept; its title, its minutes and its badges are new."""
+    if not (table := CHAPTERS.search(text)):
+        return text
+    about, rows = dict(QUESTION.findall(table.group(2))), ""
+    for file, title in titles.items():
+        took = f"{max(minutes[file], 0.1):.1f}" if file in minutes else "–"
+        link, path = f"[{short(title)}](notebooks/{file})", f"notebooks/{file}"
+        rows += f"| {link} | {about.get(file, '')} | {took} | {badges(name, path)} |\n"
+    return text.replace(table.group(2), rows)
+
+
 def changes(root: Path = ROOT, name: str | None = None) -> dict[Path, str]:
     """The files that a stamping with ``name`` (default: the present address) would change, each with its new text."""
     old = address(root)
     new = validated(name or old)
-    wanted = {}
-    if (readme := root / "README.md").is_file():
-        text = stamped_text(readme.read_text(encoding="utf-8"), old, new)
-        wanted[readme] = house.stamped(text, house.drawing(root))
+    minutes = recorded_minutes(root)
     stamped = {
         path: stamped_notebook(notebooks.read(path), path.relative_to(root).as_posix(), new)
         for path in notebooks.everything(root)
     }
-    link_chapters({path.name: stamped[path] for path in notebooks.chapters(root)})
+    chapters = {path.name: stamped[path] for path in notebooks.chapters(root)}
+    link_chapters(chapters, minutes)
+    wanted = {}
+    for file in ("README.md", "CONTRIBUTING.md"):
+        if (path := root / file).is_file():
+            text = stamped_text(path.read_text(encoding="utf-8"), old, new)
+            wanted[path] = with_chapters(house.stamped(text, house.drawing(root)), titles_of(chapters), minutes, new)
     wanted |= {path: notebooks.dumps(notebook) for path, notebook in stamped.items()}
     # pyproject.toml last: it says the old address, which a stamping that was cut short needs again.
     place = root / "pyproject.toml"

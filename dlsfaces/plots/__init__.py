@@ -11,17 +11,15 @@ from dlsfaces.plots.alignment import (
     templates,
 )
 from dlsfaces.plots.common import DPI, OTHER, SAME
-from dlsfaces.plots.curves import ablation, cmc, history, matrix, precision_recall, roc
+from dlsfaces.plots.curves import cmc, history, matrix, precision_recall, roc
 from dlsfaces.plots.embedding import angle_histograms, circles
 from dlsfaces.plots.losses import margins_over_angle, over_angle, training_curves
-from dlsfaces.plots.pipeline import pipeline
 from dlsfaces.plots.sheets import contact_sheet, faces, ground_truth, photo, photos, rectangle
 
 __all__ = [
     "DPI",
     "OTHER",
     "SAME",
-    "ablation",
     "angle_histograms",
     "before_and_after",
     "circles",
@@ -38,7 +36,6 @@ __all__ = [
     "over_angle",
     "photo",
     "photos",
-    "pipeline",
     "plt",
     "precision_recall",
     "rates",

@@ -11,7 +11,7 @@ from torch import Tensor
 from dlsfaces.evaluate.detection import DetectionScore
 from dlsfaces.evaluate.identification import IdentificationRate
 from dlsfaces.evaluate.verification import Roc
-from dlsfaces.plots.common import DPI, LINE, OTHER, SAME, bare, finished, one_plot
+from dlsfaces.plots.common import DPI, SAME, bare, finished, one_plot
 
 
 def history(rows: Sequence[Mapping[str, float]], measure: str) -> Figure:
@@ -72,22 +72,6 @@ def cmc(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], gallery: int) -> Fi
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="rank", ylabel="the person is among the first", ylim=(0, 1.02))
     return finished(axes)
-
-
-def ablation(rows: Mapping[str, float], yardstick: float, measure: str) -> Figure:
-    """Bars: how far each change of a recipe moves a measure from what the unchanged recipe reaches."""
-    figure, axes = one_plot(7, 0.5 + 0.28 * len(rows))
-    names = sorted(rows, key=rows.__getitem__, reverse=True)
-    change = [rows[name] - yardstick for name in names]
-    axes.barh(names, change, color=[SAME if value > 0 else OTHER for value in change])
-    for place, (name, value) in enumerate(zip(names, change)):
-        axes.text(value, place, f" {rows[name]:.3f} ", va="center", ha="left" if value > 0 else "right", fontsize=8)
-    axes.axvline(0, color=LINE, lw=1)
-    axes.invert_yaxis()
-    axes.margins(x=0.2)
-    axes.set(xlabel=f"{measure}: change from {yardstick:.3f}")
-    axes.tick_params(axis="y", labelsize=9)
-    return figure
 
 
 def matrix(values: Tensor, groups: Sequence[int], title: str = "") -> Figure:

@@ -40,7 +40,8 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict]:
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is damaged, or not weights of this course ({error}); copy it again") from error
     drawn_by = about.get("generator")
-    if "synthetic" in str(about.get("data", "")) and drawn_by != drawpeople.VERSION:
+    alone = str(about.get("data", "")).endswith(("synthetic", "synthetic people"))  # and no real people after them
+    if alone and drawn_by != drawpeople.VERSION:
         warning = "%s was trained on synthetic people of generator version %s; this is version %s"
         log.warning(warning, path.name, drawn_by, drawpeople.VERSION)
     return {k: v.float() if v.is_floating_point() else v for k, v in state.items()}, about
