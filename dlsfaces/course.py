@@ -69,12 +69,28 @@ def start(seed: int = 0) -> Course:
         from matplotlib_inline.backend_inline import set_matplotlib_formats
 
         set_matplotlib_formats("jpeg", pil_kwargs={"quality": 70})  # sheets of faces take a fifth of a PNG's space
+        use_text_bars()
     setup = Course(platform(), device(), size(), data_name(size()), seed)
     print(" | ".join([setup.platform, *(f"{name} {version}" for name, version in versions().items())]))
     print(f"device {_device_name(setup.device)} | size {setup.size} | data {setup.data} | seed {seed}")
     if setup.device.type == "cpu" and setup.platform in NO_GPU_ADVICE:
         print(NO_GPU_ADVICE[setup.platform])
     return setup
+
+
+def use_text_bars() -> None:
+    """Let each progress bar be a line of text that stays: a saved notebook shows a bar that is a widget as an error."""
+    from tqdm import auto, std
+
+    class TextBar(std.tqdm):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **{**options, "leave": True})  # what is cleared leaves an empty line
+
+        def close(self) -> None:
+            super().close()
+            sys.stderr.flush()  # before what is printed next
+
+    auto.tqdm = TextBar
 
 
 def install_missing() -> None:
@@ -250,10 +266,17 @@ def _plain_value(name: str, value: Any) -> float | int | str:
     return value
 
 
-def results_table(results: Mapping[str, float | int | str], title: str = "result") -> str:
-    """The results as a Markdown table, four significant digits."""
+class Table(str):
+    """A Markdown table, which a notebook renders."""
+
+    def _repr_markdown_(self) -> str:
+        return str(self)
+
+
+def results_table(results: Mapping[str, float | int | str], title: str = "result") -> Table:
+    """The results as a Markdown table, four significant digits; a notebook shows it where a cell ends with it."""
     rows = [f"| {name} | {format_result(value)} |" for name, value in results.items()]
-    return "\n".join([f"| {title} | value |", "|:--|--:|", *rows])
+    return Table("\n".join([f"| {title} | value |", "|:--|--:|", *rows]))
 
 
 def format_result(value: float | int | str) -> str:

@@ -1,7 +1,5 @@
 """Plots of embeddings and of the losses that make them: what is drawn is what was given."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
@@ -10,7 +8,6 @@ from torch.nn import functional as F
 
 from dlsfaces import plots
 from dlsfaces.plots.common import COLOURS
-from dlsfaces.recognize import arcface
 
 
 @pytest.fixture(autouse=True)
@@ -53,24 +50,6 @@ def test_lines_over_the_angle_are_what_is_given():
     axes = plots.over_angle({f"loss {k}": (degrees, degrees * k) for k in range(9)}, "true logit / s").axes[0]
     assert [list(line.get_ydata()) for line in axes.lines] == [(degrees * k).tolist() for k in range(9)]
     assert len({(line.get_color(), line.get_linestyle()) for line in axes.lines}) == 9
-
-
-@pytest.mark.parametrize(("angle", "cosine", "scale"), [(0.5, 0.0, 30.0), (0.0, 0.35, 64.0), (0.3, 0.2, 1.0)])
-def test_margins_are_those_of_the_head_itself(angle, cosine, scale):
-    left, right = plots.margins_over_angle(angle, cosine, scale, n_people=3).axes
-    theta, (loss, plain_loss) = np.radians(left.lines[0].get_xdata()), right.lines[:2]
-    inside = theta + angle < math.pi
-    wanted = scale * (np.cos(theta + angle) - cosine)
-    assert left.lines[0].get_ydata()[inside] == pytest.approx(wanted[inside], abs=0.01 * scale)
-    assert left.lines[1].get_ydata() == pytest.approx(scale * np.cos(theta), abs=1e-9)
-    assert plain_loss.get_ydata()[120] == pytest.approx(math.log(2 + 2 * math.exp(-scale / 2)))  # at 60 degrees
-    head = arcface(4, 4, angle, scale)
-    head.cosine, head.weight.data = cosine, torch.eye(4)  # two people at 90 degrees of the first axis
-    head.weight.data[1] = torch.tensor([math.cos(math.pi / 3), math.sin(math.pi / 3), 0, 0])
-    for k in (0, 60, 150, 300):
-        head.weight.data[0] = torch.tensor([math.cos(theta[k]), math.sin(theta[k]), 0, 0])
-        by_head = head(torch.tensor([[1.0, 0, 0, 0]]), torch.tensor([0])).item()
-        assert loss.get_ydata()[k] == pytest.approx(by_head, rel=2e-3, abs=1e-4)
 
 
 def test_each_training_curve_has_its_line_and_its_name_at_the_end():

@@ -28,7 +28,7 @@ def test_no_placeholder_is_left(name):
 @pytest.mark.parametrize("name", TEXTS)
 def test_links_into_the_project_lead_somewhere(name):
     here = (ROOT / name).parent
-    links = re.findall(r'\]\((?!https?://|#)([^)#\s]+)(?:#[^)]*|\s+"[^)]*)?\)', TEXTS[name])
+    links = re.findall(r'(?<!")\]\((?!https?://|#)([^)#\s]+)(?:#[^)]*|\s+"[^)]*)?\)', TEXTS[name])
     assert not [link for link in links if not (here / link).exists()]
 
 
@@ -73,22 +73,20 @@ def test_headline_figures_are_those_that_were_recorded(text):
         assert f"{value:.{len(said.partition('.')[2])}f}" == said
 
 
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory):
-    """A folder with the photos that README.md's examples name: one portrait, large, dark and small."""
-    folder = tmp_path_factory.mktemp("desk")
+def lay_out_photos(folder):
+    """The photos that README.md's examples name: one portrait, large, dark and small."""
     portrait = Image.fromarray(skimage.data.astronaut())
     portrait.save(folder / "me.jpg")
     portrait.point(lambda value: value * 0.6).save(folder / "me_last_year.jpg")
     portrait.resize((300, 300)).save(folder / "party.jpg")
-    return folder
 
 
 @pytest.mark.parametrize("number", range(len(SNIPPETS)))
-def test_an_example_of_the_readme_runs_alone(number, desk):
+def test_an_example_of_the_readme_runs_alone(number, tmp_path):
+    lay_out_photos(tmp_path)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, "-c", SNIPPETS[number]], cwd=desk, env=environment, capture_output=True, text=True
+        [sys.executable, "-c", SNIPPETS[number]], cwd=tmp_path, env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     wanted = [r"the same person Verdict\(same=True", r"\[.*\] Match\(name='me', nearest='me'", r"\[0\.\d+, 0\.\d+\]"]

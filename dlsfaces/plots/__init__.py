@@ -13,7 +13,7 @@ from dlsfaces.plots.alignment import (
 from dlsfaces.plots.common import DPI, OTHER, SAME
 from dlsfaces.plots.curves import cmc, history, matrix, precision_recall, roc
 from dlsfaces.plots.embedding import angle_histograms, circles
-from dlsfaces.plots.losses import margins_over_angle, over_angle, training_curves
+from dlsfaces.plots.losses import over_angle, training_curves
 from dlsfaces.plots.sheets import contact_sheet, faces, ground_truth, photo, photos, rectangle
 
 __all__ = [
@@ -31,7 +31,6 @@ __all__ = [
     "ground_truth",
     "history",
     "landmarks",
-    "margins_over_angle",
     "matrix",
     "over_angle",
     "photo",

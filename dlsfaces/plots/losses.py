@@ -3,16 +3,13 @@
 import math
 from collections.abc import Mapping, Sequence
 
-import matplotlib.pyplot as plt
-import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from dlsfaces.plots.common import COLOURS, DPI, LINE, MOST_LINES, check_count, one_plot
-from dlsfaces.recognize import add_angle
+from dlsfaces.plots.common import COLOURS, MOST_LINES, check_count, one_plot
 
 STYLES = ("-", "--", "-.")  # in turn
 
@@ -32,31 +29,6 @@ def _angle_lines(axes: Axes, curves: Mapping[str, tuple[Tensor, Tensor]], ylabel
     axes.set(xlabel="angle to the own centre in degrees", ylabel=ylabel, xlim=(0, 180), xticks=range(0, 181, 30))
     axes.grid(alpha=0.3, lw=0.6)
     axes.legend(fontsize=8)
-
-
-def margins_over_angle(angle: float, cosine: float, scale: float, n_people: int = 99) -> Figure:
-    r"""What margins do to the true person's logit, and to the loss, over the face's angle to its own centre.
-
-    .. math:: z_y = s (\cos(\theta_y + m) - c), \quad L = -\log \frac{e^{z_y}}{e^{z_y} + e^{s \cos 60°} + (n - 1) e^0}
-
-    ``angle`` is m in radians, ``cosine`` c, and n other people, ``n_people``, are 60 degrees away (one) and 90.
-    """
-    degrees = torch.linspace(0, 180, 361, dtype=torch.float64)
-    plain = scale * degrees.deg2rad().cos()
-    widened = scale * (add_angle(degrees.deg2rad().cos(), torch.tensor(angle, dtype=torch.float64)) - cosine)
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), dpi=DPI, layout="constrained")
-    names = (f"m = {angle:.2f}, c = {cosine:.2f}", "no margin")
-    _angle_lines(left, {name: (degrees, z) for name, z in zip(names, (widened, plain))}, f"true logit, s = {scale:g}")
-    rest = math.log(n_people - 1) if n_people > 1 else -math.inf  # those at 90 degrees; one is at 60
-    others = torch.tensor([scale / 2, rest], dtype=torch.float64).logsumexp(0)
-    losses = {name: (degrees, torch.logaddexp(z, others) - z) for name, z in zip(names, (widened, plain))}
-    _angle_lines(right, losses, f"loss, other people: {n_people}")
-    for axes in (left, right):
-        axes.axvline(60, color=LINE, ls=":", lw=1)
-    text = dict(fontsize=8, color=LINE, ha="right", va="top", transform=right.get_xaxis_transform())
-    right.text(58, 0.97, "nearest other\ncentre: 60°", **text)
-    right.legend(fontsize=8, loc="lower right")
-    return figure
 
 
 def training_curves(

@@ -21,6 +21,7 @@ from tools import notebooks
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "notebooks" / "demo.ipynb"
+SCREENSHOTS = ROOT / "build" / "screenshots"
 matplotlib.use("agg")
 CLASSIC = any(one.metadata["name"] == "notebook" and one.version[0] == "6" for one in distributions())
 
@@ -126,6 +127,8 @@ def served(command, address):
 @pytest.fixture(scope="module")
 def page():
     """The demo's page under Voila."""
+    if CLASSIC:
+        pytest.skip("Voila's page does not come up beside ipywidgets 7")
     pytest.importorskip("voila", reason="Voila is not installed")
     with served(["voila", str(DEMO), "--port=PORT", "--no-browser"], "") as tab:
         tab.wait_for_selector("text=Nothing is kept", timeout=120_000)
@@ -140,7 +143,7 @@ def choose(page, file):
 
 
 @pytest.mark.slow
-def test_the_page_in_a_browser(page, portraits, tmp_path):
+def test_the_page_in_a_browser(page, portraits):
     page.select_option("select >> nth=0", "built-in people")
     page.wait_for_selector("text=Nothing is kept")
     choose(page, portraits[0][0])
@@ -155,7 +158,7 @@ def test_the_page_in_a_browser(page, portraits, tmp_path):
     page.click("button:has-text('Camera')")
     page.click("button:has-text('Take the photo')", timeout=30_000)
     page.wait_for_selector("text=0 faces. I know 1", timeout=30_000)  # the made-up camera shows a pattern
-    page.screenshot(path=os.environ.get("DLSFACES_SCREENSHOT", tmp_path / "demo.png"))
+    page.screenshot(path=SCREENSHOTS / "voila_demo.png")
     page.click("button:has-text('Forget everything')")
     page.wait_for_selector("text=Nothing is kept", timeout=30_000)
 
@@ -182,4 +185,4 @@ def test_the_classic_notebook_with_the_widgets_of_colab(portraits, tmp_path):
         tab.fill("input[placeholder^='the person']", "Ada")
         tab.click("button:has-text('Enrol')")
         tab.wait_for_selector("text=I know 1: Ada", timeout=30_000)
-        tab.screenshot(path=os.environ.get("DLSFACES_SCREENSHOT", tmp_path / "classic.png"))
+        tab.screenshot(path=SCREENSHOTS / "classic_demo.png")
