@@ -70,7 +70,7 @@ format: $(ruff) ## ruff: put the format right, and what else it can mend by itse
 	@"$(or $(PYTHON),python3)" -m venv .venv-lint
 	@.venv-lint/bin/python -m pip install --quiet "$$(grep -o '^ruff[^ ]*' requirements-dev.txt)"
 
-lines: check-torch ## lines of Python by room, exported names, the files on an image's way
+lines: check-torch ## lines of Python by part, exported names, the files on an image's way
 	@$(python) -m benchmarks.lines --show
 
 bench: check-torch ## run the benchmarks and rewrite benchmarks/README.md: BENCH=name for one

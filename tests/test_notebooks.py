@@ -96,7 +96,7 @@ def clone_source(folder: Path) -> Path:
     """A git repository that holds the project as it is now, for the set-up cell to clone."""
     source = folder / "origin"
     source.mkdir()
-    for name in ("dlsfaces", "drawpeople", "assets"):
+    for name in ("dlsfaces", "drawpeople", "assets", "benchmarks/results"):
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", source)

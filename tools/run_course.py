@@ -186,7 +186,8 @@ def with_outputs(notebook: Notebook, executed: Notebook) -> Notebook:
 def is_lasting(output: dict[str, Any]) -> bool:
     """Whether an output means something later: not a widget without its state or a picture, nor a progress bar."""
     data = output.get("data", {})
-    is_bar = output.get("name") == "stderr" and "%|" in notebooks.joined(output.get("text", ""))
+    text = notebooks.joined(output.get("text", ""))
+    is_bar = output.get("name") == "stderr" and ("%|" in text or not text.strip())
     return (WIDGET_VIEW not in data or any(kind.startswith("image/") for kind in data)) and not is_bar
 
 
