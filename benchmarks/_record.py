@@ -9,6 +9,7 @@ import platform
 import subprocess
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -46,9 +47,14 @@ def record_part(
     name: str, figures: dict[str, float], detail: dict[str, object], command: str, notes: list[str]
 ) -> None:
     """:func:`record` a part of a benchmark into the file as it is now, where the other parts' figures stay."""
+    before = recorded(name)
+    record(name, before.get("figures", {}) | figures, command, detail=before.get("detail", {}) | detail, notes=notes)
+
+
+def recorded(name: str) -> dict[str, Any]:
+    """What was recorded the last time; nothing where there is none."""
     path = RESULTS / f"{name}.json"
-    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"figures": {}, "detail": {}}
-    record(name, before["figures"] | figures, command, detail=before["detail"] | detail, notes=notes)
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def machine() -> str:

@@ -9,13 +9,12 @@ stays as it was recorded. ``--inplace`` stores the notebooks' outputs, too.
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import tempfile
 import time
 
 from benchmarks._course import run_notebooks
-from benchmarks._record import RESULTS, ROOT, record
+from benchmarks._record import ROOT, record, recorded
 
 
 def main() -> None:
@@ -23,8 +22,8 @@ def main() -> None:
     parser.add_argument("--only", choices=["notebooks", "tests"], help="measure one of the two")
     parser.add_argument("--inplace", action="store_true", help="store the outputs in notebooks/")
     chosen = parser.parse_args()
-    before = json.loads((RESULTS / "course.json").read_text(encoding="utf-8"))
-    figures, results = before["figures"], before["results"]
+    before = recorded("course")
+    figures, results = before.get("figures", {}), before.get("results", {})
     if chosen.only != "tests":
         with tempfile.TemporaryDirectory() as cache:
             keep(run_notebooks("cpu", "synthetic", cache, inplace=chosen.inplace), figures, results)

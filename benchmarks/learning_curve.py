@@ -11,13 +11,12 @@ one of the two, and the other stays as it was recorded.
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import replace
 
 import numpy as np
 import torch
 
-from benchmarks._record import RESULTS, ROOT, record
+from benchmarks._record import ROOT, record, recorded
 from benchmarks._runs import FPRS, Way, rates
 from benchmarks.contest import interval
 from benchmarks.synthetic_transfer import ROUND, recipe_of, synthetic_sets
@@ -42,9 +41,8 @@ def main() -> None:
         data.load("celeba500", split, chosen.root) for split in ("train", "query", "distractors")
     )
     test = query, [faces.images(SIZE) for faces in (query, strangers)]
-    path = RESULTS / "learning_curve.json"
-    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"figures": {}, "seeds": {}}
-    figures, rows = before["figures"], before["seeds"]
+    before = recorded("learning_curve")
+    figures, rows = before.get("figures", {}), before.get("seeds", {})
     if chosen.only != "longer":
         curve(train, test, figures, rows)
     if chosen.only != "curve":

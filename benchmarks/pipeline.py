@@ -31,6 +31,7 @@ from benchmarks import _joint as j
 from benchmarks._peers import Finder, peer
 from benchmarks._record import ROOT, record_part
 from dlsfaces import data, evaluate, gallery, geometry, pipeline, recognize, weights
+from dlsfaces.evaluate.identification import how_many
 from tests.from_notebook import definitions
 
 NETWORKS = {"real": "celeba", "built_in": "synthetic"}
@@ -288,7 +289,7 @@ def open_rates(
 def two_photos(vectors: Tensor, who: Tensor, strangers: Tensor, fpr: float = 0.01) -> dict[str, float]:
     """What ``dlsfaces verify`` says of all pairs of photos: the first is enrolled, and strangers give the threshold."""
     scores = (vectors @ strangers.T).sort(dim=1, descending=True).values
-    passes = vectors @ vectors.T > scores[:, [int(fpr * len(strangers))]]
+    passes = vectors @ vectors.T > scores[:, [how_many(fpr, len(strangers))]]
     same = who[:, None] == who
     pairs = {"tpr": same & ~torch.eye(len(who), dtype=torch.bool), "fpr_found": ~same}
     return {f"verify/{name}@{fpr}": passes[mask].float().mean().item() for name, mask in pairs.items()}

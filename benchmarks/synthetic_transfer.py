@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 import drawpeople
-from benchmarks._record import RESULTS, ROOT, record
+from benchmarks._record import ROOT, record, recorded
 from benchmarks._runs import rates
 from dlsfaces import data, recognize
 from dlsfaces.data import Augmentation, FaceSet
@@ -88,10 +88,8 @@ def main() -> None:
     parser.add_argument("--round", default="", help="what was mended before: adds the outcome to the history")
     chosen = parser.parse_args()
     sets = [data.load("celeba500", split, chosen.root) for split in ("query", "distractors")]
-    before = read_record()
-    figures, history, rows = (
-        before.get(name, empty) for name, empty in (("figures", {}), ("history", []), ("ablation", {}))
-    )
+    before = recorded("synthetic_transfer")
+    figures, history, rows = before.get("figures", {}), before.get("history", []), before.get("ablation", {})
     if chosen.round:
         today = datetime.now(timezone.utc).date().isoformat()
         history.append({"round": chosen.round, "date": today, "generator": drawpeople.VERSION, **tried(ROUND, sets)})
@@ -139,12 +137,6 @@ NOTES = [
     "every second of the 51 people and of the strangers. other_half: the yardstick and the row that was best there, on "
     "the other people and strangers.",
 ]
-
-
-def read_record() -> dict:
-    """What was recorded the last time; nothing where there is none."""
-    path = RESULTS / "synthetic_transfer.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def synthetic_sets(trial: Trial) -> tuple[FaceSet, FaceSet]:

@@ -141,17 +141,17 @@ def verify(
     Raises:
         ValueError: a photo shows no face, or one that should get no name; the message says which and why.
     """
-    run, vectors = load_pipeline(trained_on), []
-    for name, photo in (("the first photo", first), ("the second photo", second)):
-        faces = run([photo if isinstance(photo, Tensor) else read_image(Path(photo))])[0]
+    run = load_pipeline(trained_on)
+    photos = {"the first photo": first, "the second photo": second}
+    found = run(photo if isinstance(photo, Tensor) else read_image(Path(photo)) for photo in photos.values())
+    for (name, photo), faces in zip(photos.items(), found):
         if why := why_not(faces):
             raise ValueError(
                 f"{name if isinstance(photo, Tensor) else photo}: {why}; take one that shows one face well"
             )
-        vectors.append(faces[0].vector[None])
     one = gallery.Gallery(run.network, load_strangers(trained_on).draw(), fpr)
-    one.enrol("first", vectors[0])
-    match = one.identify(vectors[1])[0]
+    one.enrol("first", found[0][0].vector[None])
+    match = one.identify(found[1][0].vector[None])[0]
     return Verdict(match.name is not None, match.score, one.threshold)
 
 

@@ -94,10 +94,10 @@ def redraws():
         controls = eval(ast.unparse(last), names)
         slider = [one for one in controls.controls.values() if hasattr(one, "step")][-1]
         for step in (-1, -2, -3):
-            before, start = controls.image.value, time.process_time()
+            old, start = controls.image.value, time.process_time()
             slider.value = slider.max + step * slider.step
             took.setdefault(number, []).append(round(1000 * (time.process_time() - start)))
-            assert controls.image.value != before and not controls.problem.value, number
+            assert controls.image.value != old and not controls.problem.value, number
     return took
 
 
@@ -145,7 +145,7 @@ def opened(path):
 
 def is_ready(page):
     """Wait for the kernel."""
-    kernel = "jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
+    kernel = "window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
     page.wait_for_function("window.Jupyter?.notebook?.kernel?.is_connected()" if CLASSIC else kernel, timeout=180_000)
     page.wait_for_timeout(8000 if CLASSIC else 1000)  # the classic manager of widgets first asks for old ones
 
